@@ -1,0 +1,138 @@
+/// What happens to a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The frame goes on to the network stack.
+    Pass,
+    /// The frame is freed in the driver's receive path.
+    Drop,
+}
+
+impl Action {
+    /// The name used in metrics, logs and the manual.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $text:literal])+ $variant:ident => $action:ident $name:literal,)+) => {
+        /// Why a frame was passed or dropped: the one closed list that names every counter, metric,
+        /// event and line of documentation about a verdict. A reason implies its [`Action`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        #[must_use]
+        pub enum Reason {
+            $($(#[doc = $text])+ $variant,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the counters.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// What happens to a frame with this reason.
+            #[must_use]
+            #[inline(always)]
+            pub const fn action(self) -> Action {
+                match self { $(Self::$variant => Action::$action,)+ }
+            }
+
+            /// The name used in metrics, logs and the manual.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// One or two sentences for the operator.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($text),+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Not IPv4 or IPv6: ARP, LLDP, spanning tree and the like are none of the filter's business.
+    NotIp => Pass "not-ip",
+    /// Not addressed to a protected service: routed traffic, ssh, ICMP, media.
+    NotProtected => Pass "not-protected",
+    /// An unexpired entry of the trust table opens this transport for the source.
+    TrustedSource => Pass "trusted-source",
+    /// A TCP segment to a TLS listener: strangers reach it so that they can prove who they are.
+    TlsReachable => Pass "tls-reachable",
+    /// A stranger's SIP request within the budget of the unknown lane, let up to be challenged.
+    UnknownWithinBudget => Pass "unknown-within-budget",
+
+    /// The frame ends inside its Ethernet or VLAN header.
+    FrameTooShort => Drop "frame-too-short",
+    /// More than two VLAN tags.
+    TooManyVlanTags => Drop "too-many-vlan-tags",
+    /// An IPv4 or IPv6 header whose version or lengths contradict each other or the frame.
+    BadIpHeader => Drop "bad-ip-header",
+    /// An IPv6 packet with an IPv4-mapped source or destination, which may not appear on a wire.
+    MappedAddress => Drop "mapped-address",
+    /// More IPv6 extension headers than the filter walks, to a protected address.
+    TooManyExtensionHeaders => Drop "too-many-extension-headers",
+    /// An IPv6 extension header that ends outside the packet, to a protected address.
+    BadExtensionHeader => Drop "bad-extension-header",
+    /// A UDP header that is cut off, or whose length contradicts the IP header, to a protected address.
+    BadUdpHeader => Drop "bad-udp-header",
+    /// A TCP header that is cut off, or whose data offset is impossible, to a protected address.
+    BadTcpHeader => Drop "bad-tcp-header",
+    /// A fragment of a UDP or TCP packet from a source that no entry opens that transport for.
+    UnknownFragment => Drop "unknown-fragment",
+    /// The source is on the operator's list of denied sources.
+    DeniedSource => Drop "denied-source",
+    /// No entry of the trust table speaks for the source.
+    UnknownSource => Drop "unknown-source",
+    /// The source was trusted, but the lifetime of its entry is over.
+    ExpiredSource => Drop "expired-source",
+    /// The source is trusted, but its proof does not open this transport.
+    TransportNotOpened => Drop "transport-not-opened",
+    /// A stranger's datagram that does not begin with a SIP method.
+    NotASipRequest => Drop "not-a-sip-request",
+    /// A SIP response from a stranger: nothing was asked of it.
+    ResponseFromStranger => Drop "response-from-stranger",
+    /// A stranger's SIP request beyond the budget of the unknown lane.
+    UnknownBudgetSpent => Drop "unknown-budget-spent",
+}
+
+impl Reason {
+    /// How many reasons there are.
+    #[expect(clippy::cast_possible_truncation, reason = "a few dozen")]
+    pub const COUNT: u32 = Self::ALL.len() as u32;
+
+    /// The index of this reason's counter.
+    #[must_use]
+    #[inline(always)]
+    pub const fn index(self) -> u32 {
+        self as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_position_in_the_list_is_the_index_of_the_counter() {
+        for (position, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(reason.index() as usize, position);
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_kebab_case() {
+        let mut names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        assert!(names.iter().all(|name| {
+            name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-')
+        }));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Reason::ALL.len());
+    }
+}

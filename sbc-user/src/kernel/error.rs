@@ -1,0 +1,91 @@
+use std::io;
+use std::path::PathBuf;
+
+use aya::maps::MapError;
+use aya::programs::ProgramError;
+use thiserror::Error;
+
+/// Why the filter cannot be loaded, attached or changed.
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// The kernel is older than the filter needs.
+    #[error("Linux {found} is too old: the filter needs {needed} or later")]
+    KernelTooOld {
+        /// The release that runs.
+        found: String,
+        /// The oldest supported release.
+        needed: &'static str,
+    },
+    /// The process lacks privileges.
+    #[error("missing {}: run as root, or grant them in the service unit", .0.join(", "))]
+    MissingCapabilities(Vec<&'static str>),
+    /// No such network interface.
+    #[error("there is no network interface {0:?}; `ip link` lists those that exist")]
+    NoSuchInterface(String),
+    /// The interface carries packets without an Ethernet header, which the filter would misread.
+    #[error(
+        "interface {name:?} has no Ethernet header (type {hardware_type}): attach to the Ethernet \
+         device below it"
+    )]
+    NotEthernet {
+        /// The interface.
+        name: String,
+        /// Its ARP hardware type (`ARPHRD_*`).
+        hardware_type: u16,
+    },
+    /// Another XDP program holds the interface.
+    #[error(
+        "another XDP program holds interface {0:?}; `ip link show {0}` names it, `ip link set {0} \
+         xdp off` removes it"
+    )]
+    InterfaceTaken(String),
+    /// The driver cannot run the program natively and the configuration asks for it.
+    #[error(
+        "the driver of {name:?} refuses native XDP ({cause}); xdp = \"auto\" falls back to generic"
+    )]
+    NoNativeMode {
+        /// The interface.
+        name: String,
+        /// What the kernel said.
+        cause: ProgramError,
+    },
+    /// The program is attached in a way that ends with this process.
+    #[error("the kernel gave no BPF link for {0:?}, so the filter could not outlive the daemon")]
+    NotPinnable(String),
+    /// The object does not hold what this version of the daemon expects.
+    #[error("the embedded object has no {0}")]
+    IncompleteObject(&'static str),
+    /// Parsing the object or creating its maps failed.
+    #[error("cannot load the eBPF object: {0}")]
+    Load(#[from] aya::EbpfError),
+    /// The kernel refused the program or its attachment.
+    #[error("the kernel refused the XDP program: {0}")]
+    Program(#[from] ProgramError),
+    /// A table could not be read or written.
+    #[error("table {table}: {cause}")]
+    Table {
+        /// The map's name.
+        table: &'static str,
+        /// What the kernel said.
+        cause: MapError,
+    },
+    /// A table is full; what it held is untouched.
+    #[error("table {0} is full")]
+    TableFull(&'static str),
+    /// A pinned map was made by a different version.
+    #[error("pinned map {0} has another shape than this version's; `sbc unload` removes it")]
+    IncompatiblePin(PathBuf),
+    /// Nothing is pinned there.
+    #[error("no filter is loaded (nothing pinned in {0})")]
+    NotLoaded(PathBuf),
+    /// Preparing, opening or removing pins failed.
+    #[error("{action} {}: {cause}", path.display())]
+    Pin {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+}

@@ -1,0 +1,85 @@
+use std::path::PathBuf;
+
+use sbc_common::maps::MapSpec;
+
+use super::device::Device;
+use super::object::{self, Object};
+use super::{AttachMode, Attached, KernelError, KernelTables, Pins, attachment, requirements};
+
+/// What is needed to load the filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterOptions {
+    /// The interface that strangers' packets arrive on.
+    pub interface: String,
+    /// How to attach to it.
+    pub mode: AttachMode,
+    /// Where the BPF file system is or shall be mounted.
+    pub bpf_file_system: PathBuf,
+    /// The number of sources that can be trusted at a time.
+    pub trust_capacity: u32,
+}
+
+/// The filter, loaded with pinned tables and about to be attached.
+///
+/// Fill the tables, then [`attach`](Self::attach): a program must not judge a packet before it knows
+/// the policy.
+#[derive(Debug)]
+pub struct Filter {
+    object: Object,
+    device: Device,
+    pins: Pins,
+    mode: AttachMode,
+}
+
+impl Filter {
+    /// Checks the requirements, loads the program, and adopts the pinned tables of a previous run, or
+    /// makes new ones when there are none or their shape has changed.
+    pub fn load(options: &FilterOptions) -> Result<(Self, KernelTables), KernelError> {
+        requirements::check()?;
+        let device = Device::find(&options.interface)?;
+        let pins = Pins::below(&options.bpf_file_system);
+        pins.prepare()?;
+        let specs = object::specs(options.trust_capacity);
+        let (object, tables) = match Object::load_pinned(&pins, &specs) {
+            Err(KernelError::IncompatiblePin(path)) => {
+                tracing::warn!(map = %path.display(), "its shape has changed: learned trust is lost");
+                pins.forget_maps()?;
+                Object::load_pinned(&pins, &specs)?
+            }
+            loaded => loaded?,
+        };
+        Ok((Self { object, device, pins, mode: options.mode }, tables))
+    }
+
+    /// Attaches the program; from here on it goes on without this process.
+    pub fn attach(&mut self) -> Result<Attached, KernelError> {
+        attachment::attach(self.object.program()?, &self.device, &self.pins, self.mode)
+    }
+
+    /// Detaches the program and removes its tables.
+    pub fn detach(self) -> Result<(), KernelError> {
+        self.pins.remove()
+    }
+
+    /// Follows the log of a program that was built for development.
+    #[cfg(feature = "kernel-log")]
+    pub fn follow_log(&mut self) -> anyhow::Result<aya_log::EbpfLogger> {
+        Ok(aya_log::EbpfLogger::init(self.object.ebpf_mut())?)
+    }
+}
+
+impl Pins {
+    /// Opens the tables of a filter that is loaded.
+    pub fn open_tables(&self, trust_capacity: u32) -> Result<KernelTables, KernelError> {
+        let specs: Vec<MapSpec> = object::specs(trust_capacity);
+        object::open_pinned(self, &specs)
+    }
+
+    /// Detaches the program from every interface and removes its tables.
+    pub fn unload(&self) -> Result<(), KernelError> {
+        if !self.directory().exists() {
+            return Err(KernelError::NotLoaded(self.directory().to_owned()));
+        }
+        self.remove()
+    }
+}

@@ -1,0 +1,19 @@
+//! The kernel half, seen from user space: loading and attaching the XDP program, and its tables.
+//!
+//! The only module that talks to bpf(2).
+
+mod attachment;
+mod device;
+mod error;
+mod filter;
+mod object;
+mod pins;
+mod requirements;
+mod tables;
+
+pub use attachment::{AttachMode, Attached};
+pub use error::KernelError;
+pub use filter::{Filter, FilterOptions};
+pub use object::Object;
+pub use pins::Pins;
+pub use tables::{CounterRow, FilterSettings, KernelTables, ProtectedService};

@@ -1,0 +1,101 @@
+use aya::maps::Map;
+use aya::programs::{TestRun as _, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
+use sbc_common::Action;
+use sbc_common::maps::{self, MapSpec};
+
+use super::{KernelError, KernelTables, Pins};
+
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sbc-xdp"));
+
+/// The name of the program in the object.
+const PROGRAM: &str = "sbc";
+/// `XDP_DROP` of `enum xdp_action`.
+const XDP_DROP: u32 = 1;
+
+/// The embedded program, loaded into the kernel and verified, attached to nothing.
+#[derive(Debug)]
+pub struct Object {
+    ebpf: Ebpf,
+}
+
+impl Object {
+    /// Loads the program with tables of its own, which end with it.
+    pub fn load() -> Result<(Self, KernelTables), KernelError> {
+        Self::load_with(&mut EbpfLoader::new())
+    }
+
+    /// Loads the program with the pinned tables, or makes and pins them.
+    pub(super) fn load_pinned(
+        pins: &Pins,
+        specs: &[MapSpec],
+    ) -> Result<(Self, KernelTables), KernelError> {
+        for spec in specs {
+            pins.open(*spec)?;
+        }
+        let mut loader = EbpfLoader::new();
+        for spec in specs {
+            loader
+                .map_pin_path(spec.name, pins.map(*spec))
+                .map_max_entries(spec.name, spec.capacity);
+        }
+        Self::load_with(&mut loader)
+    }
+
+    fn load_with(loader: &mut EbpfLoader<'_>) -> Result<(Self, KernelTables), KernelError> {
+        let mut ebpf = loader.load(OBJECT)?;
+        program_in(&mut ebpf)?.load()?;
+        let tables = KernelTables::open(|spec| {
+            ebpf.take_map(spec.name).ok_or(KernelError::IncompleteObject(spec.name))
+        })?;
+        Ok((Self { ebpf }, tables))
+    }
+
+    /// Runs one frame (Ethernet header first) through the program as it is in the kernel, with the
+    /// tables as they are. It counts like a received one.
+    pub fn judge(&mut self, frame: &[u8]) -> Result<Action, KernelError> {
+        let run = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
+        let result = self.program()?.test_run(run)?;
+        Ok(if result.return_value == XDP_DROP { Action::Drop } else { Action::Pass })
+    }
+
+    /// The number of instructions that the verifier walked; `None` where the kernel does not tell.
+    pub fn verified_instructions(&mut self) -> Result<Option<u32>, KernelError> {
+        Ok(self.program()?.info()?.verified_instruction_count())
+    }
+
+    pub(super) fn program(&mut self) -> Result<&mut Xdp, KernelError> {
+        program_in(&mut self.ebpf)
+    }
+
+    #[cfg(feature = "kernel-log")]
+    pub(super) fn ebpf_mut(&mut self) -> &mut Ebpf {
+        &mut self.ebpf
+    }
+}
+
+/// Opens the pinned tables of a filter that is already loaded.
+pub(super) fn open_pinned(pins: &Pins, specs: &[MapSpec]) -> Result<KernelTables, KernelError> {
+    KernelTables::open(|spec| {
+        let spec = specs.iter().find(|candidate| candidate.name == spec.name).unwrap_or(&spec);
+        let pinned = pins.open(*spec)?;
+        let map = pinned.ok_or_else(|| KernelError::NotLoaded(pins.directory().to_owned()))?;
+        Map::from_map_data(map).map_err(|cause| KernelError::Table { table: spec.name, cause })
+    })
+}
+
+/// The maps as this installation wants them.
+pub(super) fn specs(trust_capacity: u32) -> Vec<MapSpec> {
+    maps::ALL
+        .into_iter()
+        .map(|spec| match spec {
+            spec if spec == maps::TRUST => MapSpec { capacity: trust_capacity, ..spec },
+            spec => spec,
+        })
+        .collect()
+}
+
+fn program_in(ebpf: &mut Ebpf) -> Result<&mut Xdp, KernelError> {
+    let program = ebpf.program_mut(PROGRAM).ok_or(KernelError::IncompleteObject("XDP program"))?;
+    Ok(program.try_into()?)
+}

@@ -1,0 +1,5 @@
+//! The daemon and the tool of the session border controller.
+//!
+//! `docs/architecture.md` has the picture; each module says what it alone does.
+
+pub mod kernel;

@@ -1,0 +1,3 @@
+//! The `sbc` program.
+
+fn main() {}

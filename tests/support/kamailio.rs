@@ -1,0 +1,191 @@
+//! Kamailio as the telephone system behind the border: registrar and proxy.
+
+use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    host::Host,
+    process::Process,
+    scratch::Scratch,
+    sockets::{Protocol, wait_for_listener},
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running Kamailio: accepts registrations, and connects calls to whoever registered.
+#[derive(Debug)]
+pub struct Kamailio<'a> {
+    host: &'a Host,
+    process: Process,
+    _scratch: Scratch,
+}
+
+/// Where its control socket is: a folder that each host has for itself.
+const CONTROL: &str = "unixs:/run/kamailio.control";
+
+impl<'a> Kamailio<'a> {
+    /// Starts it, listening on UDP at this address and asking nobody who it is; it is ready when
+    /// this returns.
+    pub fn start(host: &'a Host, listen: SocketAddr) -> Result<Self> {
+        Self::start_with(host, listen, None)
+    }
+
+    /// As [`Self::start`], but REGISTER and INVITE are challenged, with MD5, for this password,
+    /// whoever the user.
+    pub fn start_with_digest(host: &'a Host, listen: SocketAddr, password: &str) -> Result<Self> {
+        Self::start_with(host, listen, Some(password))
+    }
+
+    fn start_with(host: &'a Host, listen: SocketAddr, password: Option<&str>) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let configuration = scratch.write("kamailio.cfg", configuration(listen, password))?;
+        let mut command = host.command("kamailio");
+        command.current_dir(scratch.path());
+        // In the foreground, telling errors there, with little memory.
+        command.args(["-DD", "-E", "-m", "16", "-M", "4", "-f"]).arg(configuration);
+        command.arg("-Y").arg(scratch.path());
+        let process = host.spawn("kamailio", command)?;
+        let mut kamailio = Self { host, process, _scratch: scratch };
+        kamailio.wait_until_ready(listen.port())?;
+        Ok(kamailio)
+    }
+
+    /// The contacts that `user` has registered, as URIs; empty when there are none.
+    pub fn contacts(&self, user: &str) -> Result<Vec<String>> {
+        let dump = self.control(&["ul.dump"])?;
+        Ok(contacts_of(user, &dump))
+    }
+
+    /// Asks it a command of its control interface, as in `["core.uptime"]`.
+    pub fn control(&self, command: &[&str]) -> Result<String> {
+        self.host.run("kamcmd", ["-s", CONTROL].iter().chain(command))
+    }
+
+    /// The process, for what else may be done to one.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn wait_until_ready(&mut self, port: u16) -> Result<()> {
+        wait_for_listener(self.host, Protocol::Udp, port, PATIENCE)
+            .and_then(|()| {
+                crate::wait_until("Kamailio's control socket", PATIENCE, || {
+                    self.control(&["core.uptime"]).map(|_| true)
+                })
+            })
+            .with_context(|| self.process.output().unwrap_or_default())
+    }
+}
+
+/// The dump nests records of `AoR: user` with, below each, contacts of `Address: uri`.
+fn contacts_of(user: &str, dump: &str) -> Vec<String> {
+    let mut contacts = Vec::new();
+    let mut wanted = false;
+    for line in dump.lines().map(str::trim) {
+        if let Some(record) = line.strip_prefix("AoR: ") {
+            wanted = record == user;
+        } else if let Some(address) = line.strip_prefix("Address: ")
+            && wanted
+        {
+            contacts.push(address.to_owned());
+        }
+    }
+    contacts
+}
+
+fn configuration(listen: SocketAddr, password: Option<&str>) -> String {
+    let mut configuration = format!("#!KAMAILIO\nlisten=udp:{listen}\n");
+    for module in [
+        "ctl",
+        "kex",
+        "corex",
+        "tm",
+        "tmx",
+        "sl",
+        "rr",
+        "pv",
+        "maxfwd",
+        "usrloc",
+        "registrar",
+        "textops",
+        "siputils",
+        "auth",
+    ] {
+        let _ = writeln!(configuration, "loadmodule \"{module}.so\"");
+    }
+    let _ = writeln!(configuration, "modparam(\"ctl\", \"binrpc\", \"{CONTROL}\")");
+    if let Some(password) = password {
+        let _ = writeln!(configuration, "#!define PASSWORD \"{password}\"");
+    }
+    configuration + ROUTING
+}
+
+const ROUTING: &str = r#"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "use_path", 1)
+modparam("registrar", "path_mode", 0)
+children=1
+disable_tcp=yes
+debug=0
+log_stderror=yes
+auto_aliases=no
+# Names are never looked up: there is no DNS in here.
+dns=no
+rev_dns=no
+
+request_route {
+    if (!mf_process_maxfwd_header("10")) {
+        sl_send_reply("483", "Too Many Hops");
+        exit;
+    }
+    if (is_method("CANCEL")) {
+        if (t_check_trans()) t_relay();
+        exit;
+    }
+    if (has_totag()) {
+        if (!loose_route() && is_method("ACK") && !t_check_trans()) exit;
+        t_relay();
+        exit;
+    }
+    if (is_method("OPTIONS")) {
+        sl_send_reply("200", "OK");
+        exit;
+    }
+#!ifdef PASSWORD
+    if (is_method("REGISTER")) {
+        if (!pv_www_authenticate("$td", PASSWORD, "0")) {
+            www_challenge("$td", "1");
+            exit;
+        }
+    } else if (!pv_proxy_authenticate("$fd", PASSWORD, "0")) {
+        proxy_challenge("$fd", "1");
+        exit;
+    }
+    consume_credentials();
+#!endif
+    if (is_method("REGISTER")) {
+        save("location");
+        exit;
+    }
+    record_route();
+    if (!lookup("location")) {
+        sl_send_reply("404", "Not Found");
+        exit;
+    }
+    t_relay();
+}
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::contacts_of;
+
+    #[test]
+    fn a_dump_tells_whose_contact_is_whose() {
+        let dump = "\tInfo: {\n\t\tAoR: alice\n\t\t\tAddress: sip:a@192.0.2.1\n\
+                    \t\tAoR: bob\n\t\t\tAddress: sip:b@192.0.2.2\n";
+        assert_eq!(contacts_of("bob", dump), ["sip:b@192.0.2.2"]);
+        assert!(contacts_of("carol", dump).is_empty());
+    }
+}

@@ -1,0 +1,47 @@
+//! The repository's commands, run as `cargo xtask COMMAND` from anywhere inside it.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program talks to its user on the terminal"
+)]
+
+mod build_ebpf;
+mod lint;
+mod setup;
+mod test;
+mod tool;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The repository's commands")]
+enum Command {
+    /// Install what building and testing need; does nothing when all of it is there
+    Setup(setup::Options),
+    /// Build the XDP object alone
+    BuildEbpf(build_ebpf::Options),
+    /// Run every test: unit, in the kernel, and end to end
+    Test(test::Options),
+    /// Check format, lints, documentation, Cargo.lock and the house rules
+    Lint(lint::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse() {
+        Command::Setup(options) => setup::run(&options),
+        Command::BuildEbpf(options) => build_ebpf::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Lint(options) => lint::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Debian packages.
+
+use std::fs;
+
+use anyhow::{Result, bail};
+
+use super::Requirement;
+use crate::{tool::Tool, workspace};
+
+/// Packages that come together, each with the file or program that proves it is there.
+pub(super) struct Packages {
+    purpose: &'static str,
+    wanted: &'static [(&'static str, Proof)],
+}
+
+enum Proof {
+    Program(&'static str),
+    /// A file of the C library's development package.
+    Header(&'static str),
+    /// A module in Kamailio's folder, whose path has the architecture in it.
+    KamailioModule(&'static str),
+}
+
+pub(super) const COMPILER: Packages = Packages {
+    purpose: "compiling the cryptography that the daemon links, and bpf-linker",
+    wanted: &[("gcc", Proof::Program("cc")), ("libc6-dev", Proof::Header("stdlib.h"))],
+};
+
+pub(super) const PEERS: Packages = Packages {
+    purpose: "tests and the demo, which talk to real SIP peers in network namespaces",
+    wanted: &[
+        ("sip-tester", Proof::Program("sipp")),
+        ("kamailio", Proof::Program("kamailio")),
+        ("kamailio-tls-modules", Proof::KamailioModule("tls.so")),
+        ("openssl", Proof::Program("openssl")),
+        ("iproute2", Proof::Program("ip")),
+    ],
+};
+
+/// Files that `dpkg` leaves out: tests want the program Kamailio, not a SIP server that starts now
+/// and with every boot.
+const NO_SERVICE: [&str; 2] = ["/lib/systemd/system/kamailio*", "/etc/init.d/kamailio"];
+
+impl Requirement for Packages {
+    fn missing(&self) -> Vec<String> {
+        self.wanted
+            .iter()
+            .filter(|(_, proof)| !proof.holds())
+            .map(|(package, _)| (*package).to_owned())
+            .collect()
+    }
+
+    fn purpose(&self) -> &'static str {
+        self.purpose
+    }
+
+    fn commands(&self) -> Vec<String> {
+        vec![update().as_typed(), install(&self.missing()).as_typed()]
+    }
+
+    fn install(&self) -> Result<()> {
+        // SAFETY: `geteuid` has no preconditions and cannot fail.
+        let root = unsafe { libc::geteuid() } == 0;
+        if workspace::find_program("apt-get").is_none() {
+            bail!("apt-get not found; install the equivalents of: {}", self.missing().join(", "));
+        }
+        if !root {
+            bail!("not root; run as root:\n    {}", self.commands().join("\n    "));
+        }
+        // The lists may be missing or older than the archive: only then are they fetched.
+        if install(&self.missing()).try_logged("setup-apt").is_ok() {
+            return Ok(());
+        }
+        println!("setup: fetching the package lists");
+        update().run_logged("setup-apt-update")?;
+        install(&self.missing()).run_logged("setup-apt")
+    }
+}
+
+impl Proof {
+    fn holds(&self) -> bool {
+        match self {
+            Self::Program(program) => workspace::find_program(program).is_some(),
+            Self::Header(header) => fs::exists(format!("/usr/include/{header}")).unwrap_or(false),
+            Self::KamailioModule(module) => fs::read_dir("/usr/lib")
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(|folder| folder.path().join("kamailio/modules").join(module).is_file()),
+        }
+    }
+}
+
+fn update() -> Tool {
+    Tool::new("apt-get").args(["update"]).advice("Check the network and /etc/apt/sources.list.")
+}
+
+fn install(packages: &[String]) -> Tool {
+    Tool::new("apt-get")
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(NO_SERVICE.map(|path| format!("-oDPkg::options::=--path-exclude={path}")))
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .advice("See what apt-get says, then run `cargo xtask setup` again.")
+}
