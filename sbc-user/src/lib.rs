@@ -3,3 +3,4 @@
 //! `docs/architecture.md` has the picture; each module says what it alone does.
 
 pub mod kernel;
+pub mod sip;

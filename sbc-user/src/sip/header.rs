@@ -1,0 +1,192 @@
+use std::ops::Range;
+
+/// One header as it stands in a message, its folded lines included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// What the name means, in whichever form and case it was written.
+    pub kind: HeaderKind,
+    /// The name as it was written.
+    pub name: &'a [u8],
+    /// The value without white space around it; a fold inside is still CRLF and white space.
+    pub value: &'a [u8],
+    /// Where the whole line is in the message, with its CRLF.
+    pub line: Range<usize>,
+}
+
+macro_rules! header_kinds {
+    ($($kind:ident $name:literal),+ $(,)?) => {
+        /// The headers that a proxy touches; every other one is `Other` and passes untouched.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum HeaderKind {
+            $(#[doc = concat!("`", $name, "`")] $kind,)+
+            /// A header without meaning for us.
+            Other,
+        }
+
+        impl HeaderKind {
+            /// Every kind but `Other`.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// The full name as the RFCs write it; `other` for `Other`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                    Self::Other => "other",
+                }
+            }
+        }
+    };
+}
+
+header_kinds! {
+    Via "Via",
+    From "From",
+    To "To",
+    CallId "Call-ID",
+    CSeq "CSeq",
+    Contact "Contact",
+    Route "Route",
+    RecordRoute "Record-Route",
+    Path "Path",
+    ServiceRoute "Service-Route",
+    MaxForwards "Max-Forwards",
+    ContentLength "Content-Length",
+    ContentType "Content-Type",
+    ContentEncoding "Content-Encoding",
+    Authorization "Authorization",
+    ProxyAuthorization "Proxy-Authorization",
+    WwwAuthenticate "WWW-Authenticate",
+    ProxyAuthenticate "Proxy-Authenticate",
+    AuthenticationInfo "Authentication-Info",
+    ProxyRequire "Proxy-Require",
+    Require "Require",
+    Supported "Supported",
+    Unsupported "Unsupported",
+    Allow "Allow",
+    Expires "Expires",
+    MinExpires "Min-Expires",
+    SessionExpires "Session-Expires",
+    RetryAfter "Retry-After",
+    Timestamp "Timestamp",
+    PAssertedIdentity "P-Asserted-Identity",
+    PPreferredIdentity "P-Preferred-Identity",
+    RemotePartyId "Remote-Party-ID",
+    Diversion "Diversion",
+    HistoryInfo "History-Info",
+    Privacy "Privacy",
+    Identity "Identity",
+    ReferTo "Refer-To",
+    ReferredBy "Referred-By",
+    ReplyTo "Reply-To",
+    Event "Event",
+    AllowEvents "Allow-Events",
+    Subject "Subject",
+    UserAgent "User-Agent",
+    Server "Server",
+}
+
+impl HeaderKind {
+    /// Names a header, without regard to case, in its full or compact form.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
+        let candidates: &[Self] = match name.len() {
+            1 => return Self::of_compact(name),
+            2 => &[Self::To],
+            3 => &[Self::Via],
+            4 => &[Self::From, Self::CSeq, Self::Path],
+            5 => &[Self::Route, Self::Allow, Self::Event],
+            6 => &[Self::Server],
+            7 => &[
+                Self::CallId,
+                Self::Contact,
+                Self::Require,
+                Self::Expires,
+                Self::Privacy,
+                Self::Subject,
+            ],
+            8 => &[Self::Identity, Self::ReferTo, Self::ReplyTo],
+            9 => &[Self::Supported, Self::Diversion, Self::Timestamp],
+            10 => &[Self::UserAgent],
+            11 => &[Self::Unsupported, Self::MinExpires, Self::RetryAfter, Self::ReferredBy],
+            12 => &[
+                Self::MaxForwards,
+                Self::ContentType,
+                Self::RecordRoute,
+                Self::HistoryInfo,
+                Self::AllowEvents,
+            ],
+            13 => &[Self::Authorization, Self::ProxyRequire, Self::ServiceRoute],
+            14 => &[Self::ContentLength],
+            15 => &[Self::SessionExpires, Self::RemotePartyId],
+            16 => &[Self::WwwAuthenticate, Self::ContentEncoding],
+            18 => &[Self::ProxyAuthenticate],
+            19 => &[Self::ProxyAuthorization, Self::PAssertedIdentity, Self::AuthenticationInfo],
+            20 => &[Self::PPreferredIdentity],
+            _ => &[],
+        };
+        let is_named = |kind: &Self| kind.name().as_bytes().eq_ignore_ascii_case(name);
+        candidates.iter().copied().find(is_named).unwrap_or(Self::Other)
+    }
+
+    /// The compact forms registered with IANA for the kinds we know.
+    fn of_compact(name: &[u8]) -> Self {
+        match name {
+            b"v" | b"V" => Self::Via,
+            b"f" | b"F" => Self::From,
+            b"t" | b"T" => Self::To,
+            b"i" | b"I" => Self::CallId,
+            b"m" | b"M" => Self::Contact,
+            b"l" | b"L" => Self::ContentLength,
+            b"c" | b"C" => Self::ContentType,
+            b"e" | b"E" => Self::ContentEncoding,
+            b"k" | b"K" => Self::Supported,
+            b"s" | b"S" => Self::Subject,
+            b"o" | b"O" => Self::Event,
+            b"u" | b"U" => Self::AllowEvents,
+            b"r" | b"R" => Self::ReferTo,
+            b"b" | b"B" => Self::ReferredBy,
+            b"x" | b"X" => Self::SessionExpires,
+            b"y" | b"Y" => Self::Identity,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether a message may have it only once, so that a second one is another identity.
+    pub(super) const fn is_single(self) -> bool {
+        matches!(
+            self,
+            Self::From
+                | Self::To
+                | Self::CallId
+                | Self::CSeq
+                | Self::MaxForwards
+                | Self::ContentLength
+        )
+    }
+
+    /// Whether its values are addresses that decide identity or routing, and so have to be readable.
+    pub(super) const fn is_address_list(self) -> bool {
+        matches!(
+            self,
+            Self::Contact
+                | Self::Route
+                | Self::RecordRoute
+                | Self::Path
+                | Self::ServiceRoute
+                | Self::PAssertedIdentity
+                | Self::PPreferredIdentity
+                | Self::RemotePartyId
+                | Self::Diversion
+        )
+    }
+
+    /// Whether its quotes and angle brackets have to balance, though we do not read its addresses.
+    pub(super) const fn is_balanced(self) -> bool {
+        matches!(
+            self,
+            Self::Via | Self::ReferTo | Self::ReferredBy | Self::ReplyTo | Self::HistoryInfo
+        )
+    }
+}

@@ -1,0 +1,134 @@
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use rsip::Method as KnownMethod;
+use thiserror::Error;
+
+use super::field::{self, FieldError};
+use super::grammar::{is_token, slice};
+use super::header::{Header, HeaderKind};
+use super::message::Message;
+use super::reason::reason_phrase;
+use super::start_line::StartLine;
+
+/// Why a reply was not written. Each one is a mistake of the caller.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum ReplyError {
+    /// A header would break the lines of the message.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// Responses are not replied to, and neither is ACK (RFC 3261 §17).
+    #[error("only requests other than ACK are replied to")]
+    NotAnswerable,
+    /// Not a status from 100 to 699.
+    #[error("not a status from 100 to 699")]
+    Status,
+    /// The tag is not a token.
+    #[error("the tag is not a token")]
+    Tag,
+}
+
+/// A response without body to a request (RFC 3261 §8.2.6.2), in one allocation.
+///
+/// The first mistake makes [`finish`](Self::finish) fail.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Reply {
+    bytes: Vec<u8>,
+    refused: Option<ReplyError>,
+}
+
+impl Reply {
+    /// Begins a response to a request that came from `source`: status line, `Via` with the top one
+    /// stamped, `From`, `To`, `Call-ID` and `CSeq`.
+    ///
+    /// `to_tag` is used if `To` has none; a 100 gets none (RFC 3261 §8.2.6.2).
+    pub fn new(request: &Message<'_>, status: u16, source: SocketAddr, to_tag: &[u8]) -> Self {
+        let mut reply = Self {
+            bytes: Vec::with_capacity(request.bytes().len() - request.body().len() + 512),
+            refused: refusal(request, status, to_tag),
+        };
+        if reply.refused.is_some() {
+            return reply;
+        }
+        // Writing to a `Vec` has no way to fail.
+        let _ = write!(reply.bytes, "SIP/2.0 {status} {}\r\n", reason_phrase(status));
+        reply.copy_vias(request, source);
+        reply.copy_first(request, HeaderKind::From);
+        if let Some(to) = request.header(HeaderKind::To) {
+            reply.copy_to(request, &to, to_tag, status);
+        }
+        reply.copy_first(request, HeaderKind::CallId);
+        reply.copy_first(request, HeaderKind::CSeq);
+        if status == 100 {
+            reply.copy_first(request, HeaderKind::Timestamp);
+        }
+        reply
+    }
+
+    /// Adds a header line.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        if let Err(error) = field::write(name, value.as_ref(), &mut self.bytes) {
+            self.refused.get_or_insert(error.into());
+        }
+        self
+    }
+
+    /// Ends the header section with `Content-Length: 0` and yields the whole response.
+    pub fn finish(mut self) -> Result<Vec<u8>, ReplyError> {
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
+        self.bytes.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        Ok(self.bytes)
+    }
+
+    /// Copies the `Via` lines in their order; only the first value is written anew.
+    fn copy_vias(&mut self, request: &Message<'_>, source: SocketAddr) {
+        let via = request.top_via();
+        let mut top = request.range_of(via.raw);
+        for line in request.headers().filter(|header| header.kind == HeaderKind::Via) {
+            let Some(stamped) = top.take() else {
+                self.copy(request, line.line.start, line.line.end);
+                continue;
+            };
+            self.copy(request, line.line.start, stamped.start);
+            via.write_stamped(source, &mut self.bytes);
+            self.copy(request, stamped.end, line.line.end);
+        }
+    }
+
+    fn copy_to(&mut self, request: &Message<'_>, to: &Header<'_>, to_tag: &[u8], status: u16) {
+        if request.to().tag.is_some() || status == 100 {
+            return self.copy(request, to.line.start, to.line.end);
+        }
+        let value_end = request.range_of(to.value).map_or(to.line.end, |value| value.end);
+        self.copy(request, to.line.start, value_end);
+        for part in [b";tag=", to_tag, b"\r\n"] {
+            self.bytes.extend_from_slice(part);
+        }
+    }
+
+    fn copy_first(&mut self, request: &Message<'_>, kind: HeaderKind) {
+        if let Some(header) = request.header(kind) {
+            self.copy(request, header.line.start, header.line.end);
+        }
+    }
+
+    fn copy(&mut self, request: &Message<'_>, start: usize, end: usize) {
+        self.bytes.extend_from_slice(slice(request.bytes(), start..end));
+    }
+}
+
+fn refusal(request: &Message<'_>, status: u16, to_tag: &[u8]) -> Option<ReplyError> {
+    match request.start_line() {
+        StartLine::Request { method, .. } if !method.is(KnownMethod::Ack) => {}
+        StartLine::Request { .. } | StartLine::Response { .. } => {
+            return Some(ReplyError::NotAnswerable);
+        }
+    }
+    if !(100..700).contains(&status) {
+        return Some(ReplyError::Status);
+    }
+    (!is_token(to_tag)).then_some(ReplyError::Tag)
+}

@@ -1,0 +1,200 @@
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use thiserror::Error;
+
+use super::field::{self, FieldError};
+use super::grammar::slice;
+use super::head::MAX_MESSAGE;
+use super::header::{Header, HeaderKind};
+use super::message::Message;
+
+/// Why a rewritten message was not written. Each one is a mistake of the caller, except `TooLarge`.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum RewriteError {
+    /// A header or a replacement would break the lines of the message.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// A range is neither within a header value nor within the start line.
+    #[error("a replaced range is neither within a header value nor within the start line")]
+    OutsideValue,
+    /// Two edits want the same bytes.
+    #[error("two edits overlap")]
+    Overlap,
+    /// The result would be longer than a message may be.
+    #[error("the rewritten message would be longer than 65,535 bytes")]
+    TooLarge,
+}
+
+/// Edits to a message; what is not edited passes byte for byte.
+///
+/// Edits may come in any order. Lines inserted at the same place keep the order of their calls. The
+/// first edit that cannot be done makes [`write`](Self::write) fail, and nothing is written.
+#[derive(Clone, Debug)]
+pub struct Rewrite<'m> {
+    message: &'m Message<'m>,
+    edits: Vec<Edit>,
+    refused: Option<RewriteError>,
+}
+
+#[derive(Clone, Debug)]
+struct Edit {
+    range: Range<usize>,
+    text: Vec<u8>,
+}
+
+impl<'m> Rewrite<'m> {
+    /// Begins with the message as it is, its body cut to `Content-Length`.
+    #[must_use]
+    pub const fn new(message: &'m Message<'m>) -> Self {
+        Self { message, edits: Vec::new(), refused: None }
+    }
+
+    /// Inserts a header line before the first header of `kind`, or right after the start line if
+    /// there is none.
+    pub fn insert_before_first(
+        &mut self,
+        kind: HeaderKind,
+        name: &str,
+        value: impl AsRef<[u8]>,
+    ) -> &mut Self {
+        let first = self.message.header(kind).map(|header| header.line.start);
+        let at = first.unwrap_or(self.message.head().start_line_end() + 2);
+        self.insert(at, name, value.as_ref())
+    }
+
+    /// Adds a header line after the last one.
+    pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Self {
+        self.insert(self.message.head().body_start() - 2, name, value.as_ref())
+    }
+
+    /// Adds `Content-Length` if there is none, as a message on a stream needs it (RFC 3261 §20.14).
+    pub fn ensure_content_length(&mut self) -> &mut Self {
+        if self.message.header(HeaderKind::ContentLength).is_some() {
+            return self;
+        }
+        let length = self.message.body().len();
+        self.append(HeaderKind::ContentLength.name(), length.to_string())
+    }
+
+    /// Removes one header line of this message.
+    pub fn remove(&mut self, header: &Header<'_>) -> &mut Self {
+        if !self.message.headers().any(|own| own.line == header.line) {
+            return self.refuse(RewriteError::OutsideValue);
+        }
+        self.edit(header.line.clone(), Vec::new())
+    }
+
+    /// Removes every header line of that kind.
+    pub fn remove_all(&mut self, kind: HeaderKind) -> &mut Self {
+        let message = self.message;
+        for header in message.headers().filter(|header| header.kind == kind) {
+            self.edit(header.line, Vec::new());
+        }
+        self
+    }
+
+    /// Removes the first `count` values of that kind, with the lines in which no other is left.
+    ///
+    /// Removes all of them if there are fewer.
+    pub fn remove_first_values(&mut self, kind: HeaderKind, count: usize) -> &mut Self {
+        let message = self.message;
+        let mut left = count;
+        for header in message.headers().filter(|header| header.kind == kind) {
+            if left == 0 {
+                break;
+            }
+            let line = &header.line;
+            let values: Vec<_> =
+                message.values(kind).filter(|value| line.contains(&value.range.start)).collect();
+            let Some(kept) = values.get(left) else {
+                left -= values.len();
+                self.edit(header.line, Vec::new());
+                continue;
+            };
+            let from = values.first().map_or(kept.range.start, |first| first.range.start);
+            self.edit(from..kept.range.start, Vec::new());
+            left = 0;
+        }
+        self
+    }
+
+    /// Puts `text` in place of a part of the start line or of a header value.
+    pub fn replace(&mut self, range: Range<usize>, text: impl AsRef<[u8]>) -> &mut Self {
+        if let Err(error) = field::check_value(text.as_ref()) {
+            return self.refuse(error.into());
+        }
+        let head = self.message.head();
+        let holds = |outer: Range<usize>| outer.start <= range.start && range.end <= outer.end;
+        let is_inside = range.start <= range.end
+            && (holds(0..head.start_line_end())
+                || head.lines().iter().any(|line| holds(line.value_range())));
+        if !is_inside {
+            return self.refuse(RewriteError::OutsideValue);
+        }
+        self.edit(range, text.as_ref().to_vec())
+    }
+
+    /// Puts `text` in place of a part of the message as an accessor gave it: a URI, a host, a value.
+    pub fn replace_part(&mut self, part: &[u8], text: impl AsRef<[u8]>) -> &mut Self {
+        match self.message.range_of(part) {
+            Some(range) => self.replace(range, text),
+            None => self.refuse(RewriteError::OutsideValue),
+        }
+    }
+
+    /// Writes into the top `Via` where the request came from (RFC 3261 §18.2.1, RFC 3581 §4).
+    pub fn stamp_top_via(&mut self, source: SocketAddr) -> &mut Self {
+        let via = self.message.top_via();
+        self.replace_part(via.raw, via.stamped(source))
+    }
+
+    /// Appends the rewritten message to `out`; appends nothing if it fails.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), RewriteError> {
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
+        let bytes = self.message.bytes();
+        let mut edits: Vec<&Edit> = self.edits.iter().collect();
+        edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
+        let mut length = bytes.len();
+        let mut free_from = 0;
+        for edit in &edits {
+            if edit.range.start < free_from {
+                return Err(RewriteError::Overlap);
+            }
+            free_from = edit.range.end;
+            length = (length + edit.text.len()).saturating_sub(edit.range.len());
+        }
+        if length > MAX_MESSAGE {
+            return Err(RewriteError::TooLarge);
+        }
+        out.reserve(length);
+        let mut copied = 0;
+        for edit in edits {
+            out.extend_from_slice(slice(bytes, copied..edit.range.start));
+            out.extend_from_slice(&edit.text);
+            copied = edit.range.end;
+        }
+        out.extend_from_slice(slice(bytes, copied..bytes.len()));
+        Ok(())
+    }
+
+    fn insert(&mut self, at: usize, name: &str, value: &[u8]) -> &mut Self {
+        let mut line = Vec::with_capacity(name.len() + value.len() + 4);
+        match field::write(name, value, &mut line) {
+            Ok(()) => self.edit(at..at, line),
+            Err(error) => self.refuse(error.into()),
+        }
+    }
+
+    fn edit(&mut self, range: Range<usize>, text: Vec<u8>) -> &mut Self {
+        self.edits.push(Edit { range, text });
+        self
+    }
+
+    fn refuse(&mut self, error: RewriteError) -> &mut Self {
+        self.refused.get_or_insert(error);
+        self
+    }
+}
