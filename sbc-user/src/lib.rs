@@ -3,4 +3,5 @@
 //! `docs/architecture.md` has the picture; each module says what it alone does.
 
 pub mod kernel;
+pub mod proof;
 pub mod sip;

@@ -1,0 +1,34 @@
+//! Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): challenges without memory, verdicts
+//! without doubt.
+//!
+//! Everything here is a pure function of its arguments and of bounded tables: time, randomness,
+//! source addresses and bytes come in, header values and verdicts come out.
+//!
+//! Invariants:
+//! - **Issuing a challenge stores nothing.** A nonce is a message authentication code over its time,
+//!   its source and the realm.
+//! - **Only a correct response writes to the replay window**, so strangers cannot fill it.
+//! - **Nothing tells a known user from an unknown one**: neither the verdict nor the hashing done.
+//! - **A response is accepted once**, except for the retransmission of the very same request.
+
+mod algorithm;
+mod check;
+mod credentials;
+mod ha1;
+mod hash_value;
+mod nonce;
+mod parameter;
+mod realm;
+mod replay;
+mod unix_millis;
+mod uri;
+
+pub use algorithm::{Algorithm, InvalidOffer, OfferedAlgorithms, UnknownAlgorithm};
+pub use check::{DigestCheck, DigestSettings, DigestVerdict, RequestFacts};
+pub use credentials::{Credentials, MalformedCredentials, NonceCount};
+pub use ha1::Ha1;
+pub use hash_value::{HashValue, HexDigits};
+pub use nonce::{CLOCK_TOLERANCE, FreshNonce, NONCE_LENGTH, NonceId, NonceMint, NonceState};
+pub use realm::{InvalidRealm, Realm};
+pub use replay::{Admission, ReplayWindow};
+pub use unix_millis::UnixMillis;

@@ -1,0 +1,5 @@
+//! What the certificates of peers prove, and what the files must look like.
+
+mod configuration;
+mod identity;
+mod verifier;

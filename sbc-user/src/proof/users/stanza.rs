@@ -1,0 +1,51 @@
+use zeroize::Zeroizing;
+
+use super::Username;
+use crate::proof::digest::{Algorithm, Ha1, Realm};
+
+/// Longer than all keys, quotes and hashes of a stanza together.
+const ROOM: usize = 256;
+
+/// The `[[user]]` table to append to a users file, with one HA1 for each of `algorithms`.
+///
+/// The text is as good as the password; it is wiped when dropped.
+#[must_use]
+pub fn stanza(
+    name: &Username,
+    realm: &Realm,
+    password: &str,
+    algorithms: &[Algorithm],
+    may_assert: &[String],
+) -> Zeroizing<String> {
+    let quoted_name = quoted(name.as_str());
+    let assertions: Vec<String> = may_assert.iter().map(|pattern| quoted(pattern)).collect();
+    let assertions = assertions.join(", ");
+
+    // A text that grows would leave copies of the hashes that are not wiped.
+    let room = quoted_name.len().saturating_add(assertions.len()).saturating_add(ROOM);
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    let mut append = |parts: &[&str]| parts.iter().for_each(|part| text.push_str(part));
+
+    append(&["[[user]]\nname = ", &quoted_name, "\n"]);
+    for algorithm in Algorithm::ALL {
+        if algorithms.contains(&algorithm) {
+            let ha1 = Ha1::of(algorithm, name.as_str(), realm.as_str(), password);
+            append(&[key(algorithm), " = \"", ha1.expose(), "\"\n"]);
+        }
+    }
+    if !may_assert.is_empty() {
+        append(&["may-assert = [", &assertions, "]\n"]);
+    }
+    text
+}
+
+fn key(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Sha256 => "sha-256",
+        Algorithm::Md5 => "md5",
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}

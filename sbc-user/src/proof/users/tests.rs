@@ -1,0 +1,164 @@
+use std::{fs, os::unix::fs::OpenOptionsExt};
+
+use super::*;
+
+const MD5: &str = "0cc175b9c0f1b6a831c399e269772661";
+const SHA_256: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+
+fn alice() -> String {
+    format!("realm = \"example.com\"\n\n[[user]]\nname = \"alice\"\nmd5 = \"{MD5}\"\n")
+}
+
+fn mistake(text: &str) -> String {
+    Users::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn reads_users_with_their_hashes_and_assertions() {
+    let users = Users::parse(&format!(
+        "{}[[user]]\nname = \"bob\"\nsha-256 = \"{}\"\nmay-assert = [\"tel:+1212*\"]\n",
+        alice(),
+        SHA_256.to_uppercase(),
+    ))
+    .unwrap();
+    assert_eq!((users.realm().as_str(), users.len()), ("example.com", 2));
+    let bob = users.find(b"bob").unwrap();
+    assert_eq!(bob.name(), "bob");
+    assert_eq!(bob.ha1(Algorithm::Sha256).unwrap().expose(), SHA_256);
+    assert!(bob.ha1(Algorithm::Md5).is_none());
+    assert_eq!(bob.may_assert(), ["tel:+1212*"]);
+    assert!(users.find(b"Bob").is_none());
+    let lacking: Vec<&str> = users.lacking(Algorithm::Sha256).map(|user| user.name()).collect();
+    assert_eq!(lacking, ["alice"]);
+}
+
+#[test]
+fn a_realm_without_users_is_a_start() {
+    assert!(Users::parse("realm = \"example.com\"").unwrap().is_empty());
+}
+
+#[test]
+fn says_what_is_wrong_and_where() {
+    let alice = alice();
+    let replaced = |from: &str, to: &str| {
+        assert!(alice.contains(from));
+        mistake(&alice.replace(from, to))
+    };
+    for (message, place, problem) in [
+        (replaced("md5", "mdfive"), "line 5, column 1", "unknown field `mdfive`"),
+        (replaced("realm", "reelm"), "line 1, column 1", "unknown field `reelm`"),
+        (replaced("example.com", "a\\\"b"), "line 1, column 9", "realm has a quote"),
+        (replaced("name = \"alice\"", "name = \"\""), "line 4, column 8", "name is empty"),
+        (replaced("name = \"alice\"", "name = \"a:b\""), "line 4, column 8", "colon"),
+        (replaced("name = \"alice\"", "name = \"a\\nb\""), "line 4, column 8", "control"),
+        (replaced("name = \"alice\"", "name = 5"), "line 4, column 8", "expected a string"),
+        (replaced("name = \"alice\"\n", ""), "line 3, column 1", "missing field `name`"),
+        (replaced("2661\"", "266\""), "line 5, column 7", "MD5 takes 32 hexadecimal digits"),
+        (replaced("2661\"", "266g\""), "line 5, column 7", "MD5 takes 32 hexadecimal digits"),
+        (replaced("md5 = \"", "sha-256 = \""), "line 5, column 11", "SHA-256 takes 64"),
+        (replaced("alice\"\n", "ä\" x\n"), "line 4, column 12", ""),
+        (
+            mistake(&format!("{alice}[[user]]\nname = \"alice\"\nmd5 = \"{MD5}\"\n")),
+            "line 7, column 8",
+            "another user \"alice\"",
+        ),
+        (
+            mistake("realm = \"x\"\n[[user]]\nname = \"bob\""),
+            "line 3, column 8",
+            "user \"bob\" needs md5 or sha-256",
+        ),
+    ] {
+        assert!(message.starts_with(place) && message.contains(problem), "{message}");
+    }
+}
+
+#[test]
+fn no_message_repeats_a_hash() {
+    let alice = alice();
+    for text in [
+        alice.replace('"', ""),
+        alice.replace(&format!("\"{MD5}\""), MD5),
+        alice.replace(&format!("\"{MD5}\""), &format!("[\"{MD5}\"]")),
+        alice.replace(&format!("{MD5}\""), MD5),
+        alice.replace(MD5, &format!("{MD5}0")),
+        alice.replace("md5 = ", ""),
+        alice.replace("md5 = ", "mdfive = "),
+        format!("{alice}md5 = \"{MD5}\""),
+    ] {
+        let error = Users::parse(&text).unwrap_err();
+        for shown in [error.to_string(), format!("{error:?}")] {
+            assert!(!shown.contains(&MD5[..8]), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn debug_does_not_show_a_hash() {
+    let users = Users::parse(&alice()).unwrap();
+    let shown = format!("{users:?} {:?}", users.find(b"alice"));
+    assert!(!shown.contains(&MD5[..8]), "{shown}");
+}
+
+#[test]
+fn a_rendered_stanza_reads_back() {
+    let name = Username::new("o'al \"ice\" \\").unwrap();
+    let realm = Realm::new("example.com").unwrap();
+    let may_assert = vec!["sip:\"a\"@x".to_owned(), "tel:+1".to_owned()];
+    for algorithms in [&Algorithm::ALL[..], &[Algorithm::Md5], &[Algorithm::Sha256]] {
+        let text = stanza(&name, &realm, "pass:wörd", algorithms, &may_assert);
+        let users = Users::parse(&format!("realm = \"example.com\"\n{}", *text)).unwrap();
+        let user = users.find(name.as_str().as_bytes()).unwrap();
+        assert_eq!(user.may_assert(), may_assert);
+        for algorithm in Algorithm::ALL {
+            let made = Ha1::of(algorithm, name.as_str(), "example.com", "pass:wörd");
+            let expected = algorithms.contains(&algorithm).then_some(made.expose());
+            assert_eq!(user.ha1(algorithm).map(Ha1::expose), expected);
+        }
+    }
+    let plain = stanza(&Username::new("a").unwrap(), &realm, "b", &[Algorithm::Md5], &[]);
+    assert!(plain.starts_with("[[user]]\nname = \"a\"\nmd5 = \""), "{}", *plain);
+    assert!(!plain.contains("may-assert"));
+}
+
+#[test]
+fn loads_a_file_that_only_its_owner_can_access() {
+    let directory = tempfile::tempdir().unwrap();
+    for (mode, is_private) in [
+        (0o600, true),
+        (0o400, true),
+        (0o640, false),
+        (0o604, false),
+        (0o620, false),
+        (0o602, false),
+        (0o601, false),
+    ] {
+        let path = directory.path().join(format!("{mode:o}.toml"));
+        fs::write(&path, alice()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let loaded = Users::load(&path);
+        assert_eq!(loaded.is_ok(), is_private, "{mode:o}");
+        if let Err(error) = loaded {
+            let message = error.to_string();
+            assert!(message.contains(&format!("chmod 600 {}", path.display())), "{message}");
+            assert!(message.contains(&format!("(mode {mode:04o})")), "{message}");
+        }
+    }
+}
+
+#[test]
+fn names_the_file_that_is_absent_or_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let absent = Users::load(&directory.path().join("absent.toml")).unwrap_err();
+    assert!(matches!(absent, UsersError::Unreadable { .. }));
+    assert!(absent.to_string().contains("absent.toml"));
+
+    let folder = Users::load(directory.path()).unwrap_err();
+    assert!(matches!(folder, UsersError::Unreadable { .. }));
+
+    let path = directory.path().join("wrong.toml");
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    io::Write::write_all(&mut file, b"realm = \"x\"\nuser = 1\n").unwrap();
+    let wrong = Users::load(&path).unwrap_err().to_string();
+    assert!(wrong.contains("wrong.toml: line 2, column 8: "), "{wrong}");
+}
