@@ -5,3 +5,4 @@
 pub mod kernel;
 pub mod proof;
 pub mod sip;
+pub mod transport;

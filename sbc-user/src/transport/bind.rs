@@ -1,0 +1,146 @@
+//! Binding sockets, and saying clearly why it did not work.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use thiserror::Error;
+use tracing::{debug, info};
+
+use super::Transport;
+
+/// Bytes of datagrams that may wait for us: 50 ms of 100,000 small messages per second.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// Why a listener could not be bound.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Another socket has the address and port.
+    #[error(
+        "cannot listen on {transport} {address}: address already in use; \
+         to see by whom, run: ss -Hlnp{} 'sport = :{}'",
+        if transport.is_stream() { 't' } else { 'u' },
+        address.port()
+    )]
+    AddressInUse {
+        /// The transport.
+        transport: Transport,
+        /// The address that is taken.
+        address: SocketAddr,
+    },
+    /// The address belongs to no interface.
+    #[error(
+        "cannot listen on {transport} {address}: not an address of this machine; \
+         to see those, run: ip -brief address"
+    )]
+    AddressNotAvailable {
+        /// The transport.
+        transport: Transport,
+        /// The address that is not there.
+        address: SocketAddr,
+    },
+    /// The port is reserved for the privileged.
+    #[error(
+        "cannot listen on {transport} {address}: permission denied; \
+         a port below net.ipv4.ip_unprivileged_port_start takes CAP_NET_BIND_SERVICE"
+    )]
+    PermissionDenied {
+        /// The transport.
+        transport: Transport,
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// The system refused for another reason.
+    #[error("cannot listen on {transport} {address}: {source}")]
+    System {
+        /// The transport.
+        transport: Transport,
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A TLS listener has neither certificate nor key.
+    #[error("cannot listen on TLS {address}: no TLS configuration is given")]
+    NoTlsConfiguration {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// There are more listeners than a flow can number.
+    #[error("more than 256 listeners")]
+    TooManyListeners,
+}
+
+/// Binds a UDP socket that does not block.
+pub(super) fn udp_socket(address: SocketAddr) -> Result<UdpSocket, BindError> {
+    udp(address).map_err(|source| BindError::new(Transport::Udp, address, source))
+}
+
+/// Binds a TCP socket that does not block, for TCP or TLS, and listens.
+pub(super) fn tcp_socket(
+    transport: Transport,
+    address: SocketAddr,
+) -> Result<TcpListener, BindError> {
+    tcp(address).map_err(|source| BindError::new(transport, address, source))
+}
+
+/// Prepares a socket that somebody else bound as if it were ours.
+pub(super) fn prepare_udp(socket: &UdpSocket) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    ask_for_receive_buffer(&SockRef::from(socket));
+    Ok(())
+}
+
+fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    let socket = UdpSocket::from(socket);
+    prepare_udp(&socket)?;
+    Ok(socket)
+}
+
+fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections of an earlier run may still be in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The kernel grants what `net.core.rmem_max` allows, and does not fail for less.
+fn ask_for_receive_buffer(socket: &SockRef<'_>) {
+    if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
+        debug!(%error, "cannot set the receive buffer's size");
+    }
+    match socket.recv_buffer_size() {
+        Ok(granted) if granted < RECEIVE_BUFFER => info!(
+            granted,
+            wanted = RECEIVE_BUFFER,
+            "small receive buffer; net.core.rmem_max limits it"
+        ),
+        Ok(_) => {}
+        Err(error) => debug!(%error, "cannot read the receive buffer's size"),
+    }
+}
+
+impl BindError {
+    fn new(transport: Transport, address: SocketAddr, source: io::Error) -> Self {
+        match source.raw_os_error() {
+            Some(libc::EADDRINUSE) => Self::AddressInUse { transport, address },
+            Some(libc::EADDRNOTAVAIL) => Self::AddressNotAvailable { transport, address },
+            Some(libc::EACCES | libc::EPERM) => Self::PermissionDenied { transport, address },
+            Some(_) | None => Self::System { transport, address, source },
+        }
+    }
+}

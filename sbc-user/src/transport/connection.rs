@@ -1,0 +1,258 @@
+//! The life of one stream connection.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::debug;
+
+use super::framing::Malformed;
+use super::handshake::shake_hands;
+use super::queue::{Fate, SendQueue, send_queue};
+use super::reader::{Deadlines, Reader};
+use super::running::Stop;
+use super::slots::{Slot, Slots};
+use super::writer::Writer;
+use super::{Admission, Flow, Limits, Outbox, Receiver, Refusal};
+use crate::proof::tls::Identity;
+
+/// Time to write the rest of the queue and to say goodbye.
+const LINGER: Duration = Duration::from_secs(1);
+/// Time after which the kernel gives up a peer that acknowledges nothing.
+const ACKNOWLEDGE: Duration = Duration::from_secs(30);
+
+/// What all stream connections share.
+pub(super) struct Service {
+    pub(super) receiver: Arc<dyn Receiver>,
+    pub(super) outbox: Outbox,
+    pub(super) limits: Limits,
+    pub(super) slots: Slots,
+    pub(super) numbers: ConnectionNumbers,
+}
+
+/// The numbers of connections; never 0, which stands for none.
+pub(super) struct ConnectionNumbers(AtomicU64);
+
+/// How a connection came to its end.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The peer closed it.
+    ByPeer,
+    /// The network or TLS broke it.
+    Broken,
+    /// We were asked to close it.
+    ByUs,
+    /// The peer did not read.
+    QueueFull,
+    /// Nothing was heard of the peer for too long.
+    Idle,
+    /// A stranger did not say what it wants.
+    FirstMessageLate,
+    /// A message did not come to its end.
+    PartialMessageLate,
+    /// The stream is not SIP.
+    Malformed,
+    /// The daemon stops.
+    Stopping,
+}
+
+/// Serves one accepted connection until it ends.
+pub(super) async fn serve(
+    stream: TcpStream,
+    flow: Flow,
+    tls: Option<TlsAcceptor>,
+    service: Arc<Service>,
+    mut stop: Stop,
+    slot: Slot,
+) {
+    set_options(&stream, &flow);
+    match tls {
+        None => converse(stream, &flow, &[], &service, &mut stop).await,
+        Some(acceptor) => {
+            let shaken = tokio::select! {
+                shaken = shake_hands(acceptor, stream, &flow, service.limits.handshake) => shaken,
+                _ = stop.requested() => return,
+            };
+            match shaken {
+                Ok((stream, identities)) => {
+                    converse(stream, &flow, &identities, &service, &mut stop).await;
+                }
+                Err(refusal) => service.receiver.refused(&flow, refusal),
+            }
+        }
+    }
+    drop(slot);
+}
+
+fn set_options(stream: &TcpStream, flow: &Flow) {
+    let options = SockRef::from(stream)
+        .set_tcp_nodelay(true)
+        .and_then(|()| SockRef::from(stream).set_tcp_user_timeout(Some(ACKNOWLEDGE)));
+    if let Err(error) = options {
+        debug!(%flow, %error, "cannot set socket options");
+    }
+}
+
+/// Exchanges messages with a peer that has been let in by the transport.
+async fn converse<S: Resettable>(
+    stream: S,
+    flow: &Flow,
+    identities: &[Identity],
+    service: &Service,
+    stop: &mut Stop,
+) {
+    let (queue, waiting) = send_queue();
+    let mut presence = Presence::enter(flow, queue.clone(), service);
+    match service.receiver.connected(flow, identities) {
+        Admission::Keep => presence.is_kept = true,
+        Admission::Close => return,
+    }
+
+    let deadlines = Deadlines::new(service.limits, Instant::now(), !identities.is_empty());
+    let (read_half, write_half) = tokio::io::split(stream);
+    let mut reader = Reader::new(read_half, deadlines, flow, &queue, &*service.receiver);
+    let mut writer = Writer::new(write_half, waiting);
+    let end = tokio::select! {
+        end = reader.run() => end,
+        Err(error) = writer.run() => End::broken(flow, &error),
+        fate = queue.ended() => End::of(fate),
+        _ = stop.requested() => End::Stopping,
+    };
+
+    debug!(%flow, ?end, "connection ends");
+    if let Some(refusal) = end.refusal() {
+        service.receiver.refused(flow, refusal);
+    }
+    drop(presence);
+    match end {
+        End::Broken => {}
+        End::QueueFull => reader.into_half().unsplit(writer.into_half()).reset(),
+        End::ByPeer | End::Stopping => {
+            let _ = timeout(LINGER, writer.finish()).await;
+        }
+        End::ByUs
+        | End::Idle
+        | End::FirstMessageLate
+        | End::PartialMessageLate
+        | End::Malformed => {
+            let _ = timeout(LINGER, async {
+                writer.finish().await?;
+                reader.discard().await;
+                io::Result::Ok(())
+            })
+            .await;
+        }
+    }
+}
+
+impl End {
+    pub(super) fn broken(flow: &Flow, error: &io::Error) -> Self {
+        debug!(%flow, %error, "connection is broken");
+        Self::Broken
+    }
+
+    pub(super) fn malformed(flow: &Flow, error: Malformed) -> Self {
+        debug!(%flow, %error, "stream cannot be cut into messages");
+        Self::Malformed
+    }
+
+    fn of(fate: Fate) -> Self {
+        match fate {
+            Fate::Open | Fate::Finish => Self::ByUs,
+            Fate::Abort => Self::QueueFull,
+        }
+    }
+
+    /// The reason to count, if the end is the peer's fault.
+    fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::FirstMessageLate => Some(Refusal::FirstMessageTimeout),
+            Self::PartialMessageLate => Some(Refusal::PartialMessageTimeout),
+            Self::Malformed => Some(Refusal::MalformedStream),
+            Self::ByPeer
+            | Self::Broken
+            | Self::ByUs
+            | Self::QueueFull
+            | Self::Idle
+            | Self::Stopping => None,
+        }
+    }
+}
+
+/// A connection that can be sent to, and that the receiver may know of.
+///
+/// Dropped when the connection ends, also when its task is aborted or panics: then it can no longer be
+/// sent to, and the receiver is told, in this order.
+struct Presence<'a> {
+    flow: &'a Flow,
+    service: &'a Service,
+    is_kept: bool,
+}
+
+impl<'a> Presence<'a> {
+    fn enter(flow: &'a Flow, queue: SendQueue, service: &'a Service) -> Self {
+        service.outbox.register(*flow, queue);
+        Self { flow, service, is_kept: false }
+    }
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        self.service.outbox.forget(self.flow);
+        if self.is_kept {
+            self.service.receiver.disconnected(self.flow);
+        }
+    }
+}
+
+/// A stream that can be thrown away without the kernel keeping what was not read by the peer.
+trait Resettable: AsyncRead + AsyncWrite + Unpin {
+    fn reset(self);
+}
+
+impl Resettable for TcpStream {
+    fn reset(self) {
+        // Without it the socket merely stays around longer.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Resettable for TlsStream<TcpStream> {
+    fn reset(self) {
+        self.into_inner().0.reset();
+    }
+}
+
+impl ConnectionNumbers {
+    /// Begins somewhere: what names a connection of an earlier run must not name one of this.
+    pub(super) fn new(start: u64) -> Self {
+        Self(AtomicU64::new(start))
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => self.0.fetch_add(1, Ordering::Relaxed),
+            number => number,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_numbers_go_around_zero() {
+        let numbers = ConnectionNumbers::new(u64::MAX);
+
+        assert_eq!(numbers.next(), u64::MAX);
+        assert_eq!(numbers.next(), 1);
+    }
+}

@@ -1,0 +1,148 @@
+//! All sockets of the daemon, bound together or not at all.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use tokio::task::JoinSet;
+
+use super::connection::{ConnectionNumbers, Service};
+use super::running::Stop;
+use super::slots::Slots;
+use super::stream::Acceptor;
+use super::udp::Datagrams;
+use super::{BindError, Limits, Outbox, Receiver, Running, StreamListener, Transport, UdpListener};
+
+/// What to listen on.
+#[derive(Clone, Debug)]
+pub struct ListenSpec {
+    /// The transport.
+    pub transport: Transport,
+    /// The address; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// The certificate and whom to believe; needed for TLS, and not used otherwise.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+/// One bound socket.
+pub enum Listener {
+    /// For datagrams.
+    Udp(UdpListener),
+    /// For TCP or TLS connections.
+    Stream(StreamListener),
+}
+
+/// Bound sockets that nobody listens to yet.
+///
+/// Positions are those of the configuration, and number the listener in a [`Flow`](super::Flow).
+pub struct Listeners {
+    bound: Vec<Listener>,
+    addresses: Vec<SocketAddr>,
+    outbox: Outbox,
+    limits: Limits,
+}
+
+impl Listener {
+    /// Binds what `spec` says.
+    pub fn bind(spec: &ListenSpec) -> Result<Self, BindError> {
+        let address = spec.address;
+        Ok(match (spec.transport, &spec.tls) {
+            (Transport::Udp, _) => Self::Udp(UdpListener::bind(address)?),
+            (Transport::Tcp, _) => Self::Stream(StreamListener::bind(address, None)?),
+            (Transport::Tls, Some(tls)) => {
+                Self::Stream(StreamListener::bind(address, Some(Arc::clone(tls)))?)
+            }
+            (Transport::Tls, None) => return Err(BindError::NoTlsConfiguration { address }),
+        })
+    }
+
+    /// The address that is listened on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Self::Udp(listener) => listener.address(),
+            Self::Stream(listener) => listener.address(),
+        }
+    }
+
+    fn register(self) -> io::Result<Registered> {
+        Ok(match self {
+            Self::Udp(listener) => Registered::Udp(listener.register()?),
+            Self::Stream(listener) => Registered::Stream(listener.register()?),
+        })
+    }
+}
+
+/// A socket that the runtime watches.
+enum Registered {
+    Udp(Datagrams),
+    Stream(Acceptor),
+}
+
+impl Listeners {
+    /// Binds all of `specs`, or none of them.
+    pub fn bind(specs: &[ListenSpec], limits: Limits) -> Result<Self, BindError> {
+        let listeners = specs.iter().map(Listener::bind).collect::<Result<_, _>>()?;
+        Self::from_bound(listeners, limits)
+    }
+
+    /// Takes sockets that are bound already.
+    pub fn from_bound(listeners: Vec<Listener>, limits: Limits) -> Result<Self, BindError> {
+        if listeners.len() > usize::from(u8::MAX) + 1 {
+            return Err(BindError::TooManyListeners);
+        }
+        let sockets = listeners.iter().map(|listener| match listener {
+            Listener::Udp(listener) => Some(Arc::downgrade(&listener.socket)),
+            Listener::Stream(_) => None,
+        });
+        let outbox = Outbox::new(sockets.collect());
+        let addresses = listeners.iter().map(Listener::address).collect();
+        Ok(Self { bound: listeners, addresses, outbox, limits })
+    }
+
+    /// The addresses that are listened on, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The way out over these sockets.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        self.outbox.clone()
+    }
+
+    /// Begins to listen; must be called within a tokio runtime with time and I/O.
+    pub fn start(self, receiver: Arc<dyn Receiver>) -> io::Result<Running> {
+        let registered =
+            self.bound.into_iter().map(Listener::register).collect::<io::Result<Vec<_>>>()?;
+
+        let service = Arc::new(Service {
+            receiver,
+            outbox: self.outbox.clone(),
+            limits: self.limits,
+            slots: Slots::new(&self.limits),
+            numbers: ConnectionNumbers::new(RandomState::new().hash_one(())),
+        });
+        let (stop_sender, stop) = Stop::channel();
+        let mut tasks = JoinSet::new();
+        for (position, listener) in (0..=u8::MAX).zip(registered) {
+            let (service, stop) = (Arc::clone(&service), stop.clone());
+            match listener {
+                Registered::Udp(datagrams) => {
+                    let receiver = Arc::clone(&service.receiver);
+                    tasks.spawn(async move {
+                        datagrams.receive(position, receiver, stop).await;
+                        0
+                    });
+                }
+                Registered::Stream(acceptor) => {
+                    tasks.spawn(acceptor.accept(position, service, stop));
+                }
+            }
+        }
+        Ok(Running::new(self.addresses, self.outbox, stop_sender, tasks))
+    }
+}

@@ -1,0 +1,42 @@
+//! The sockets: everything that enters or leaves the daemon as SIP does so here, and nowhere else.
+//!
+//! [`Listeners`] binds, [`Receiver`] is told what arrives, [`Outbox`] sends, [`Running`] stops.
+//!
+//! Invariants:
+//! - **Nothing waits for a peer.** Sending never blocks; a peer that does not read is disconnected.
+//! - **Everything has a bound**: connections in total and per source, time for a handshake, for a first
+//!   message, for the rest of a message, and bytes in a queue.
+//! - **Every connection that the receiver kept is reported as gone exactly once**, whatever ended it.
+//! - A flow names one connection for good: its number is not used again.
+
+mod bind;
+mod connection;
+mod datagram;
+mod flow;
+mod framing;
+mod handshake;
+mod limits;
+mod listeners;
+mod outbox;
+mod queue;
+mod reader;
+mod receiver;
+mod refusal;
+mod running;
+mod slots;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod udp;
+mod writer;
+
+pub use bind::BindError;
+pub use flow::{Flow, Transport};
+pub use limits::{Limits, SEND_QUEUE_BYTES, SEND_QUEUE_MESSAGES};
+pub use listeners::{ListenSpec, Listener, Listeners};
+pub use outbox::{Outbox, SendFailure};
+pub use receiver::{Admission, Receiver};
+pub use refusal::Refusal;
+pub use running::{Running, ShutdownIncomplete};
+pub use stream::StreamListener;
+pub use udp::UdpListener;

@@ -1,0 +1,111 @@
+//! The way out.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::UdpSocket;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use thiserror::Error;
+
+use super::queue::{Fate, SendQueue};
+use super::{Flow, Transport};
+
+/// Sends messages; clones are cheap, and all send over the same sockets.
+#[derive(Clone)]
+pub struct Outbox(Arc<Ways>);
+
+struct Ways {
+    /// By position of the listener. Weak, so that an outbox does not keep a port open.
+    sockets: Vec<Option<Weak<UdpSocket>>>,
+    connections: RwLock<HashMap<u64, Connection>>,
+}
+
+struct Connection {
+    flow: Flow,
+    queue: SendQueue,
+}
+
+/// Why a message was not sent; it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SendFailure {
+    /// The peer does not read, and its connection is closed now; over UDP, the socket's buffer is
+    /// full, and only this message is lost.
+    #[error("the send queue is full")]
+    QueueFull,
+    /// The connection has ended, or never was.
+    #[error("there is no such connection")]
+    NoConnection,
+    /// There is no such UDP listener, or it was shut down.
+    #[error("there is no such listener")]
+    NoListener,
+    /// The message is larger than a datagram or a send queue.
+    #[error("the message is too large")]
+    TooLarge,
+    /// The system refused, for instance because there is no route.
+    #[error("{0}")]
+    System(io::ErrorKind),
+}
+
+impl Outbox {
+    pub(super) fn new(sockets: Vec<Option<Weak<UdpSocket>>>) -> Self {
+        Self(Arc::new(Ways { sockets, connections: RwLock::default() }))
+    }
+
+    /// Sends a message, or queues it for the connection of `flow`; never blocks.
+    ///
+    /// No error does not mean that it arrived.
+    pub fn send(&self, flow: &Flow, message: Vec<u8>) -> Result<(), SendFailure> {
+        match flow.transport {
+            Transport::Udp => self.send_datagram(flow, &message),
+            Transport::Tcp | Transport::Tls => self.enqueue(flow, message),
+        }
+    }
+
+    /// Closes the connection of `flow` once what is queued for it is written.
+    ///
+    /// The receiver is told that it ended, unless it has ended before. Does nothing over UDP.
+    pub fn close(&self, flow: &Flow) {
+        if let Some(queue) = self.queue(flow) {
+            queue.end(Fate::Finish);
+        }
+    }
+
+    fn send_datagram(&self, flow: &Flow, message: &[u8]) -> Result<(), SendFailure> {
+        let socket = self.0.sockets.get(usize::from(flow.listener)).and_then(Option::as_ref);
+        let socket = socket.and_then(Weak::upgrade).ok_or(SendFailure::NoListener)?;
+        // The socket does not block; asking it directly needs no runtime, and no wait for tokio to
+        // learn that it is writable.
+        socket.send_to(message, flow.remote)?;
+        Ok(())
+    }
+
+    fn enqueue(&self, flow: &Flow, message: Vec<u8>) -> Result<(), SendFailure> {
+        self.queue(flow).ok_or(SendFailure::NoConnection)?.push(message)
+    }
+
+    fn queue(&self, flow: &Flow) -> Option<SendQueue> {
+        let connections = self.0.connections.read().unwrap_or_else(PoisonError::into_inner);
+        let connection = connections.get(&flow.connection)?;
+        (connection.flow == *flow).then(|| connection.queue.clone())
+    }
+
+    pub(super) fn register(&self, flow: Flow, queue: SendQueue) {
+        let mut connections = self.0.connections.write().unwrap_or_else(PoisonError::into_inner);
+        connections.insert(flow.connection, Connection { flow, queue });
+    }
+
+    pub(super) fn forget(&self, flow: &Flow) {
+        let mut connections = self.0.connections.write().unwrap_or_else(PoisonError::into_inner);
+        connections.remove(&flow.connection);
+    }
+}
+
+impl From<io::Error> for SendFailure {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EAGAIN | libc::ENOBUFS) => Self::QueueFull,
+            Some(libc::EMSGSIZE) => Self::TooLarge,
+            Some(_) | None => Self::System(error.kind()),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Who is told what arrives.
+
+use super::{Flow, Refusal};
+use crate::proof::tls::Identity;
+
+/// Whether a new connection stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Admission {
+    /// It stays, and its end will be reported.
+    Keep,
+    /// It is closed, and nothing more is heard of it.
+    Close,
+}
+
+/// Is told what arrives; called from many tasks at once, and must not block.
+pub trait Receiver: Send + Sync + 'static {
+    /// A stream connection was made; over TLS, the handshake is done.
+    ///
+    /// `identities` are the SIP domains that the peer's certificate proves; none over TCP, and none
+    /// over TLS from a peer without certificate.
+    fn connected(&self, flow: &Flow, identities: &[Identity]) -> Admission;
+
+    /// One message arrived: a datagram as it is, or what the stream was cut into.
+    ///
+    /// Nobody has looked into it. Keepalives are not messages.
+    fn received(&self, flow: &Flow, message: &[u8]);
+
+    /// A connection was not let in, or was ended because of what the peer did.
+    ///
+    /// One that had been kept is reported as disconnected too, after this.
+    fn refused(&self, flow: &Flow, refusal: Refusal);
+
+    /// A connection that was kept has ended; called exactly once for each, and nothing is received on
+    /// the flow afterwards.
+    fn disconnected(&self, flow: &Flow);
+}

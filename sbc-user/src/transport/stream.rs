@@ -1,0 +1,150 @@
+//! Listening for connections.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tracing::{error, warn};
+
+use super::bind::tcp_socket;
+use super::connection::{Service, serve};
+use super::running::Stop;
+use super::{BindError, Flow, Transport};
+
+/// Time to wait when the system has no descriptor or memory for another connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound socket for TCP or TLS connections.
+pub struct StreamListener {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+impl StreamListener {
+    /// Binds `address` for TLS if there is a configuration for it, otherwise for TCP.
+    ///
+    /// An IPv6 socket takes no IPv4.
+    pub fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Self, BindError> {
+        let tls = tls.map(TlsAcceptor::from);
+        let socket = tcp_socket(transport(tls.as_ref()), address)?;
+        let address = socket.local_addr().unwrap_or(address);
+        Ok(Self { socket, address, tls })
+    }
+
+    /// Takes a socket that was bound elsewhere and listens already.
+    pub fn from_socket(socket: TcpListener, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address, tls: tls.map(TlsAcceptor::from) })
+    }
+
+    /// The address that is listened on, with the port that the system chose for port 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// TCP or TLS.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        transport(self.tls.as_ref())
+    }
+
+    pub(super) fn register(self) -> io::Result<Acceptor> {
+        let socket = tokio::net::TcpListener::from_std(self.socket)?;
+        Ok(Acceptor { socket, tls: self.tls })
+    }
+}
+
+fn transport(tls: Option<&TlsAcceptor>) -> Transport {
+    if tls.is_some() { Transport::Tls } else { Transport::Tcp }
+}
+
+/// A listening socket that the runtime watches.
+pub(super) struct Acceptor {
+    socket: tokio::net::TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Acceptor {
+    /// Serves connections until told to stop; returns how many had to be cut off then.
+    pub(super) async fn accept(self, listener: u8, service: Arc<Service>, mut stop: Stop) -> usize {
+        let mut connections = JoinSet::new();
+        let mut failing = false;
+        let deadline = loop {
+            tokio::select! {
+                deadline = stop.requested() => break deadline,
+                Some(ended) = connections.join_next() => report(ended),
+                accepted = self.socket.accept() => match accepted {
+                    Ok((stream, remote)) => {
+                        failing = false;
+                        let flow = self.flow(listener, remote, &service);
+                        self.admit(stream, flow, &service, &stop, &mut connections);
+                    }
+                    // The connection was gone before it was accepted.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    Err(error) => {
+                        if !failing {
+                            warn!(listener, %error, "cannot accept connections");
+                        }
+                        failing = true;
+                        sleep(PAUSE).await;
+                    }
+                },
+            }
+        };
+
+        drop(self.socket);
+        let all_ended = timeout_at(deadline, async {
+            while let Some(ended) = connections.join_next().await {
+                report(ended);
+            }
+        });
+        let _ = all_ended.await;
+        let cut_off = connections.len();
+        connections.shutdown().await;
+        cut_off
+    }
+
+    fn flow(&self, listener: u8, remote: SocketAddr, service: &Service) -> Flow {
+        Flow::stream(transport(self.tls.as_ref()), listener, remote, service.numbers.next())
+    }
+
+    /// Lets a connection in if there is a place for it, and closes it otherwise.
+    fn admit(
+        &self,
+        stream: TcpStream,
+        flow: Flow,
+        service: &Arc<Service>,
+        stop: &Stop,
+        connections: &mut JoinSet<()>,
+    ) {
+        match service.slots.take(flow.remote.ip()) {
+            Ok(slot) => {
+                let (tls, service, stop) = (self.tls.clone(), Arc::clone(service), stop.clone());
+                connections.spawn(serve(stream, flow, tls, service, stop, slot));
+            }
+            Err(refusal) => {
+                // A reset: thousands of these must not leave thousands of sockets in TIME_WAIT.
+                let _ = stream.set_zero_linger();
+                drop(stream);
+                service.receiver.refused(&flow, refusal);
+            }
+        }
+    }
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        error!(%error, "a connection made the daemon panic; it is closed");
+    }
+}
