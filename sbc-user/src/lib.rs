@@ -2,7 +2,14 @@
 //!
 //! `docs/architecture.md` has the picture; each module says what it alone does.
 
+pub mod border;
+pub mod cli;
+pub mod config;
+pub mod control;
 pub mod kernel;
 pub mod proof;
+pub mod screening;
+pub mod session;
 pub mod sip;
 pub mod transport;
+pub mod trust;

@@ -1,0 +1,38 @@
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use sbc_common::MonotonicNanos;
+
+use crate::proof::digest::UnixMillis;
+
+/// The clocks of the daemon.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    wall_at_start: UnixMillis,
+    start: Instant,
+}
+
+impl Clock {
+    /// Reads the wall clock, once: a step of it later on must neither revive nor end anybody's proof.
+    #[must_use]
+    pub fn start() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { wall_at_start: UnixMillis(0).saturating_add(wall), start: Instant::now() }
+    }
+
+    /// Milliseconds since 1970, by the wall clock as it was at the start.
+    #[must_use]
+    pub fn wall(&self) -> UnixMillis {
+        self.wall_at_start.saturating_add(self.start.elapsed())
+    }
+
+    /// The clock that the kernel compares expiry times with.
+    #[must_use]
+    pub fn monotonic(&self) -> MonotonicNanos {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `time` is a writable `timespec` that outlives the call.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+        MonotonicNanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+    }
+}

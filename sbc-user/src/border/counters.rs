@@ -1,0 +1,85 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::screening::Outcome;
+use crate::sip::Malformed;
+use crate::transport::{Refusal, Transport};
+
+/// What the daemon has counted since it began.
+#[derive(Debug, Default)]
+pub struct Counters {
+    outcomes: [AtomicU64; Outcome::COUNT],
+    refusals: [AtomicU64; Refusal::ALL.len()],
+    received: [AtomicU64; 3],
+    identity_unknown: AtomicU64,
+    trust_table_full: AtomicU64,
+}
+
+impl Counters {
+    /// Counts what became of a message.
+    pub fn count(&self, outcome: Outcome) {
+        add(self.outcomes.get(outcome as usize));
+    }
+
+    /// Counts a message that arrived over a transport from outside.
+    pub fn count_received(&self, transport: Transport) {
+        add(self.received.get(transport as usize));
+    }
+
+    /// Counts a connection that was not let in.
+    pub fn count_refusal(&self, refusal: Refusal) {
+        add(self.refusals.get(refusal as usize));
+    }
+
+    /// Counts a message that cannot be read.
+    pub fn count_malformed(&self, malformed: Malformed) {
+        tracing::debug!(reason = malformed.name(), "malformed message");
+        self.count(Outcome::Malformed);
+    }
+
+    /// Counts a certificate that is good and belongs to no peer.
+    pub fn count_unknown_identity(&self) {
+        add(Some(&self.identity_unknown));
+    }
+
+    /// Counts a proof that the kernel had no room for.
+    pub fn count_full_table(&self) {
+        add(Some(&self.trust_table_full));
+    }
+
+    /// The outcomes, in their order.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Outcome::ALL
+            .iter()
+            .zip(&self.outcomes)
+            .map(|(outcome, count)| (outcome.name(), read(count)))
+    }
+
+    /// The refused connections by reason, and after them those whose certificate is no peer's.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let of_transport = Refusal::ALL.iter().zip(&self.refusals);
+        of_transport
+            .map(|(refusal, count)| (refusal.name(), read(count)))
+            .chain([("identity-unknown", read(&self.identity_unknown))])
+    }
+
+    /// The messages from outside by transport.
+    pub fn received(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        ["udp", "tcp", "tls"].into_iter().zip(self.received.iter().map(read))
+    }
+
+    /// How often the kernel had no room for a proof.
+    #[must_use]
+    pub fn full_table(&self) -> u64 {
+        read(&self.trust_table_full)
+    }
+}
+
+fn add(counter: Option<&AtomicU64>) {
+    if let Some(counter) = counter {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

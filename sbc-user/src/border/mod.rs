@@ -1,0 +1,14 @@
+//! The daemon at work: what arrives is screened, relayed or answered, and proofs become trust.
+//!
+//! A thin shell around pure decisions: it owns the sockets' way out, the clocks, the randomness and
+//! the locks.
+
+mod clock;
+mod counters;
+mod receiver;
+mod status;
+
+pub use clock::Clock;
+pub use counters::Counters;
+pub use receiver::{Border, BorderParts};
+pub use status::{CounterStatus, DaemonStatus, GrantStatus, KernelStatus, Status};

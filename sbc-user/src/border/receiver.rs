@@ -1,0 +1,311 @@
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rsip::Method as KnownMethod;
+use sbc_common::MonotonicNanos;
+
+use super::{Clock, Counters};
+use crate::config::Config;
+use crate::kernel::KernelError;
+use crate::proof::digest::DigestCheck;
+use crate::proof::tls::Identity;
+use crate::screening::{Evidence, Outcome, Screen, Screened};
+use crate::session::{Forwarded, Forwarder, RelayRefusal};
+use crate::sip::{Message, Reply, RewriteError, StartLine};
+use crate::transport::{Admission, Flow, Outbox, Receiver, Refusal, SendFailure};
+use crate::trust::{Ledger, TrustTable};
+
+/// Everything that a border is made of.
+pub struct BorderParts<T> {
+    /// The policy.
+    pub config: Arc<Config>,
+    /// Rewrites messages.
+    pub forwarder: Forwarder,
+    /// Checks credentials; `None` when no users are configured.
+    pub digest: Option<DigestCheck>,
+    /// Who is trusted.
+    pub ledger: Ledger<T>,
+    /// The way out.
+    pub outbox: Outbox,
+    /// The clocks.
+    pub clock: Clock,
+}
+
+/// The border between outside and inside.
+pub struct Border<T> {
+    config: Arc<Config>,
+    forwarder: Forwarder,
+    digest: Mutex<Option<DigestCheck>>,
+    ledger: Mutex<Ledger<T>>,
+    /// The peer of each TLS connection.
+    peers_by_connection: Mutex<HashMap<u64, usize>>,
+    outbox: Outbox,
+    clock: Clock,
+    counters: Counters,
+    fingerprints: RandomState,
+}
+
+impl<T: TrustTable> Border<T> {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: BorderParts<T>) -> Self {
+        Self {
+            config: parts.config,
+            forwarder: parts.forwarder,
+            digest: Mutex::new(parts.digest),
+            ledger: Mutex::new(parts.ledger),
+            peers_by_connection: Mutex::new(HashMap::new()),
+            outbox: parts.outbox,
+            clock: parts.clock,
+            counters: Counters::default(),
+            fingerprints: RandomState::new(),
+        }
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The ledger, for as long as the guard lives.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger<T>> {
+        locked(&self.ledger)
+    }
+
+    /// The clock that grants expire by.
+    #[must_use]
+    pub fn now(&self) -> MonotonicNanos {
+        self.clock.monotonic()
+    }
+
+    /// Removes expired trust and renews what living connections hold.
+    pub fn sweep(&self) {
+        let now = self.now();
+        self.report(self.ledger().sweep(now));
+    }
+
+    fn receive_from_outside(&self, flow: &Flow, message: &Message<'_>) {
+        match message.start_line() {
+            StartLine::Response { .. } => {
+                let forwarded = self.forwarder.response(message, flow);
+                self.forward(forwarded, Outcome::ResponseRelayedInwards);
+            }
+            StartLine::Request { .. } => self.screen(flow, message),
+        }
+    }
+
+    fn screen(&self, flow: &Flow, request: &Message<'_>) {
+        let evidence = self.evidence(flow);
+        let mut random = [0; 8];
+        if getrandom::fill(&mut random).is_err() {
+            // Without randomness no nonce can be issued; the client will ask again.
+            return self.counters.count(Outcome::SendFailed);
+        }
+        let mut digest = locked(&self.digest);
+        let mut screen = Screen {
+            config: &self.config,
+            forwarder: &self.forwarder,
+            digest: digest.as_mut(),
+            now: self.clock.wall(),
+            random,
+            fingerprint: self.fingerprints.hash_one(request.bytes()),
+        };
+        match screen.screen(request, flow, &evidence) {
+            Screened::Accepted { proven, may_assert, consumed } => {
+                if let Some(user) = proven {
+                    self.promote(user.name(), flow);
+                }
+                let forwarded = self.forwarder.request_inwards(
+                    request,
+                    flow,
+                    consumed.as_ref(),
+                    may_assert.as_ref(),
+                );
+                let refusal = match forwarded {
+                    Ok(forwarded) => {
+                        return self.forward(Ok(forwarded), Outcome::RequestRelayedInwards);
+                    }
+                    Err(refusal) => refusal,
+                };
+                let (status, outcome) = answer_to(refusal);
+                match screen.reply(request, flow, status) {
+                    Some(reply) => self.answer(flow, outcome, reply),
+                    None => self.counters.count(outcome),
+                }
+            }
+            Screened::Answered(outcome, reply) => self.answer(flow, outcome, reply),
+            Screened::Silent(outcome) => self.counters.count(outcome),
+        }
+    }
+
+    fn receive_from_inside(&self, flow: &Flow, message: &Message<'_>) {
+        if !self.forwarder.is_upstream(flow) {
+            return self.counters.count(Outcome::NotFromUpstream);
+        }
+        let StartLine::Request { method, .. } = message.start_line() else {
+            let forwarded = self.forwarder.response(message, flow);
+            return self.forward(forwarded, Outcome::ResponseRelayedOutwards);
+        };
+        let refusal = match self.forwarder.request_outwards(message, flow) {
+            Ok(forwarded) => return self.forward(Ok(forwarded), Outcome::RequestRelayedOutwards),
+            Err(refusal) => refusal,
+        };
+        let (status, outcome) =
+            if refusal == RelayRefusal::NoRoute && method.is(KnownMethod::Options) {
+                (200, Outcome::UpstreamOptionsAnswered)
+            } else {
+                answer_to(refusal)
+            };
+        self.counters.count(outcome);
+        if method.is(KnownMethod::Ack) {
+            return;
+        }
+        let tag = self.forwarder.seal().own_tag(message);
+        if let Ok(reply) = Reply::new(message, status, flow.remote, tag.as_bytes()).finish() {
+            // The upstream asks again if this is lost.
+            let _ = self.outbox.send(flow, reply);
+        }
+    }
+
+    fn answer(&self, flow: &Flow, outcome: Outcome, reply: Vec<u8>) {
+        self.counters.count(outcome);
+        if let Err(failure) = self.outbox.send(flow, reply) {
+            tracing::debug!(%flow, %failure, "an answer could not be sent");
+        }
+    }
+
+    fn forward(&self, forwarded: Result<Forwarded, RelayRefusal>, outcome: Outcome) {
+        let sent = match forwarded {
+            Ok(Forwarded { to, message }) => self.outbox.send(&to, message),
+            Err(RelayRefusal::Unwritable(_)) => {
+                return self.counters.count(Outcome::MessageTooLarge);
+            }
+            Err(_) => return self.counters.count(Outcome::ResponseNotOurs),
+        };
+        self.counters.count(match sent {
+            Ok(()) => outcome,
+            Err(SendFailure::NoConnection) => Outcome::ConnectionGone,
+            Err(_) => Outcome::SendFailed,
+        });
+    }
+
+    fn evidence(&self, flow: &Flow) -> Evidence {
+        let now = self.now();
+        let tls_connection = locked(&self.peers_by_connection).get(&flow.connection).copied();
+        let ledger = self.ledger();
+        Evidence {
+            tls_connection,
+            tls_source: match tls_connection {
+                Some(_) => None,
+                None => ledger.tls_peer(&self.config.peers, flow, now),
+            },
+            has_answered: ledger.has_answered(flow.remote, now),
+        }
+    }
+
+    fn promote(&self, user: &str, flow: &Flow) {
+        let Some(users) = &self.config.users else { return };
+        let now = self.now();
+        let lifetime = users.lifetime();
+        let user = Arc::from(user);
+        let promoted =
+            self.ledger().digest_proven(&user, flow.transport, flow.remote, lifetime, now);
+        self.report(promoted);
+    }
+
+    /// A proof that the kernel did not take is no reason to refuse the message that brought it.
+    fn report(&self, written: Result<(), KernelError>) {
+        match written {
+            Ok(()) => {}
+            Err(KernelError::TableFull(table)) => {
+                self.counters.count_full_table();
+                tracing::warn!(table, "full: a proven source was not entered");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the kernel's tables and the ledger may disagree");
+            }
+        }
+    }
+
+    fn peer_of(&self, identities: &[Identity]) -> Option<usize> {
+        self.config.peers.iter().position(|peer| {
+            peer.identities.iter().any(|identity| identities.contains(&identity.0))
+        })
+    }
+}
+
+impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
+    fn connected(&self, flow: &Flow, identities: &[Identity]) -> Admission {
+        if identities.is_empty() {
+            return Admission::Keep;
+        }
+        let found = self.peer_of(identities);
+        let Some((position, peer)) =
+            found.and_then(|position| Some((position, self.config.peers.get(position)?)))
+        else {
+            self.counters.count_unknown_identity();
+            tracing::info!(%flow, ?identities, "a good certificate of nobody we know");
+            return Admission::Close;
+        };
+        if !peer.sources.is_empty() && !peer.comes_from(flow.remote.ip()) {
+            self.counters.count_unknown_identity();
+            tracing::warn!(%flow, peer = peer.name, "the certificate of a peer, but not its source");
+            return Admission::Close;
+        }
+        locked(&self.peers_by_connection).insert(flow.connection, position);
+        tracing::info!(%flow, peer = peer.name, "peer connected");
+        let now = self.now();
+        self.report(self.ledger().tls_connected(position, peer, flow.remote.ip(), now));
+        Admission::Keep
+    }
+
+    fn received(&self, flow: &Flow, bytes: &[u8]) {
+        let is_inside = flow.listener == self.forwarder.inside();
+        if !is_inside {
+            self.counters.count_received(flow.transport);
+        }
+        match Message::scan(bytes) {
+            Err(malformed) => self.counters.count_malformed(malformed),
+            Ok(message) if is_inside => self.receive_from_inside(flow, &message),
+            Ok(message) => self.receive_from_outside(flow, &message),
+        }
+    }
+
+    fn refused(&self, flow: &Flow, refusal: Refusal) {
+        self.counters.count_refusal(refusal);
+        tracing::debug!(%flow, %refusal, "connection refused");
+    }
+
+    fn disconnected(&self, flow: &Flow) {
+        let Some(position) = locked(&self.peers_by_connection).remove(&flow.connection) else {
+            return;
+        };
+        let Some(peer) = self.config.peers.get(position) else { return };
+        tracing::info!(%flow, peer = peer.name, "peer disconnected");
+        let now = self.now();
+        self.report(self.ledger().tls_disconnected(peer, flow.remote.ip(), now));
+    }
+}
+
+/// A panic in another thread leaves at worst one entry behind that it was about to write.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const fn answer_to(refusal: RelayRefusal) -> (u16, Outcome) {
+    match refusal {
+        RelayRefusal::TooManyHops => (483, Outcome::TooManyHops),
+        RelayRefusal::BadExtension => (420, Outcome::BadExtension),
+        RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
+        RelayRefusal::Unwritable(RewriteError::TooLarge) => (513, Outcome::MessageTooLarge),
+        RelayRefusal::Unwritable(_) => (400, Outcome::Malformed),
+    }
+}

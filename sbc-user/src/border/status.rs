@@ -1,0 +1,144 @@
+use std::collections::BTreeMap;
+
+use sbc_common::{MonotonicNanos, Protocol, TrustEntry};
+use serde::{Deserialize, Serialize};
+
+use super::Border;
+use crate::kernel::{KernelError, KernelTables};
+use crate::trust::{Grant, Holder, Place};
+
+/// What `sbc status` shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    /// The kernel's half.
+    pub kernel: KernelStatus,
+    /// The daemon's half; absent when it does not run.
+    pub daemon: Option<DaemonStatus>,
+}
+
+/// The kernel's half.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct KernelStatus {
+    /// `observe` or `enforce`.
+    pub mode: String,
+    /// The verdicts by reason.
+    pub verdicts: Vec<CounterStatus>,
+}
+
+/// The daemon's half.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DaemonStatus {
+    /// Messages from outside by transport.
+    pub received: BTreeMap<String, u64>,
+    /// What became of messages.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Connections that were not let in, by reason.
+    pub refused_connections: BTreeMap<String, u64>,
+    /// Proofs that the kernel had no room for.
+    pub trust_table_full: u64,
+    /// Everyone who is trusted.
+    pub trust: Vec<GrantStatus>,
+}
+
+/// How often a verdict was reached for one reason.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CounterStatus {
+    /// The reason's name.
+    pub reason: String,
+    /// `pass` or `drop`.
+    pub action: String,
+    /// Frames.
+    pub packets: u64,
+    /// Bytes, Ethernet header included.
+    pub bytes: u64,
+}
+
+/// One grant of trust.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GrantStatus {
+    /// The address, address and port, or network.
+    pub source: String,
+    /// The class of proof.
+    pub proof: String,
+    /// The clear-text transports that are open.
+    pub opens: Vec<String>,
+    /// `peer NAME`, `user NAME`, `operator`, or `earlier` for who proved himself to a previous run.
+    pub holder: String,
+    /// Seconds left; absent for a grant that lasts.
+    pub expires_in_seconds: Option<u64>,
+    /// The TLS connections that keep it alive.
+    pub connections: u32,
+}
+
+impl KernelStatus {
+    /// Reads the kernel's tables.
+    pub fn read(tables: &KernelTables) -> Result<Self, KernelError> {
+        let verdicts = tables.counters()?.into_iter().map(|row| CounterStatus {
+            reason: row.reason.name().to_owned(),
+            action: row.reason.action().name().to_owned(),
+            packets: row.counter.packets,
+            bytes: row.counter.bytes,
+        });
+        Ok(Self { mode: tables.mode()?.name().to_owned(), verdicts: verdicts.collect() })
+    }
+}
+
+impl Border<KernelTables> {
+    /// Takes a snapshot of everything that an operator may ask about.
+    pub fn status(&self) -> Result<Status, KernelError> {
+        let now = self.now();
+        let (kernel, mut trust) = {
+            let ledger = self.ledger();
+            let kernel = KernelStatus::read(ledger.table())?;
+            let trust: Vec<_> = ledger
+                .grants()
+                .map(|(place, grant)| self.grant_status(place, grant, now))
+                .collect();
+            (kernel, trust)
+        };
+        trust.sort_by(|one, other| one.source.cmp(&other.source));
+        let named = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| {
+            counts.map(|(name, count)| (name.to_owned(), count)).collect()
+        };
+        let counters = self.counters();
+        let daemon = DaemonStatus {
+            received: named(&mut counters.received()),
+            outcomes: named(&mut counters.outcomes()),
+            refused_connections: named(&mut counters.refusals()),
+            trust_table_full: counters.full_table(),
+            trust,
+        };
+        Ok(Status { kernel, daemon: Some(daemon) })
+    }
+
+    fn grant_status(&self, place: &Place, grant: &Grant, now: MonotonicNanos) -> GrantStatus {
+        let holder = match &grant.holder {
+            Holder::Peer(position) => {
+                let name = self.config().peers.get(*position).map_or("?", |peer| &peer.name);
+                format!("peer {name}")
+            }
+            Holder::User(user) => format!("user {user}"),
+            Holder::Earlier => "earlier".to_owned(),
+            Holder::Operator => "operator".to_owned(),
+        };
+        let opens = [("udp", Protocol::Udp), ("tcp", Protocol::Tcp)]
+            .into_iter()
+            .filter(|(_, protocol)| grant.transports.opens(*protocol))
+            .map(|(name, _)| name.to_owned());
+        let expires_in_seconds = (grant.expires_at.0 != TrustEntry::NEVER)
+            .then(|| grant.expires_at.0.saturating_sub(now.0) / 1_000_000_000);
+        GrantStatus {
+            source: place.to_string(),
+            proof: grant.lane.name().to_owned(),
+            opens: opens.collect(),
+            holder,
+            expires_in_seconds,
+            connections: grant.connections,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The command line.
+#![expect(clippy::print_stdout, reason = "commands answer on standard output")]
+
+mod check;
+mod ha1;
+mod run;
+mod status;
+mod unload;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Session border controller that keeps spoofed and unauthenticated SIP away from the telephone
+/// system behind it.
+#[derive(Debug, Parser)]
+#[command(name = "sbc", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Load the filter and relay SIP until SIGTERM or SIGINT.
+    Run(ConfigFile),
+    /// Read the configuration and all that it names, and say what is wrong with it.
+    Check(ConfigFile),
+    /// Show verdicts by reason, what became of messages, and who is trusted.
+    Status {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Detach the filter and remove its tables; everything passes from then on.
+    Unload(ConfigFile),
+    /// Print the entry of a user for the users file; the password is read from standard input.
+    Ha1(ha1::Ha1Arguments),
+}
+
+#[derive(Clone, Debug, Args)]
+struct ConfigFile {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = "/etc/sbc/sbc.toml")]
+    config: PathBuf,
+}
+
+impl Cli {
+    /// Carries out the command.
+    pub fn execute(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Run(file) => run::run(&file.config),
+            Command::Check(file) => check::check(&file.config),
+            Command::Status { config, json } => status::status(&config.config, json),
+            Command::Unload(file) => unload::unload(&file.config),
+            Command::Ha1(arguments) => ha1::ha1(&arguments),
+        }
+    }
+}

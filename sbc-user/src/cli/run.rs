@@ -1,0 +1,253 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sbc_common::{Address, Protocol, Service};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::MissedTickBehavior;
+use zeroize::Zeroizing;
+
+use crate::border::{Border, BorderParts, Clock};
+use crate::config::{AssertablePattern, Config, OnShutdown, UnknownPolicy};
+use crate::control::ControlServer;
+use crate::kernel::{Filter, FilterOptions, FilterSettings, KernelTables, ProtectedService};
+use crate::proof::digest::{DigestCheck, DigestSettings};
+use crate::proof::tls::{TlsFiles, server_config};
+use crate::proof::users::Users;
+use crate::session::{Forwarder, RoutingKey, TokenSeal};
+use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
+use crate::trust::Ledger;
+
+/// How often trust is renewed and expired entries are removed. The kernel judges expiry by itself.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long connections have to end at shutdown.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+pub(super) fn run(path: &Path) -> anyhow::Result<()> {
+    let config = Arc::new(Config::load(path)?);
+    let prepared = Prepared::read(&config)?;
+    start_log();
+    for warning in prepared.warnings(&config) {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config, prepared))
+}
+
+/// What the configuration names, read.
+pub(super) struct Prepared {
+    listeners: Vec<ListenSpec>,
+    pub(super) users: Option<Arc<Users>>,
+}
+
+impl Prepared {
+    /// Reads the files that the configuration names. Changes nothing.
+    pub(super) fn read(config: &Config) -> anyhow::Result<Self> {
+        let files = config.tls.as_ref().map(|tls| TlsFiles {
+            certificate: tls.certificate.clone(),
+            key: tls.key.clone(),
+            client_ca: tls.client_ca.clone(),
+        });
+        let mut listeners = Vec::new();
+        for listen in &config.listen {
+            let tls = match (&files, listen.transport) {
+                (Some(files), Transport::Tls) => {
+                    Some(server_config(files, listen.client_certificate.unwrap_or_default())?)
+                }
+                (_, Transport::Udp | Transport::Tcp) | (None, Transport::Tls) => None,
+            };
+            listeners.push(ListenSpec {
+                transport: listen.transport,
+                address: listen.address,
+                tls,
+            });
+        }
+        listeners.push(ListenSpec {
+            transport: Transport::Udp,
+            address: config.upstream.address,
+            tls: None,
+        });
+        let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
+        let users = users.transpose()?.map(Arc::new);
+        for user in users.iter().flat_map(|users| users.iter()) {
+            for pattern in user.may_assert() {
+                pattern
+                    .parse::<AssertablePattern>()
+                    .map_err(anyhow::Error::msg)
+                    .with_context(|| format!("user {:?}: may-assert", user.name()))?;
+            }
+        }
+        Ok(Self { listeners, users })
+    }
+
+    /// What is allowed and hardly meant.
+    pub(super) fn warnings(&self, config: &Config) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let (Some(settings), Some(users)) = (&config.users, &self.users) {
+            for algorithm in settings.algorithms.iter() {
+                for user in users.lacking(algorithm) {
+                    warnings.push(format!(
+                        "user {:?} has no hash for {}: a phone that prefers it is refused",
+                        user.name(),
+                        algorithm.name()
+                    ));
+                }
+            }
+            if config.unknown.action == UnknownPolicy::Drop
+                && config.listen.iter().all(|listen| listen.transport != Transport::Tls)
+                && config.peers.is_empty()
+            {
+                warnings.push(
+                    "users can prove themselves, but nobody can reach the daemon to do so: \
+                     unknown.action is drop, and there is no peer and no TLS listener"
+                        .to_owned(),
+                );
+            }
+        }
+        for peer in config.peers.iter().filter(|peer| peer.may_assert.is_none()) {
+            warnings.push(format!(
+                "peer {:?} has no may-assert: it may claim to be anybody",
+                peer.name
+            ));
+        }
+        warnings
+    }
+}
+
+async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    // Sockets before the filter, so that a busy port leaves nothing behind; nobody reads them yet.
+    let control = ControlServer::bind(&config.control.socket)?;
+    let listeners = Listeners::bind(&prepared.listeners, Limits::default())?;
+    let clock = Clock::start();
+    let (digest, forwarder) = (digest_check(&config, &prepared, clock)?, forwarder(&config)?);
+    let (filter, ledger) = attach_filter(&config, clock)?;
+    let outbox = listeners.outbox();
+    let parts =
+        BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
+    let border = Arc::new(Border::new(parts));
+    let running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
+    tracing::info!(mode = config.mode().name(), "ready");
+
+    let mut sweeps = tokio::time::interval(SWEEP);
+    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let served = {
+        let sweeping = async {
+            loop {
+                sweeps.tick().await;
+                border.sweep();
+            }
+        };
+        tokio::select! {
+            () = control.serve(Arc::clone(&border)) => "control socket",
+            () = sweeping => "sweep",
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    };
+    tracing::info!(cause = served, "shutting down");
+    drop(control);
+    if let Err(incomplete) = running.shutdown(FAREWELL).await {
+        tracing::warn!(%incomplete, "connections cut");
+    }
+    match config.kernel.on_shutdown {
+        OnShutdown::Keep => tracing::info!("the filter stays attached"),
+        OnShutdown::Detach => {
+            filter.detach()?;
+            tracing::info!("the filter is detached");
+        }
+    }
+    Ok(())
+}
+
+/// Loads the filter, tells it the whole policy, and only then lets it judge packets.
+fn attach_filter(config: &Config, clock: Clock) -> anyhow::Result<(Filter, Ledger<KernelTables>)> {
+    let outside = &config.interface.outside;
+    let (mut filter, tables) = Filter::load(&FilterOptions {
+        interface: outside.name.clone(),
+        mode: outside.xdp,
+        bpf_file_system: config.kernel.bpf_file_system.clone(),
+        trust_capacity: config.kernel.trust_entries,
+    })?;
+    // Trust before services before mode: a filter that is adopted from a previous run must not drop
+    // a source that the new policy trusts.
+    let mut ledger = Ledger::begin(tables, config, clock.monotonic())?;
+    ledger.table_mut().apply_services(&protected_services(config))?;
+    ledger.table_mut().apply_settings(&FilterSettings {
+        mode: config.mode(),
+        unknown: config.unknown.action.into(),
+        unknown_budget: config.unknown.budget.budget(),
+    })?;
+    let attached = filter.attach()?;
+    tracing::info!(interface = outside.name, ?attached, "filter attached");
+    #[cfg(feature = "kernel-log")]
+    follow_kernel_log(&mut filter)?;
+    Ok((filter, ledger))
+}
+
+fn protected_services(config: &Config) -> Vec<ProtectedService> {
+    let services = config.listen.iter().map(|listen| {
+        let (protocol, service) = match listen.transport {
+            Transport::Udp => (Protocol::Udp, Service::ClearSip),
+            Transport::Tcp => (Protocol::Tcp, Service::ClearSip),
+            Transport::Tls => (Protocol::Tcp, Service::Tls),
+        };
+        let address = Address::from(listen.address.ip());
+        ProtectedService { address, port: listen.address.port(), protocol, service }
+    });
+    services.collect()
+}
+
+fn digest_check(
+    config: &Config,
+    prepared: &Prepared,
+    clock: Clock,
+) -> anyhow::Result<Option<DigestCheck>> {
+    let (Some(settings), Some(users)) = (&config.users, &prepared.users) else { return Ok(None) };
+    let mut nonce_key = Zeroizing::new([0; 32]);
+    getrandom::fill(nonce_key.as_mut())?;
+    let settings = DigestSettings {
+        offered: settings.algorithms.clone(),
+        nonce_key,
+        nonce_lifetime: settings.nonce_lifetime(),
+        replay_capacity: settings.remembered_nonces,
+    };
+    Ok(Some(DigestCheck::new(&settings, Arc::clone(users), clock.wall())))
+}
+
+fn forwarder(config: &Config) -> anyhow::Result<Forwarder> {
+    let key = RoutingKey::load_or_make(&config.state_directory)?;
+    let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
+    let inside = (Transport::Udp, config.upstream.address);
+    let position = u8::try_from(config.listen.len()).context("at most 255 listeners")?;
+    let listeners = outside.chain([inside]).collect();
+    Ok(Forwarder::new(TokenSeal::new(key), listeners, position, config.upstream.target.0))
+}
+
+/// `SBC_LOG` takes a level, or a filter such as `sbc_user::trust=debug`.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SBC_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+#[cfg(feature = "kernel-log")]
+fn follow_kernel_log(filter: &mut Filter) -> anyhow::Result<()> {
+    let log = tokio::io::unix::AsyncFd::new(filter.follow_log()?)?;
+    tokio::spawn(async move {
+        let mut log = log;
+        while let Ok(mut ready) = log.readable_mut().await {
+            ready.get_inner_mut().flush();
+            ready.clear_ready();
+        }
+    });
+    Ok(())
+}

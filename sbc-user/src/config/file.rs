@@ -1,0 +1,430 @@
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sbc_common::Mode;
+use serde::Deserialize;
+
+use super::values::{Lifetime, Network, Rate, UnknownPolicy, from_text};
+use super::{ConfigError, Peer, Proof};
+use crate::kernel::AttachMode;
+use crate::proof::digest::OfferedAlgorithms;
+use crate::proof::tls::ClientCertificate;
+use crate::transport::Transport;
+
+/// `sbc.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    version: u32,
+    #[serde(default)]
+    mode: FilterMode,
+    /// Where what must survive a restart is kept.
+    #[serde(default = "default_state_directory")]
+    pub state_directory: PathBuf,
+    /// The network interfaces.
+    pub interface: Interface,
+    /// The kernel half.
+    #[serde(default)]
+    pub kernel: Kernel,
+    /// The status socket.
+    #[serde(default)]
+    pub control: Control,
+    /// The listeners towards the outside.
+    pub listen: Vec<Listen>,
+    /// The certificates of TLS listeners.
+    pub tls: Option<Tls>,
+    /// The protected SIP system.
+    pub upstream: Upstream,
+    /// What happens to strangers.
+    #[serde(default)]
+    pub unknown: Unknown,
+    /// Sources that are dropped whatever they prove.
+    #[serde(default)]
+    pub denied: Denied,
+    /// Those who are known by name.
+    #[serde(default, rename = "peer")]
+    pub peers: Vec<Peer>,
+    /// Those who are known by password.
+    pub users: Option<Users>,
+}
+
+/// A fresh installation observes: it decides and counts, and lets everything pass.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FilterMode {
+    #[default]
+    Observe,
+    Enforce,
+}
+
+/// `[interface]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Interface {
+    /// The one that strangers' packets arrive on.
+    pub outside: Outside,
+}
+
+/// `[interface.outside]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Outside {
+    /// The name of the network interface.
+    pub name: String,
+    /// How the program is attached to it.
+    #[serde(default)]
+    pub xdp: AttachMode,
+}
+
+/// `[kernel]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Kernel {
+    /// Where the BPF file system is or shall be mounted.
+    pub bpf_file_system: PathBuf,
+    /// How many sources can be trusted at a time.
+    pub trust_entries: u32,
+    /// What becomes of the filter when the daemon ends.
+    pub on_shutdown: OnShutdown,
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self {
+            bpf_file_system: PathBuf::from("/run/sbc/bpf"),
+            trust_entries: sbc_common::maps::TRUST.capacity,
+            on_shutdown: OnShutdown::default(),
+        }
+    }
+}
+
+/// What becomes of the filter when the daemon ends in an orderly way. If it crashes the filter stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnShutdown {
+    /// It stays, and enforces the last policy until entries expire.
+    #[default]
+    Keep,
+    /// It is detached, and everything passes.
+    Detach,
+}
+
+/// `[control]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Control {
+    /// The Unix socket that `sbc status` asks.
+    pub socket: PathBuf,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { socket: PathBuf::from("/run/sbc/control.sock") }
+    }
+}
+
+/// `[[listen]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Listen {
+    /// What it speaks.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+    /// TLS only: whether a handshake without a client certificate goes on. Default: it does not.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// `[tls]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Tls {
+    /// Our certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// The authorities that peers' certificates must come from, PEM.
+    pub client_ca: PathBuf,
+}
+
+/// `[upstream]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Upstream {
+    /// The protected SIP system: `sip:10.0.0.5:5060`, reached over UDP.
+    pub target: UpstreamTarget,
+    /// Our own address towards it.
+    pub address: SocketAddr,
+}
+
+/// The address in `sip:10.0.0.5:5060`; the port defaults to 5060.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamTarget(pub SocketAddr);
+
+impl std::str::FromStr for UpstreamTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong =
+            || format!("{text:?} is not a SIP URI with an address, such as sip:10.0.0.5:5060");
+        let address = text.strip_prefix("sip:").ok_or_else(wrong)?;
+        let socket = address.parse::<SocketAddr>().or_else(|_| {
+            let address = address.trim_start_matches('[').trim_end_matches(']');
+            address.parse::<IpAddr>().map(|address| SocketAddr::new(address, 5060))
+        });
+        socket.map(Self).map_err(|_| wrong())
+    }
+}
+
+from_text!(UpstreamTarget);
+
+/// `[unknown]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Unknown {
+    /// What happens to strangers' clear-text SIP.
+    pub action: UnknownPolicy,
+    /// How much of it passes under `challenge`.
+    pub budget: Rate,
+}
+
+impl Default for Unknown {
+    fn default() -> Self {
+        Self { action: UnknownPolicy::default(), budget: Rate::new(200, 400) }
+    }
+}
+
+/// `[denied]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Denied {
+    /// The addresses and networks.
+    #[serde(default)]
+    pub sources: Vec<Network>,
+}
+
+/// `[users]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Users {
+    /// Where they are kept; a relative path starts at the configuration file's directory.
+    pub store: UserStore,
+    /// The digest algorithms offered, best first.
+    pub algorithms: OfferedAlgorithms,
+    #[serde(default = "default_user_lifetime")]
+    lifetime: Lifetime,
+    #[serde(default = "default_nonce_lifetime")]
+    nonce_lifetime: Lifetime,
+    /// How many sources one user can be trusted from at a time; a further one takes the place of the
+    /// one that expires first.
+    #[serde(default = "default_sources_per_user")]
+    pub sources_per_user: NonZeroUsize,
+    /// How many nonces are remembered against replay; an older one has to be challenged anew.
+    #[serde(default = "default_remembered_nonces")]
+    pub remembered_nonces: NonZeroUsize,
+}
+
+impl Users {
+    /// How long the kernel lets a source pass after a correct response.
+    #[must_use]
+    pub const fn lifetime(&self) -> Duration {
+        self.lifetime.0
+    }
+
+    /// How long a challenge can be answered.
+    #[must_use]
+    pub const fn nonce_lifetime(&self) -> Duration {
+        self.nonce_lifetime.0
+    }
+}
+
+const fn default_user_lifetime() -> Lifetime {
+    Lifetime(Duration::from_mins(10))
+}
+
+const fn default_nonce_lifetime() -> Lifetime {
+    Lifetime(Duration::from_mins(5))
+}
+
+const fn default_sources_per_user() -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(31)
+}
+
+const fn default_remembered_nonces() -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(65_535)
+}
+
+fn default_state_directory() -> PathBuf {
+    PathBuf::from("/var/lib/sbc")
+}
+
+/// `file:users.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserStore {
+    /// The users file.
+    pub path: PathBuf,
+}
+
+impl std::str::FromStr for UserStore {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("file:") {
+            Some(path) if !path.is_empty() => Ok(Self { path: PathBuf::from(path) }),
+            Some(_) | None => Err(format!("{text:?} is not a store such as \"file:users.toml\"")),
+        }
+    }
+}
+
+from_text!(UserStore);
+
+impl Config {
+    /// Reads a file. Relative paths in it start at its directory.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a file that stands at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|cause| ConfigError::Syntax {
+            path: path.to_owned(),
+            cause: Box::new(cause),
+        })?;
+        config.refuse_contradictions().map_err(|(place, problem)| ConfigError::Contradiction {
+            path: path.to_owned(),
+            place,
+            problem,
+        })?;
+        config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
+        Ok(config)
+    }
+
+    /// Whether verdicts are carried out.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        match self.mode {
+            FilterMode::Observe => Mode::Observe,
+            FilterMode::Enforce => Mode::Enforce,
+        }
+    }
+
+    fn resolve_paths(&mut self, directory: &Path) {
+        let resolve = |path: &mut PathBuf| *path = directory.join(&path);
+        resolve(&mut self.state_directory);
+        resolve(&mut self.kernel.bpf_file_system);
+        resolve(&mut self.control.socket);
+        if let Some(tls) = &mut self.tls {
+            resolve(&mut tls.certificate);
+            resolve(&mut tls.key);
+            resolve(&mut tls.client_ca);
+        }
+        if let Some(users) = &mut self.users {
+            resolve(&mut users.store.path);
+        }
+    }
+
+    fn refuse_contradictions(&self) -> Result<(), (String, String)> {
+        let refuse = |place: &str, problem: String| Err((place.to_owned(), problem));
+        if self.version != 1 {
+            return refuse("version", format!("{} is not 1, the only one", self.version));
+        }
+        if self.listen.is_empty() {
+            return refuse("[[listen]]", "there is no listener".to_owned());
+        }
+        if self.listen.len() > 32 {
+            return refuse("[[listen]]", "more than 32 listeners".to_owned());
+        }
+        if !(1024..=4_000_000).contains(&self.kernel.trust_entries) {
+            return refuse("[kernel]", "trust-entries is not within 1024 and 4000000".to_owned());
+        }
+        self.refuse_contradicting_listeners()?;
+        self.refuse_contradicting_peers()?;
+        if self.upstream.address.ip().is_ipv4() != self.upstream.target.0.ip().is_ipv4() {
+            return refuse("[upstream]", "address and target are of different families".to_owned());
+        }
+        if is_unspecified(self.upstream.address.ip()) {
+            return refuse(
+                "[upstream]",
+                "address stands in the messages to the upstream, so it cannot be a wildcard"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    fn refuse_contradicting_listeners(&self) -> Result<(), (String, String)> {
+        for (index, listen) in self.listen.iter().enumerate() {
+            let refuse = |problem: &str| {
+                let place = format!("[[listen]] {} {}", listen.transport.name(), listen.address);
+                Err((place, problem.to_owned()))
+            };
+            if is_unspecified(listen.address.ip()) {
+                return refuse("the address stands in messages, so it cannot be a wildcard");
+            }
+            let is_tls = listen.transport == Transport::Tls;
+            if is_tls && self.tls.is_none() {
+                return refuse("a TLS listener needs the table [tls]");
+            }
+            if !is_tls && listen.client_certificate.is_some() {
+                return refuse("client-certificate is for TLS listeners");
+            }
+            let twin = self.listen.iter().take(index).any(|other| {
+                other.address == listen.address
+                    && (other.transport == Transport::Udp) == (listen.transport == Transport::Udp)
+            });
+            if twin {
+                return refuse("another listener has the same address");
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_contradicting_peers(&self) -> Result<(), (String, String)> {
+        for (index, peer) in self.peers.iter().enumerate() {
+            let refuse = |problem: String| Err((format!("[[peer]] {:?}", peer.name), problem));
+            if let Some(problem) = peer.problem() {
+                return refuse(problem.to_owned());
+            }
+            if peer.requires(Proof::Tls)
+                && self.listen.iter().all(|l| l.transport != Transport::Tls)
+            {
+                return refuse("require has tls, but there is no TLS listener".to_owned());
+            }
+            if peer.requires(Proof::Digest) && self.users.is_none() {
+                return refuse("require has digest, but there is no table [users]".to_owned());
+            }
+            for other in self.peers.iter().take(index) {
+                if other.name == peer.name {
+                    return refuse("another peer has the same name".to_owned());
+                }
+                for network in &peer.sources {
+                    if let Some(shared) = other.sources.iter().find(|o| o.overlaps(*network)) {
+                        return refuse(format!(
+                            "source {network} overlaps {shared} of peer {:?}: whose would it be?",
+                            other.name
+                        ));
+                    }
+                }
+                if peer.identities.iter().any(|identity| other.identities.contains(identity)) {
+                    return refuse(format!("peer {:?} has one of its identities", other.name));
+                }
+            }
+            if let Some(denied) = peer.sources.iter().find(|s| self.denied.sources.contains(s)) {
+                return refuse(format!("source {denied} stands in [denied] too"));
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn is_unspecified(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => matches!(address, Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(address) => address.is_unspecified(),
+    }
+}

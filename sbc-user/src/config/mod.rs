@@ -1,0 +1,16 @@
+//! `sbc.toml`: one declarative file, read whole or refused whole.
+
+mod error;
+mod file;
+mod may_assert;
+mod peer;
+mod values;
+
+pub use error::ConfigError;
+pub use file::{
+    Config, Control, Denied, Interface, Kernel, Listen, OnShutdown, Outside, Tls, Unknown,
+    Upstream, UserStore, Users,
+};
+pub use may_assert::{AssertablePattern, Assertables};
+pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
+pub use values::{Lifetime, Network, Rate, UnknownPolicy};

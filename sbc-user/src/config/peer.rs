@@ -1,0 +1,147 @@
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sbc_common::Transports;
+use serde::Deserialize;
+
+use super::Assertables;
+use super::values::{Lifetime, Network, from_text};
+use crate::proof::tls::Identity;
+
+/// A proof that a peer's policy can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// The source address is one of the peer's `sources`.
+    Static,
+    /// The message carries a correct response to our digest challenge.
+    Digest,
+    /// The peer completed a TLS handshake with a certificate of one of its `identities`.
+    Tls,
+}
+
+/// What becomes of a peer's kernel entries when its last TLS connection ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDisconnect {
+    /// They last for the rest of their lifetime, so that a reconnect loses nothing.
+    #[default]
+    Expire,
+    /// They are removed at once.
+    Remove,
+}
+
+/// A clear-text transport that a proof may open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ClearTransport {
+    Udp,
+    Tcp,
+}
+
+/// The domain that a peer's certificate must be for (RFC 5922 §7.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerIdentity(pub Identity);
+
+impl FromStr for PeerIdentity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| format!("{text:?} is not a domain such as sip.carrier.example"))
+    }
+}
+
+from_text!(PeerIdentity);
+
+/// `[[peer]]`: somebody who is known by name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Peer {
+    /// The name in logs, metrics and commands.
+    pub name: String,
+    /// The proofs that must all hold.
+    pub require: Vec<Proof>,
+    /// The certificate identities that are this peer.
+    #[serde(default)]
+    pub identities: Vec<PeerIdentity>,
+    /// The addresses it comes from.
+    #[serde(default)]
+    pub sources: Vec<Network>,
+    #[serde(default)]
+    opens: Vec<ClearTransport>,
+    /// How long a kernel entry made by TLS lasts without a connection.
+    #[serde(default = "default_lifetime")]
+    lifetime: Lifetime,
+    /// What becomes of those entries when the last connection ends.
+    #[serde(default)]
+    pub on_disconnect: OnDisconnect,
+    /// The identities it may claim; absent: any.
+    pub may_assert: Option<Assertables>,
+}
+
+const fn default_lifetime() -> Lifetime {
+    Lifetime(Duration::from_mins(1))
+}
+
+impl Peer {
+    /// Says whether the policy asks for `proof`.
+    #[must_use]
+    pub fn requires(&self, proof: Proof) -> bool {
+        self.require.contains(&proof)
+    }
+
+    /// Says whether `address` is one of the peer's.
+    #[must_use]
+    pub fn comes_from(&self, address: IpAddr) -> bool {
+        self.sources.iter().any(|network| network.contains(address))
+    }
+
+    /// The clear-text transports that its proof opens.
+    #[must_use]
+    pub fn opens(&self) -> Transports {
+        self.opens.iter().fold(Transports::NONE, |transports, transport| {
+            transports.and(match transport {
+                ClearTransport::Udp => Transports::UDP,
+                ClearTransport::Tcp => Transports::TCP,
+            })
+        })
+    }
+
+    /// How long a kernel entry made by TLS lasts without a connection.
+    #[must_use]
+    pub const fn lifetime(&self) -> Duration {
+        self.lifetime.0
+    }
+
+    /// Says whether the operator's word alone opens the kernel for its sources: where a handshake is
+    /// asked for too, that opens it.
+    #[must_use]
+    pub fn is_open_from_the_start(&self) -> bool {
+        self.requires(Proof::Static) && !self.requires(Proof::Tls)
+    }
+
+    /// What is wrong with this peer on its own.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        if self.name.is_empty() {
+            Some("name is empty")
+        } else if self.require.is_empty() {
+            Some("require is empty: name at least one of static, digest, tls")
+        } else if self.requires(Proof::Tls) && self.identities.is_empty() {
+            Some("require has tls, but identities is empty: no certificate could be this peer's")
+        } else if !self.requires(Proof::Tls) && !self.identities.is_empty() {
+            Some("identities without tls in require: nobody would ever check them")
+        } else if self.requires(Proof::Static) && self.sources.is_empty() {
+            Some("require has static, but sources is empty")
+        } else if self.requires(Proof::Static)
+            && !self.requires(Proof::Tls)
+            && self.opens.is_empty()
+        {
+            Some("opens is empty: its clear-text SIP would be dropped; write opens = [\"udp\"]")
+        } else {
+            None
+        }
+    }
+}

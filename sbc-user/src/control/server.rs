@@ -1,0 +1,61 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixListener;
+
+use super::ControlError;
+use crate::border::Border;
+use crate::kernel::KernelTables;
+
+/// The bound socket; its file is removed when it is dropped.
+pub struct ControlServer {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl ControlServer {
+    /// Binds the socket at `path`, for its owner only, in place of one that nobody answers at.
+    pub fn bind(path: &Path) -> Result<Self, ControlError> {
+        let failed = |cause| ControlError::Socket { path: path.to_owned(), cause };
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(ControlError::Taken(path.to_owned()));
+        }
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory).map_err(failed)?;
+        }
+        if path.exists() {
+            fs::remove_file(path).map_err(failed)?;
+        }
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Answers whoever connects, one after the other, for ever.
+    pub async fn serve(&self, border: Arc<Border<KernelTables>>) {
+        loop {
+            let Ok((mut stream, _)) = self.listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let snapshot = border.status().map(|status| serde_json::to_vec(&status));
+            let Ok(Ok(snapshot)) = snapshot else {
+                tracing::error!("the status could not be read");
+                continue;
+            };
+            let written = stream.write_all(&snapshot);
+            // One who asks and does not read must not keep the others waiting.
+            let _ = tokio::time::timeout(Duration::from_secs(5), written).await;
+        }
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,51 @@
+use std::net::IpAddr;
+
+use crate::config::{Peer, Proof};
+
+/// What is known about the source of a message before anybody has read it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The peer whose certificate was shown on this connection.
+    pub tls_connection: Option<usize>,
+    /// The peer whose TLS proof opened clear-text SIP from this source.
+    pub tls_source: Option<usize>,
+    /// Whether somebody at this address and port has answered a challenge of ours of late.
+    pub has_answered: bool,
+}
+
+/// How a source stands under the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has to answer a challenge; it is this peer, or one of the users.
+    NeedsDigest(Option<usize>),
+    /// It has given every proof that its peer's policy asks for.
+    Proven(usize),
+    /// It lacks a proof that no challenge can bring.
+    Lacking,
+}
+
+impl Standing {
+    /// Weighs the evidence for a message from `remote`. `has_users` says whether somebody who is no
+    /// peer can prove himself at all.
+    #[must_use]
+    pub fn of(evidence: &Evidence, remote: IpAddr, peers: &[Peer], has_users: bool) -> Self {
+        let by_source = || peers.iter().position(|peer| peer.comes_from(remote));
+        let position = evidence.tls_connection.or(evidence.tls_source).or_else(by_source);
+        let Some((position, peer)) =
+            position.and_then(|position| Some((position, peers.get(position)?)))
+        else {
+            return if has_users { Self::NeedsDigest(None) } else { Self::Lacking };
+        };
+        let has_tls =
+            evidence.tls_connection == Some(position) || evidence.tls_source == Some(position);
+        if peer.requires(Proof::Tls) && !has_tls
+            || peer.requires(Proof::Static) && !peer.comes_from(remote)
+        {
+            Self::Lacking
+        } else if peer.requires(Proof::Digest) {
+            Self::NeedsDigest(Some(position))
+        } else {
+            Self::Proven(position)
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Who may have what relayed. The decisions are pure: message, source, proofs and time come in, what
+//! is to be done comes out.
+
+mod evidence;
+mod outcome;
+mod screen;
+
+pub use evidence::{Evidence, Standing};
+pub use outcome::Outcome;
+pub use screen::{Screen, Screened};

@@ -1,0 +1,311 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rsip::Method as KnownMethod;
+
+use super::{Evidence, Outcome, Standing};
+use crate::config::{AssertablePattern, Assertables, Config};
+use crate::proof::digest::{Credentials, DigestCheck, DigestVerdict, RequestFacts, UnixMillis};
+use crate::proof::users::User;
+use crate::session::{Forwarder, TokenSeal};
+use crate::sip::{Header, HeaderKind, Message, Method, Reply, StartLine, Uri};
+use crate::transport::Flow;
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub enum Screened<'m> {
+    /// It is relayed.
+    Accepted {
+        /// The user who just answered a challenge.
+        proven: Option<Arc<User>>,
+        /// The identities that its sender may claim in it; `None` for any.
+        may_assert: Option<Assertables>,
+        /// The header with the credentials that were meant for us.
+        consumed: Option<Header<'m>>,
+    },
+    /// It is answered.
+    Answered(Outcome, Vec<u8>),
+    /// Nothing is sent.
+    Silent(Outcome),
+}
+
+/// What a decision is made with.
+pub struct Screen<'s> {
+    /// The policy.
+    pub config: &'s Config,
+    /// Knows our tokens.
+    pub forwarder: &'s Forwarder,
+    /// Checks credentials; `None` when no users are configured.
+    pub digest: Option<&'s mut DigestCheck>,
+    /// The wall clock.
+    pub now: UnixMillis,
+    /// Random bytes for a nonce.
+    pub random: [u8; 8],
+    /// A keyed hash of the message, which tells a retransmission from a replay.
+    pub fingerprint: u64,
+}
+
+impl Screen<'_> {
+    /// Decides about a request from outside.
+    pub fn screen<'m>(
+        &mut self,
+        request: &Message<'m>,
+        flow: &Flow,
+        evidence: &Evidence,
+    ) -> Screened<'m> {
+        let StartLine::Request { method, uri } = request.start_line() else {
+            return Screened::Silent(Outcome::ResponseNotOurs);
+        };
+        if method.is(KnownMethod::Ack)
+            && request.to().tag == Some(self.seal().own_tag(request).as_bytes())
+        {
+            return Screened::Silent(Outcome::OwnAck);
+        }
+        let peers = &self.config.peers;
+        let standing = Standing::of(evidence, flow.remote.ip(), peers, self.digest.is_some());
+        match standing {
+            Standing::Lacking => self.refuse_lacking(request, flow, &method),
+            Standing::Proven(position) => {
+                let may_assert = self.claims_of_peer(Some(position));
+                if !may_claim(may_assert.as_ref(), request, &method) {
+                    return self.answer(request, flow, 403, Outcome::IdentityNotAllowed);
+                }
+                Screened::Accepted { proven: None, may_assert, consumed: None }
+            }
+            Standing::NeedsDigest(position) => {
+                let is_unchallengeable = is_unchallengeable(&method);
+                if self.forwarder.is_admitted(request, flow)
+                    || is_unchallengeable && evidence.has_answered
+                {
+                    // Whoever it is was proven before; without credentials it claims nothing new.
+                    let may_assert = Some(Assertables::default());
+                    return Screened::Accepted { proven: None, may_assert, consumed: None };
+                }
+                if is_unchallengeable {
+                    return Screened::Silent(Outcome::Unchallengeable);
+                }
+                self.judge_credentials(request, &method, &uri, flow, evidence, position)
+            }
+        }
+    }
+
+    /// An answer without more to say; none to an ACK.
+    #[must_use]
+    pub fn reply(&self, request: &Message<'_>, flow: &Flow, status: u16) -> Option<Vec<u8>> {
+        match request.start_line() {
+            StartLine::Request { method, .. } if !method.is(KnownMethod::Ack) => {
+                reply(self.seal(), request, flow.remote, status).finish().ok()
+            }
+            StartLine::Request { .. } | StartLine::Response { .. } => None,
+        }
+    }
+
+    fn answer<'m>(
+        &self,
+        request: &Message<'m>,
+        flow: &Flow,
+        status: u16,
+        outcome: Outcome,
+    ) -> Screened<'m> {
+        match self.reply(request, flow, status) {
+            Some(reply) => Screened::Answered(outcome, reply),
+            None => Screened::Silent(outcome),
+        }
+    }
+
+    /// Over UDP the claimed source may be somebody else, so it hears nothing.
+    fn refuse_lacking<'m>(
+        &self,
+        request: &Message<'m>,
+        flow: &Flow,
+        method: &Method<'_>,
+    ) -> Screened<'m> {
+        if flow.transport.is_stream() && !is_unchallengeable(method) {
+            self.answer(request, flow, 403, Outcome::ProofMissing)
+        } else {
+            Screened::Silent(Outcome::ProofMissing)
+        }
+    }
+
+    fn judge_credentials<'m>(
+        &mut self,
+        request: &Message<'m>,
+        method: &Method<'_>,
+        uri: &Uri<'_>,
+        flow: &Flow,
+        evidence: &Evidence,
+        position: Option<usize>,
+    ) -> Screened<'m> {
+        let Some(digest) = self.digest.as_deref_mut() else {
+            return Screened::Silent(Outcome::ProofMissing);
+        };
+        let (header, credentials) = match own_credentials(digest, request, method) {
+            OwnCredentials::None => {
+                return self.challenge(request, method, flow, evidence, Outcome::Challenged);
+            }
+            OwnCredentials::Bad => {
+                return self.refuse_bad_credentials(request, flow, evidence);
+            }
+            OwnCredentials::One(header, credentials) => (header, credentials),
+        };
+        let realm = digest.realm().clone();
+        let facts = RequestFacts {
+            method: method.as_bytes(),
+            request_uri: uri.raw,
+            source: flow.remote.ip(),
+            fingerprint: self.fingerprint,
+        };
+        let outcome = match digest.judge(&credentials, &facts, self.now) {
+            DigestVerdict::Proven { user, .. } => {
+                let may_assert = self
+                    .claims_of_peer(position)
+                    .unwrap_or_else(|| assertables_of(&user, realm.as_str()));
+                if !may_claim(Some(&may_assert), request, method) {
+                    return self.answer(request, flow, 403, Outcome::IdentityNotAllowed);
+                }
+                return Screened::Accepted {
+                    proven: Some(user),
+                    may_assert: Some(may_assert),
+                    consumed: Some(header),
+                };
+            }
+            DigestVerdict::UriMismatch => {
+                return self.refuse_bad_credentials(request, flow, evidence);
+            }
+            DigestVerdict::Stale => Outcome::StaleCredentials,
+            DigestVerdict::Replayed => Outcome::ReplayedCredentials,
+            DigestVerdict::Wrong => Outcome::WrongCredentials,
+            DigestVerdict::NonceNotOurs => Outcome::ForeignNonce,
+            DigestVerdict::ForeignRealm => Outcome::Challenged,
+        };
+        self.challenge(request, method, flow, evidence, outcome)
+    }
+
+    /// Challenges with one header for each algorithm, best first (RFC 8760 §2.3). A source that has
+    /// proved nothing gets no more bytes than it sent: first the less preferred algorithms are left
+    /// out, then the answer.
+    fn challenge<'m>(
+        &self,
+        request: &Message<'m>,
+        method: &Method<'_>,
+        flow: &Flow,
+        evidence: &Evidence,
+        outcome: Outcome,
+    ) -> Screened<'m> {
+        let Some(digest) = self.digest.as_deref() else { return Screened::Silent(outcome) };
+        let (status, name) = if method.is(KnownMethod::Register) {
+            (401, "WWW-Authenticate")
+        } else {
+            (407, "Proxy-Authenticate")
+        };
+        let is_stale = matches!(outcome, Outcome::StaleCredentials | Outcome::ReplayedCredentials);
+        let algorithms: Vec<_> = digest.algorithms().collect();
+        let limit = reply_limit(request, flow, evidence);
+        for count in (1..=algorithms.len()).rev() {
+            let mut reply = reply(self.seal(), request, flow.remote, status);
+            for algorithm in algorithms.iter().take(count) {
+                let challenge =
+                    digest.challenge(*algorithm, flow.remote.ip(), is_stale, self.now, self.random);
+                reply = reply.header(name, challenge);
+            }
+            match reply.finish() {
+                Ok(reply) if reply.len() <= limit => return Screened::Answered(outcome, reply),
+                Ok(_) => {}
+                Err(_) => return Screened::Silent(Outcome::Malformed),
+            }
+        }
+        Screened::Silent(Outcome::WouldAmplify)
+    }
+
+    fn refuse_bad_credentials<'m>(
+        &self,
+        request: &Message<'m>,
+        flow: &Flow,
+        evidence: &Evidence,
+    ) -> Screened<'m> {
+        match self.reply(request, flow, 400) {
+            Some(reply) if reply.len() <= reply_limit(request, flow, evidence) => {
+                Screened::Answered(Outcome::BadCredentials, reply)
+            }
+            Some(_) | None => Screened::Silent(Outcome::WouldAmplify),
+        }
+    }
+
+    /// The list of a peer: it holds for everybody behind it.
+    fn claims_of_peer(&self, position: Option<usize>) -> Option<Assertables> {
+        self.config.peers.get(position?)?.may_assert.clone()
+    }
+
+    fn seal(&self) -> &TokenSeal {
+        self.forwarder.seal()
+    }
+}
+
+/// The credentials in a request that are for our realm.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+enum OwnCredentials<'m> {
+    None,
+    One(Header<'m>, Credentials<'m>),
+    /// They cannot be read, or there are several: whose would count?
+    Bad,
+}
+
+fn own_credentials<'m>(
+    digest: &DigestCheck,
+    request: &Message<'m>,
+    method: &Method<'_>,
+) -> OwnCredentials<'m> {
+    let kind = if method.is(KnownMethod::Register) {
+        HeaderKind::Authorization
+    } else {
+        HeaderKind::ProxyAuthorization
+    };
+    let mut found = OwnCredentials::None;
+    for header in request.headers().filter(|header| header.kind == kind) {
+        match (digest.read(header.value), &found) {
+            (Err(error), _) if error.is_not_for_us() => {}
+            (Ok(credentials), OwnCredentials::None) => {
+                found = OwnCredentials::One(header, credentials);
+            }
+            (Ok(_) | Err(_), _) => return OwnCredentials::Bad,
+        }
+    }
+    found
+}
+
+fn reply(seal: &TokenSeal, request: &Message<'_>, source: SocketAddr, status: u16) -> Reply {
+    Reply::new(request, status, source, seal.own_tag(request).as_bytes())
+}
+
+/// How many bytes an answer may have. Whoever has shown that it receives at its address gets what
+/// there is to say; anybody else gets no more than he sent, so that we amplify nothing.
+fn reply_limit(request: &Message<'_>, flow: &Flow, evidence: &Evidence) -> usize {
+    let is_proven = flow.transport.is_stream() || evidence.has_answered;
+    if is_proven { usize::MAX } else { request.bytes().len() }
+}
+
+/// RFC 3261 §22.1: a server must not challenge an ACK, and a CANCEL cannot be sent again.
+fn is_unchallengeable(method: &Method<'_>) -> bool {
+    method.is(KnownMethod::Ack) || method.is(KnownMethod::Cancel)
+}
+
+/// Whoever registers claims the address in To as well: a binding decides where its calls go.
+fn may_claim(may_assert: Option<&Assertables>, request: &Message<'_>, method: &Method<'_>) -> bool {
+    let Some(may_assert) = may_assert else { return true };
+    may_assert.allow(&request.from().uri)
+        && (!method.is(KnownMethod::Register) || may_assert.allow(&request.to().uri))
+}
+
+/// A user may claim the address of record that the user name makes in the realm, or what the users
+/// file lists instead.
+fn assertables_of(user: &User, realm: &str) -> Assertables {
+    if user.may_assert().is_empty() {
+        let own = AssertablePattern::AddressOfRecord {
+            user: user.name().to_owned(),
+            host: realm.to_ascii_lowercase(),
+        };
+        return Assertables::new(vec![own]);
+    }
+    let patterns = user.may_assert().iter();
+    Assertables::new(patterns.filter_map(|pattern| pattern.parse().ok()).collect())
+}

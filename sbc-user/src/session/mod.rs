@@ -1,0 +1,14 @@
+//! The relay: a transaction-stateless proxy (RFC 3261 §16.11).
+//!
+//! All that is needed to route an answer or a later request of a dialog travels in the messages
+//! themselves, encrypted, so nothing is lost when the daemon ends and begins again.
+
+mod claims;
+mod forward;
+mod routing_key;
+mod token;
+
+pub use claims::without_false_claims;
+pub use forward::{Forwarded, Forwarder, RelayRefusal};
+pub use routing_key::{RoutingKey, RoutingKeyError};
+pub use token::{TokenSeal, TransactionFacts};

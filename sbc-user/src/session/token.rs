@@ -1,0 +1,294 @@
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use aes_siv::KeyInit as _;
+use aes_siv::siv::Aes128Siv;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::RoutingKey;
+use crate::sip::Message;
+use crate::transport::{Flow, Transport};
+
+/// The magic cookie of RFC 3261 §8.1.1.7.
+const COOKIE: &[u8] = b"z9hG4bK";
+/// Transport and listener, address, port, connection.
+const FLOW_LENGTH: usize = 2 + 16 + 2 + 8;
+/// A flow and the synthetic initialization vector, in base64.
+const TOKEN_LENGTH: usize = (16 + FLOW_LENGTH) * 4 / 3 + 1;
+/// Length of the tags in the `To` of our own answers: 9 bytes of MAC in base64.
+const TAG_BYTES: usize = 9;
+
+/// Seals flows into tokens that travel in SIP messages and come back.
+///
+/// AES-SIV (RFC 5297) is deterministic, as a stateless proxy needs it: a retransmission gets the same
+/// branch (RFC 3261 §16.11). What a token is for and the message that it belongs to are authenticated
+/// with it, so that none can be used elsewhere; and nobody outside learns the addresses inside.
+pub struct TokenSeal {
+    key: RoutingKey,
+}
+
+/// What names a transaction: the same in a request, its retransmissions, its CANCEL, the ACK to its
+/// rejection, and, one Via further down, in its responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionFacts<'a> {
+    branch: &'a [u8],
+    sent_by: &'a [u8],
+    port: u16,
+    call_id: &'a [u8],
+    from_tag: &'a [u8],
+    number: u32,
+}
+
+impl<'a> TransactionFacts<'a> {
+    /// Reads a request as its sender made it.
+    #[must_use]
+    pub fn of_request(request: &Message<'a>) -> Self {
+        let via = request.top_via();
+        Self::new(request, via.branch, via.host, via.port)
+    }
+
+    /// Reads a response to a request that we forwarded: the sender's Via is the second.
+    #[must_use]
+    pub fn of_response(response: &Message<'a>) -> Option<Self> {
+        let second = response.values(crate::sip::HeaderKind::Via).nth(1)?;
+        let via = crate::sip::Via::parse(second.bytes).ok()?;
+        Some(Self::new(response, via.branch, via.host, via.port))
+    }
+
+    fn new(
+        message: &Message<'a>,
+        branch: Option<&'a [u8]>,
+        sent_by: &'a [u8],
+        port: Option<u16>,
+    ) -> Self {
+        Self {
+            branch: branch.unwrap_or_default(),
+            sent_by,
+            port: port.unwrap_or_default(),
+            call_id: message.call_id(),
+            from_tag: message.from().tag.unwrap_or_default(),
+            number: message.cseq().number,
+        }
+    }
+}
+
+impl TokenSeal {
+    /// Seals with `key`.
+    #[must_use]
+    pub const fn new(key: RoutingKey) -> Self {
+        Self { key }
+    }
+
+    /// The branch under which a request from `origin` is forwarded.
+    #[must_use]
+    pub fn branch(&self, facts: &TransactionFacts<'_>, origin: &Flow) -> Option<String> {
+        let (port, number) = (facts.port.to_be_bytes(), facts.number.to_be_bytes());
+        let token = self.seal(&facts.headers(&port, &number), origin)?;
+        Some(format!("{}{token}", String::from_utf8_lossy(COOKIE)))
+    }
+
+    /// Where the request came from that was forwarded under `branch`.
+    #[must_use]
+    pub fn origin(&self, facts: &TransactionFacts<'_>, branch: &[u8]) -> Option<Flow> {
+        let (port, number) = (facts.port.to_be_bytes(), facts.number.to_be_bytes());
+        self.open(&facts.headers(&port, &number), branch.strip_prefix(COOKIE)?)
+    }
+
+    /// The user part of the Record-Route URI by which the far end's requests in this dialog reach
+    /// `near`.
+    #[must_use]
+    pub fn delivery(&self, call_id: &[u8], near: &Flow) -> Option<String> {
+        self.seal(&[b"deliver", call_id], near)
+    }
+
+    /// Opens a [`delivery`](Self::delivery) token.
+    #[must_use]
+    pub fn delivered_to(&self, call_id: &[u8], token: &[u8]) -> Option<Flow> {
+        self.open(&[b"deliver", call_id], token)
+    }
+
+    /// The user part of the Record-Route URI that admits `near` itself to the rest of the dialog.
+    #[must_use]
+    pub fn admission(&self, call_id: &[u8], near: &Flow) -> Option<String> {
+        self.seal(&[b"admit", call_id], near)
+    }
+
+    /// Says whether `token` admits a request of this dialog that came from `near`.
+    ///
+    /// Over UDP the port must be the same too; a stream may have been connected anew.
+    #[must_use]
+    pub fn admits(&self, call_id: &[u8], token: &[u8], near: &Flow) -> bool {
+        let Some(admitted) = self.open(&[b"admit", call_id], token) else { return false };
+        admitted.transport == near.transport
+            && admitted.remote.ip() == near.remote.ip()
+            && (near.transport.is_stream() || admitted.remote.port() == near.remote.port())
+    }
+
+    /// The tag of our own answers to a request: the same for each retransmission, and recognised in
+    /// the ACK.
+    #[must_use]
+    pub fn own_tag(&self, request: &Message<'_>) -> String {
+        let from_tag = request.from().tag.unwrap_or_default();
+        let number = request.cseq().number.to_be_bytes();
+        let headers: [&[u8]; 4] = [b"tag", request.call_id(), from_tag, &number];
+        let sealed = self.cipher().encrypt(headers, b"").unwrap_or_default();
+        URL_SAFE_NO_PAD.encode(sealed.get(..TAG_BYTES).unwrap_or_default())
+    }
+
+    fn seal(&self, headers: &[&[u8]], flow: &Flow) -> Option<String> {
+        let sealed = self.cipher().encrypt(headers, &written(flow)).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    fn open(&self, headers: &[&[u8]], token: &[u8]) -> Option<Flow> {
+        if token.len() > TOKEN_LENGTH {
+            return None;
+        }
+        let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let opened = self.cipher().decrypt(headers, &sealed).ok()?;
+        read(opened.as_slice().try_into().ok()?)
+    }
+
+    fn cipher(&self) -> Aes128Siv {
+        Aes128Siv::new(self.key.bytes().into())
+    }
+}
+
+impl TransactionFacts<'_> {
+    fn headers<'a>(&'a self, port: &'a [u8], number: &'a [u8]) -> [&'a [u8]; 7] {
+        [b"branch", self.branch, self.sent_by, port, self.call_id, self.from_tag, number]
+    }
+}
+
+fn written(flow: &Flow) -> [u8; FLOW_LENGTH] {
+    let mut bytes = [0; FLOW_LENGTH];
+    let address = match flow.remote.ip() {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    let parts = [flow.transport as u8, flow.listener]
+        .into_iter()
+        .chain(address.octets())
+        .chain(flow.remote.port().to_be_bytes())
+        .chain(flow.connection.to_be_bytes());
+    for (byte, part) in bytes.iter_mut().zip(parts) {
+        *byte = part;
+    }
+    bytes
+}
+
+fn read(bytes: &[u8; FLOW_LENGTH]) -> Option<Flow> {
+    let ([transport, listener], rest) = bytes.split_first_chunk()?;
+    let (address, rest) = rest.split_first_chunk::<16>()?;
+    let (port, rest) = rest.split_first_chunk::<2>()?;
+    let (connection, _) = rest.split_first_chunk::<8>()?;
+    let transports = [Transport::Udp, Transport::Tcp, Transport::Tls];
+    Some(Flow {
+        transport: transports.into_iter().find(|known| *known as u8 == *transport)?,
+        listener: *listener,
+        remote: SocketAddr::new(Ipv6Addr::from(*address).to_canonical(), u16::from_be_bytes(*port)),
+        connection: u64::from_be_bytes(*connection),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INVITE: &[u8] = b"INVITE sip:bob@example.com SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKabc\r\n\
+        From: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\n\
+        Call-ID: one\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n";
+
+    fn seal() -> TokenSeal {
+        TokenSeal::new(RoutingKey::new([7; 32]))
+    }
+
+    fn flow(transport: Transport, remote: &str) -> Flow {
+        Flow { transport, listener: 3, remote: remote.parse().unwrap(), connection: 9 }
+    }
+
+    #[test]
+    fn a_response_finds_the_flow_that_its_request_came_from() {
+        let request = Message::scan(INVITE).unwrap();
+        let origin = flow(Transport::Tls, "[2001:db8::1]:61000");
+        let branch = seal().branch(&TransactionFacts::of_request(&request), &origin).unwrap();
+
+        let response = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch={branch}\r\n\
+             Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKabc;received=198.51.100.7\r\n\
+             From: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>;tag=2\r\n\
+             Call-ID: one\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n"
+        );
+        let response = Message::scan(response.as_bytes()).unwrap();
+        let facts = TransactionFacts::of_response(&response).unwrap();
+        assert_eq!(seal().origin(&facts, branch.as_bytes()), Some(origin));
+    }
+
+    #[test]
+    fn a_branch_is_good_for_its_own_transaction_only() {
+        let request = Message::scan(INVITE).unwrap();
+        let facts = TransactionFacts::of_request(&request);
+        let branch = seal().branch(&facts, &flow(Transport::Udp, "198.51.100.7:5060")).unwrap();
+
+        let other = TransactionFacts { number: 8, ..facts };
+        assert_eq!(seal().origin(&other, branch.as_bytes()), None);
+        let stranger = TokenSeal::new(RoutingKey::new([8; 32]));
+        assert_eq!(stranger.origin(&facts, branch.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_retransmission_gets_the_same_branch() {
+        let request = Message::scan(INVITE).unwrap();
+        let facts = TransactionFacts::of_request(&request);
+        let origin = flow(Transport::Udp, "198.51.100.7:5060");
+        assert_eq!(seal().branch(&facts, &origin), seal().branch(&facts, &origin));
+    }
+
+    #[test]
+    fn a_branch_does_not_show_the_address_that_it_carries() {
+        let request = Message::scan(INVITE).unwrap();
+        let origin = flow(Transport::Udp, "10.0.0.5:5060");
+        let branch = seal().branch(&TransactionFacts::of_request(&request), &origin).unwrap();
+        let sealed = URL_SAFE_NO_PAD.decode(branch.strip_prefix("z9hG4bK").unwrap()).unwrap();
+        assert!(!sealed.windows(4).any(|window| window == [10, 0, 0, 5]));
+    }
+
+    #[test]
+    fn an_admission_is_bound_to_its_dialog_and_to_the_source_that_got_it() {
+        let near = flow(Transport::Udp, "198.51.100.7:5060");
+        let token = seal().admission(b"one", &near).unwrap();
+
+        assert!(seal().admits(b"one", token.as_bytes(), &near));
+        assert!(!seal().admits(b"two", token.as_bytes(), &near));
+        let neighbour = flow(Transport::Udp, "198.51.100.7:5061");
+        assert!(!seal().admits(b"one", token.as_bytes(), &neighbour));
+        let other_transport = flow(Transport::Tcp, "198.51.100.7:5060");
+        assert!(!seal().admits(b"one", token.as_bytes(), &other_transport));
+    }
+
+    #[test]
+    fn an_admission_survives_a_stream_that_is_connected_anew() {
+        let token = seal().admission(b"one", &flow(Transport::Tls, "198.51.100.7:40000")).unwrap();
+        assert!(seal().admits(
+            b"one",
+            token.as_bytes(),
+            &flow(Transport::Tls, "198.51.100.7:40001")
+        ));
+    }
+
+    #[test]
+    fn a_token_of_one_purpose_is_refused_for_another() {
+        let near = flow(Transport::Udp, "198.51.100.7:5060");
+        let delivery = seal().delivery(b"one", &near).unwrap();
+        assert!(!seal().admits(b"one", delivery.as_bytes(), &near));
+        assert_eq!(seal().delivered_to(b"one", delivery.as_bytes()), Some(near));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for text in [&b""[..], b"AAAA", b"!!!!", &[b'A'; 4096]] {
+            assert_eq!(seal().delivered_to(b"one", text), None);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sbc_common::{Lane, MonotonicNanos, Prefix, SourceKey, Transports, TrustEntry};
+
+/// What a grant of trust is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// One address, all ports.
+    Address(IpAddr),
+    /// One port of one address: one phone behind a NAT.
+    Port(SocketAddr),
+    /// A network of the configuration.
+    Network(Prefix),
+}
+
+/// Who proved himself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A peer, by its position in the configuration.
+    Peer(usize),
+    /// A user of the users file.
+    User(Arc<str>),
+    /// Somebody who did so before this process began.
+    Earlier,
+    /// The operator's list of denied sources.
+    Operator,
+}
+
+/// One entry of the ledger.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Who it belongs to.
+    pub holder: Holder,
+    /// On what proof.
+    pub lane: Lane,
+    /// What it opens in the kernel.
+    pub transports: Transports,
+    /// Until when; [`TrustEntry::NEVER`] until it is removed.
+    pub expires_at: MonotonicNanos,
+    /// The TLS connections that keep it alive.
+    pub connections: u32,
+    /// How long it lasts beyond them.
+    pub lifetime: Duration,
+}
+
+impl Grant {
+    /// Says whether the grant is still good.
+    #[must_use]
+    pub const fn is_live(&self, now: MonotonicNanos) -> bool {
+        self.expires_at.0 > now.0
+    }
+
+    pub(super) fn entry(&self) -> TrustEntry {
+        let peer = match &self.holder {
+            Holder::Peer(position) => u32::try_from(position + 1).unwrap_or(0),
+            Holder::User(_) | Holder::Earlier | Holder::Operator => 0,
+        };
+        TrustEntry::new(self.lane, self.transports, self.expires_at.0, peer)
+    }
+}
+
+impl Place {
+    /// The place of a key of the kernel's table of sources.
+    #[must_use]
+    pub fn of_key(key: &SourceKey) -> Self {
+        let address = IpAddr::from(key.address);
+        match key.port() {
+            0 => Self::Address(address),
+            port => Self::Port(SocketAddr::new(address, port)),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(formatter),
+            Self::Port(socket) => socket.fmt(formatter),
+            Self::Network(prefix) => {
+                let address = IpAddr::from(prefix.address);
+                let offset = if address.is_ipv4() && prefix.length >= 96 { 96 } else { 0 };
+                write!(formatter, "{address}/{}", prefix.length - offset)
+            }
+        }
+    }
+}

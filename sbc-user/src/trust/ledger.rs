@@ -1,0 +1,320 @@
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sbc_common::{
+    Address, Lane, MonotonicNanos, Prefix, Protocol, SourceKey, Transports, TrustEntry,
+};
+
+use super::{Grant, Holder, Place, TrustTable};
+use crate::config::{Config, OnDisconnect, Peer};
+use crate::kernel::KernelError;
+use crate::transport::{Flow, Transport};
+
+/// Everyone who is trusted at the moment, mirrored into the kernel.
+///
+/// The kernel is written first: a grant that it has no room for does not exist here either, so what
+/// the daemon believes and what the kernel lets pass agree.
+pub struct Ledger<T> {
+    table: T,
+    grants: HashMap<Place, Grant>,
+    sources_of_user: HashMap<Arc<str>, Vec<Place>>,
+    sources_per_user: usize,
+}
+
+impl<T: TrustTable> Ledger<T> {
+    /// Begins with what the configuration grants, and with what of a previous run's grants in `table`
+    /// is still good under it. Everything else in `table` is removed.
+    pub fn begin(table: T, config: &Config, now: MonotonicNanos) -> Result<Self, KernelError> {
+        let sources_per_user =
+            config.users.as_ref().map_or(0, |users| users.sources_per_user.get());
+        let mut ledger = Self {
+            table,
+            grants: HashMap::new(),
+            sources_of_user: HashMap::new(),
+            sources_per_user,
+        };
+        for network in &config.denied.sources {
+            ledger.enter(
+                Place::Network(network.prefix()),
+                lasting(Holder::Operator, Lane::Denied, Transports::NONE),
+            )?;
+        }
+        for (position, peer) in config.peers.iter().enumerate() {
+            if peer.is_open_from_the_start() {
+                for network in &peer.sources {
+                    ledger.enter(
+                        Place::Network(network.prefix()),
+                        lasting(Holder::Peer(position), Lane::Static, peer.opens()),
+                    )?;
+                }
+            }
+        }
+        ledger.adopt(config, now)?;
+        Ok(ledger)
+    }
+
+    /// A peer completed a TLS handshake from `remote`: its sources are open from now on, or the
+    /// address that it came from when none are configured.
+    pub fn tls_connected(
+        &mut self,
+        position: usize,
+        peer: &Peer,
+        remote: IpAddr,
+        now: MonotonicNanos,
+    ) -> Result<(), KernelError> {
+        for place in tls_places(peer, remote) {
+            let connections = self.grants.get(&place).map_or(0, |grant| grant.connections);
+            let grant = Grant {
+                holder: Holder::Peer(position),
+                lane: Lane::Tls,
+                transports: peer.opens(),
+                expires_at: after(now, peer.lifetime()),
+                connections: connections.saturating_add(1),
+                lifetime: peer.lifetime(),
+            };
+            self.enter(place, grant)?;
+        }
+        Ok(())
+    }
+
+    /// A TLS connection of a peer has ended.
+    pub fn tls_disconnected(
+        &mut self,
+        peer: &Peer,
+        remote: IpAddr,
+        now: MonotonicNanos,
+    ) -> Result<(), KernelError> {
+        for place in tls_places(peer, remote) {
+            let Some(grant) = self.grants.get_mut(&place) else { continue };
+            grant.connections = grant.connections.saturating_sub(1);
+            if grant.connections > 0 {
+                continue;
+            }
+            match peer.on_disconnect {
+                OnDisconnect::Remove => self.remove(place)?,
+                // A full lifetime from here, wherever in its renewal the connection ended.
+                OnDisconnect::Expire => {
+                    let renewed = Grant { expires_at: after(now, grant.lifetime), ..grant.clone() };
+                    self.enter(place, renewed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A user answered our challenge from `remote`. What the user proved is that one port over that
+    /// one transport, so that is what is opened.
+    pub fn digest_proven(
+        &mut self,
+        user: &Arc<str>,
+        transport: Transport,
+        remote: SocketAddr,
+        lifetime: Duration,
+        now: MonotonicNanos,
+    ) -> Result<(), KernelError> {
+        let transports = match transport {
+            Transport::Udp => Transports::UDP,
+            Transport::Tcp => Transports::TCP,
+            Transport::Tls => Transports::NONE,
+        };
+        let place = Place::Port(remote);
+        let held = self.grants.get(&place).filter(|grant| grant.is_live(now));
+        let grant = Grant {
+            holder: Holder::User(Arc::clone(user)),
+            lane: Lane::Digest,
+            transports: held.map_or(transports, |held| held.transports.and(transports)),
+            expires_at: after(now, lifetime),
+            connections: 0,
+            lifetime,
+        };
+        self.enter(place, grant)?;
+        self.keep_within_share(user, place)
+    }
+
+    /// Renews what living TLS connections hold, and removes what has expired.
+    pub fn sweep(&mut self, now: MonotonicNanos) -> Result<(), KernelError> {
+        let due: Vec<_> = self
+            .grants
+            .iter()
+            .filter(|(_, grant)| grant.connections > 0 || !grant.is_live(now))
+            .map(|(place, grant)| (*place, grant.clone()))
+            .collect();
+        for (place, grant) in due {
+            if grant.connections > 0 {
+                let expires_at = after(now, grant.lifetime);
+                self.enter(place, Grant { expires_at, ..grant })?;
+            } else {
+                self.remove(place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer whose TLS proof is good for a clear-text message that arrived on `flow`. A grant is
+    /// good for the transports that it opens in the kernel and no others: under `observe` the
+    /// kernel lets the rest through as well.
+    #[must_use]
+    pub fn tls_peer(&self, peers: &[Peer], flow: &Flow, now: MonotonicNanos) -> Option<usize> {
+        let protocol = match flow.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+            Transport::Tls => return None,
+        };
+        let remote = flow.remote.ip();
+        let is_tls = |place: &Place| {
+            let grant = self.grants.get(place)?;
+            let is_good =
+                grant.lane == Lane::Tls && grant.is_live(now) && grant.transports.opens(protocol);
+            match grant.holder {
+                Holder::Peer(position) if is_good => Some(position),
+                Holder::Peer(_) | Holder::User(_) | Holder::Earlier | Holder::Operator => None,
+            }
+        };
+        is_tls(&Place::Address(remote)).or_else(|| {
+            let networks = peers.iter().flat_map(|peer| &peer.sources);
+            networks
+                .filter(|network| network.contains(remote))
+                .find_map(|network| is_tls(&Place::Network(network.prefix())))
+        })
+    }
+
+    /// Says whether whoever is at `remote` has answered a challenge of ours within its lifetime.
+    #[must_use]
+    pub fn has_answered(&self, remote: SocketAddr, now: MonotonicNanos) -> bool {
+        self.grants
+            .get(&Place::Port(remote))
+            .is_some_and(|grant| grant.lane == Lane::Digest && grant.is_live(now))
+    }
+
+    /// Every grant.
+    pub fn grants(&self) -> impl Iterator<Item = (&Place, &Grant)> {
+        self.grants.iter()
+    }
+
+    /// The table behind it.
+    pub const fn table(&self) -> &T {
+        &self.table
+    }
+
+    /// The table behind it, to change what is not about sources.
+    pub const fn table_mut(&mut self) -> &mut T {
+        &mut self.table
+    }
+
+    fn enter(&mut self, place: Place, grant: Grant) -> Result<(), KernelError> {
+        let entry = grant.entry();
+        match place {
+            Place::Network(prefix) => self.table.trust_prefix(prefix, &entry)?,
+            Place::Address(_) | Place::Port(_) => {
+                self.table.trust_source(&key_of(place), &entry)?;
+            }
+        }
+        self.grants.insert(place, grant);
+        Ok(())
+    }
+
+    fn remove(&mut self, place: Place) -> Result<(), KernelError> {
+        match place {
+            Place::Network(prefix) => self.table.distrust_prefix(prefix)?,
+            Place::Address(_) | Place::Port(_) => self.table.distrust_source(&key_of(place))?,
+        }
+        if let Some(Grant { holder: Holder::User(user), .. }) = self.grants.remove(&place)
+            && let Some(places) = self.sources_of_user.get_mut(&user)
+        {
+            places.retain(|held| *held != place);
+            if places.is_empty() {
+                self.sources_of_user.remove(&user);
+            }
+        }
+        Ok(())
+    }
+
+    /// One user must not fill the table: a source too many takes the place of the oldest.
+    fn keep_within_share(&mut self, user: &Arc<str>, place: Place) -> Result<(), KernelError> {
+        let places = self.sources_of_user.entry(Arc::clone(user)).or_default();
+        places.retain(|held| *held != place);
+        places.push(place);
+        let Some(excess) = places.len().checked_sub(self.sources_per_user) else { return Ok(()) };
+        let oldest: Vec<_> = places.iter().take(excess).copied().collect();
+        oldest.into_iter().try_for_each(|place| self.remove(place))
+    }
+
+    /// Takes over what a previous run left: proofs by digest until they expire, and proofs by TLS
+    /// while a configured peer still vouches for the network.
+    fn adopt(&mut self, config: &Config, now: MonotonicNanos) -> Result<(), KernelError> {
+        for (key, entry) in self.table.sources() {
+            let place = Place::of_key(&key);
+            let is_good = entry.lane() == Some(Lane::Digest)
+                && matches!(place, Place::Port(_))
+                && config.users.is_some()
+                && !entry.is_expired(now);
+            if is_good {
+                self.grants.insert(place, earlier(Holder::Earlier, Lane::Digest, &entry));
+            } else {
+                self.table.distrust_source(&key)?;
+            }
+        }
+        for (prefix, entry) in self.table.prefixes() {
+            let place = Place::Network(prefix);
+            if self.grants.contains_key(&place) {
+                continue;
+            }
+            let owner = config.peers.iter().position(|peer| {
+                !peer.identities.is_empty()
+                    && peer.sources.iter().any(|network| network.prefix() == prefix)
+            });
+            match owner {
+                Some(position) if entry.lane() == Some(Lane::Tls) && !entry.is_expired(now) => {
+                    let grant = earlier(Holder::Peer(position), Lane::Tls, &entry);
+                    self.enter(place, grant)?;
+                }
+                Some(_) | None => self.table.distrust_prefix(prefix)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tls_places(peer: &Peer, remote: IpAddr) -> Vec<Place> {
+    if peer.sources.is_empty() {
+        return vec![Place::Address(remote)];
+    }
+    peer.sources.iter().map(|network| Place::Network(network.prefix())).collect()
+}
+
+fn key_of(place: Place) -> SourceKey {
+    match place {
+        Place::Address(address) => SourceKey::every_port(Address::from(address)),
+        Place::Port(socket) => SourceKey::new(Address::from(socket.ip()), socket.port()),
+        Place::Network(Prefix { address, .. }) => SourceKey::every_port(address),
+    }
+}
+
+fn lasting(holder: Holder, lane: Lane, transports: Transports) -> Grant {
+    Grant {
+        holder,
+        lane,
+        transports,
+        expires_at: MonotonicNanos(TrustEntry::NEVER),
+        connections: 0,
+        lifetime: Duration::MAX,
+    }
+}
+
+fn earlier(holder: Holder, lane: Lane, entry: &TrustEntry) -> Grant {
+    Grant {
+        holder,
+        lane,
+        transports: entry.transports,
+        expires_at: MonotonicNanos(entry.expires_at),
+        connections: 0,
+        lifetime: Duration::ZERO,
+    }
+}
+
+fn after(now: MonotonicNanos, lifetime: Duration) -> MonotonicNanos {
+    let nanos = u64::try_from(lifetime.as_nanos()).unwrap_or(u64::MAX);
+    MonotonicNanos(now.0.saturating_add(nanos).min(TrustEntry::NEVER - 1))
+}

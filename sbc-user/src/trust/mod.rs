@@ -1,0 +1,10 @@
+//! Who is trusted, on what proof, and until when: the only module that decides what is written to the
+//! kernel's tables of sources.
+
+mod grant;
+mod ledger;
+mod table;
+
+pub use grant::{Grant, Holder, Place};
+pub use ledger::Ledger;
+pub use table::TrustTable;
