@@ -25,6 +25,7 @@ pub fn decide<F: Frame, T: Tables>(frame: &mut F, tables: &mut T) -> Reason {
         Segment::Ports { protocol, source, destination } => {
             match service(tables, packet.destination, destination, protocol) {
                 None => Reason::NotProtected,
+                Some(Service::Inside) => Reason::InsideService,
                 Some(_) if packet.fragment == Fragment::First => {
                     decide_fragment(tables, packet.source, source, protocol)
                 }

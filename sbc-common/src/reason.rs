@@ -83,6 +83,9 @@ reasons! {
     BadUdpHeader => Drop "bad-udp-header",
     /// A TCP header that is cut off, or whose data offset is impossible, to a protected address.
     BadTcpHeader => Drop "bad-tcp-header",
+    /// Addressed to the socket that faces the upstream: nobody outside has business there, least of all
+    /// who claims to be the upstream.
+    InsideService => Drop "inside-service",
     /// A fragment of a UDP or TCP packet from a source that no entry opens that transport for.
     UnknownFragment => Drop "unknown-fragment",
     /// The source is on the operator's list of denied sources.

@@ -20,6 +20,8 @@ pub enum Service {
     ClearSip = 1,
     /// SIP in TLS: open to strangers, who prove themselves in the handshake.
     Tls = 2,
+    /// The socket towards the upstream: open to nobody whose packets arrive on the outside interface.
+    Inside = 3,
 }
 
 impl Service {
@@ -30,6 +32,7 @@ impl Service {
         match value {
             1 => Some(Self::ClearSip),
             2 => Some(Self::Tls),
+            3 => Some(Self::Inside),
             _ => None,
         }
     }

@@ -60,12 +60,14 @@ impl Prepared {
             listeners.push(ListenSpec {
                 transport: listen.transport,
                 address: listen.address,
+                interface: None,
                 tls,
             });
         }
         listeners.push(ListenSpec {
             transport: Transport::Udp,
             address: config.upstream.address,
+            interface: config.interface.inside.as_ref().map(|inside| inside.name.clone()),
             tls: None,
         });
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
@@ -198,7 +200,14 @@ fn protected_services(config: &Config) -> Vec<ProtectedService> {
         let address = Address::from(listen.address.ip());
         ProtectedService { address, port: listen.address.port(), protocol, service }
     });
-    services.collect()
+    // The network stack takes a packet to any address of the machine on any interface.
+    let inside = ProtectedService {
+        address: Address::from(config.upstream.address.ip()),
+        port: config.upstream.address.port(),
+        protocol: Protocol::Udp,
+        service: Service::Inside,
+    };
+    services.chain([inside]).collect()
 }
 
 fn digest_check(

@@ -66,6 +66,16 @@ enum FilterMode {
 pub struct Interface {
     /// The one that strangers' packets arrive on.
     pub outside: Outside,
+    /// The one that the upstream is behind.
+    pub inside: Option<Inside>,
+}
+
+/// `[interface.inside]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Inside {
+    /// The name of the network interface, which the socket towards the upstream is bound to.
+    pub name: String,
 }
 
 /// `[interface.outside]`.

@@ -8,7 +8,7 @@ mod values;
 
 pub use error::ConfigError;
 pub use file::{
-    Config, Control, Denied, Interface, Kernel, Listen, OnShutdown, Outside, Tls, Unknown,
+    Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, Outside, Tls, Unknown,
     Upstream, UserStore, Users,
 };
 pub use may_assert::{AssertablePattern, Assertables};

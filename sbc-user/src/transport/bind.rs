@@ -63,6 +63,14 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// The interface that the socket is to be bound to does not exist.
+    #[error("cannot listen on UDP {address}: there is no network interface {interface:?}")]
+    NoSuchInterface {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// The interface.
+        interface: String,
+    },
     /// A TLS listener has neither certificate nor key.
     #[error("cannot listen on TLS {address}: no TLS configuration is given")]
     NoTlsConfiguration {
@@ -74,9 +82,17 @@ pub enum BindError {
     TooManyListeners,
 }
 
-/// Binds a UDP socket that does not block.
-pub(super) fn udp_socket(address: SocketAddr) -> Result<UdpSocket, BindError> {
-    udp(address).map_err(|source| BindError::new(Transport::Udp, address, source))
+/// Binds a UDP socket that does not block, to one interface if it is named.
+pub(super) fn udp_socket(
+    address: SocketAddr,
+    interface: Option<&str>,
+) -> Result<UdpSocket, BindError> {
+    udp(address, interface).map_err(|source| match (source.raw_os_error(), interface) {
+        (Some(libc::ENODEV), Some(interface)) => {
+            BindError::NoSuchInterface { address, interface: interface.to_owned() }
+        }
+        _ => BindError::new(Transport::Udp, address, source),
+    })
 }
 
 /// Binds a TCP socket that does not block, for TCP or TLS, and listens.
@@ -94,8 +110,12 @@ pub(super) fn prepare_udp(socket: &UdpSocket) -> io::Result<()> {
     Ok(())
 }
 
-fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
+fn udp(address: SocketAddr, interface: Option<&str>) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    // Before the address: no datagram from elsewhere may slip into the queue.
+    if let Some(interface) = interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }

@@ -22,6 +22,8 @@ pub struct ListenSpec {
     pub transport: Transport,
     /// The address; port 0 lets the system choose.
     pub address: SocketAddr,
+    /// The interface that datagrams must arrive on; `None` for any. Not for streams.
+    pub interface: Option<String>,
     /// The certificate and whom to believe; needed for TLS, and not used otherwise.
     pub tls: Option<Arc<ServerConfig>>,
 }
@@ -49,7 +51,9 @@ impl Listener {
     pub fn bind(spec: &ListenSpec) -> Result<Self, BindError> {
         let address = spec.address;
         Ok(match (spec.transport, &spec.tls) {
-            (Transport::Udp, _) => Self::Udp(UdpListener::bind(address)?),
+            (Transport::Udp, _) => {
+                Self::Udp(UdpListener::bind(address, spec.interface.as_deref())?)
+            }
             (Transport::Tcp, _) => Self::Stream(StreamListener::bind(address, None)?),
             (Transport::Tls, Some(tls)) => {
                 Self::Stream(StreamListener::bind(address, Some(Arc::clone(tls)))?)

@@ -31,9 +31,10 @@ pub struct UdpListener {
 }
 
 impl UdpListener {
-    /// Binds `address`; an IPv6 socket takes no IPv4.
-    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        let socket = udp_socket(address)?;
+    /// Binds `address`, and if an interface is named takes only what arrives on that one; an IPv6
+    /// socket takes no IPv4.
+    pub fn bind(address: SocketAddr, interface: Option<&str>) -> Result<Self, BindError> {
+        let socket = udp_socket(address, interface)?;
         let address = socket.local_addr().unwrap_or(address);
         Ok(Self { socket: Arc::new(socket), address })
     }

@@ -176,7 +176,7 @@ impl Site {
 }
 
 fn spec(transport: Transport, tls: Option<Arc<ServerConfig>>) -> ListenSpec {
-    ListenSpec { transport, address: SocketAddr::from(([127, 0, 0, 1], 0)), tls }
+    ListenSpec { transport, address: SocketAddr::from(([127, 0, 0, 1], 0)), interface: None, tls }
 }
 
 fn message(call: usize) -> Vec<u8> {

@@ -109,15 +109,15 @@ async fn a_socket_for_both_families_names_ipv4_peers_as_such() {
 
 #[tokio::test]
 async fn an_ipv6_listener_leaves_the_port_to_ipv4() {
-    let six = UdpListener::bind((Ipv6Addr::UNSPECIFIED, 0).into()).unwrap();
-    assert!(UdpListener::bind(([0, 0, 0, 0], six.address().port()).into()).is_ok());
+    let six = UdpListener::bind((Ipv6Addr::UNSPECIFIED, 0).into(), None).unwrap();
+    assert!(UdpListener::bind(([0, 0, 0, 0], six.address().port()).into(), None).is_ok());
 }
 
 #[tokio::test]
 async fn a_taken_address_is_named_with_the_way_to_its_holder() {
     let holder = StdUdpSocket::bind("127.0.0.1:0").unwrap();
     let address = holder.local_addr().unwrap();
-    let error = UdpListener::bind(address).unwrap_err();
+    let error = UdpListener::bind(address, None).unwrap_err();
 
     assert!(matches!(error, BindError::AddressInUse { .. }));
     let text = error.to_string();
@@ -144,4 +144,21 @@ async fn when_one_address_is_taken_none_is_bound() {
 
     assert!(Listeners::bind(&specs, Limits::default()).is_err());
     assert!(StdUdpSocket::bind(free).is_ok());
+}
+
+#[test]
+fn an_interface_that_does_not_exist_is_named() {
+    let address = ([127, 0, 0, 1], 0).into();
+    let error = UdpListener::bind(address, Some("nowhere0")).unwrap_err();
+
+    assert!(matches!(error, BindError::NoSuchInterface { .. }), "{error}");
+    assert!(error.to_string().contains("\"nowhere0\""), "{error}");
+}
+
+#[test]
+fn a_socket_is_bound_to_the_interface_that_is_named() {
+    let socket = UdpListener::bind(([127, 0, 0, 1], 0).into(), Some("lo")).unwrap();
+
+    let device = socket2::SockRef::from(&*socket.socket).device().unwrap();
+    assert_eq!(device.as_deref(), Some(&b"lo"[..]));
 }
