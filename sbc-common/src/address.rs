@@ -111,14 +111,18 @@ pub struct Prefix {
 
 impl Prefix {
     /// Makes the prefix of `address` with `length` leading bits in the address's own family (0 to 32
-    /// or 0 to 128); bits after them are cleared. `None` when the length does not fit the family.
+    /// or 0 to 128); bits after them are cleared. `None` when the length does not fit the family, or
+    /// when an IPv6 prefix such as `::/0` would take in the mapped form of every IPv4 address: all of
+    /// IPv6 that is assigned is `2000::/3`.
     #[must_use]
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
         let offset = if address.is_ipv4() { 96 } else { 0 };
         let length = length.checked_add(offset).filter(|length| *length <= 128)?;
         let bits = u128::from_be_bytes(Address::from(address).octets());
         let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-        Some(Self { address: Address::from_octets((bits & mask).to_be_bytes()), length })
+        let prefix = Self { address: Address::from_octets((bits & mask).to_be_bytes()), length };
+        let takes_in_ipv4 = length < 96 && prefix.contains(&Address::EVERY_IPV4);
+        (!takes_in_ipv4).then_some(prefix)
     }
 
     /// Says whether `address` lies in this range.
@@ -141,6 +145,15 @@ mod tests {
         assert_eq!(every_ipv4.length, 96);
         assert!(every_ipv4.contains(&Address::from(Ipv4Addr::new(203, 0, 113, 9))));
         assert!(!every_ipv4.contains(&Address::from(ipv6)));
+    }
+
+    #[test]
+    fn an_ipv6_prefix_that_would_contain_every_ipv4_address_is_refused() {
+        for (text, length) in [("::", 0), ("::", 64), ("::", 80), ("::ffff:0:0", 95)] {
+            assert_eq!(Prefix::new(text.parse().unwrap(), length), None, "{text}/{length}");
+        }
+        assert!(Prefix::new("2000::".parse().unwrap(), 3).is_some());
+        assert!(Prefix::new("::1".parse().unwrap(), 128).is_some());
     }
 
     #[test]

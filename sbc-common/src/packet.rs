@@ -205,7 +205,11 @@ impl Network {
             let [first, _] = frame.words().ok_or(Unreadable::BadExtensionHeader)?;
             let first = u32::from_be(first);
             let beyond_first_eight = if self.protocol == NEXT_HEADER_FRAGMENT {
-                self.fragment = Fragment::of(low_half(first) >> 3, first & 1 != 0);
+                let inner = Fragment::of(low_half(first) >> 3, first & 1 != 0);
+                // A fragment stays one, whatever a second header inside it says.
+                if self.fragment == Fragment::Whole || inner == Fragment::Later {
+                    self.fragment = inner;
+                }
                 0
             } else {
                 u16::from(byte(first, 16)) * 8

@@ -87,32 +87,35 @@ impl FromStr for Lifetime {
 
 /// An address or a network: `198.51.100.7`, `198.51.100.0/24`, `2001:db8::/32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network(ipnet::IpNet);
+pub struct Network {
+    network: ipnet::IpNet,
+    prefix: Prefix,
+}
 
 impl Network {
     /// The form that the kernel keeps.
     #[must_use]
-    pub fn prefix(self) -> Prefix {
-        Prefix::new(self.0.network(), self.0.prefix_len())
-            .unwrap_or(Prefix { address: self.0.network().into(), length: 128 })
+    pub const fn prefix(self) -> Prefix {
+        self.prefix
     }
 
     /// Says whether `address` lies in the network.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
-        self.0.contains(&address)
+        self.network.contains(&address)
     }
 
     /// Says whether the two networks share an address.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {
-        self.0.contains(&other.0.network()) || other.0.contains(&self.0.network())
+        self.network.contains(&other.network.network())
+            || other.network.contains(&self.network.network())
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        self.network.fmt(formatter)
     }
 }
 
@@ -128,7 +131,10 @@ impl FromStr for Network {
         if network.network() != network.addr() {
             return Err(format!("{text:?} has bits after its length; meant {}?", network.trunc()));
         }
-        Ok(Self(network))
+        let prefix = Prefix::new(network.network(), network.prefix_len()).ok_or_else(|| {
+            format!("{text:?} would take in all of IPv4; all assigned IPv6 is 2000::/3")
+        })?;
+        Ok(Self { network, prefix })
     }
 }
 
@@ -177,6 +183,13 @@ mod tests {
     fn a_network_with_host_bits_is_refused_and_the_network_suggested() {
         let error = "198.51.100.7/24".parse::<Network>().unwrap_err();
         assert!(error.contains("198.51.100.0/24"), "{error}");
+    }
+
+    #[test]
+    fn a_network_that_would_take_in_all_of_ipv4_is_refused() {
+        assert!("::/0".parse::<Network>().unwrap_err().contains("2000::/3"));
+        assert!("2000::/3".parse::<Network>().is_ok());
+        assert!("0.0.0.0/0".parse::<Network>().is_ok());
     }
 
     #[test]

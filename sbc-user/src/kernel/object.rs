@@ -1,4 +1,4 @@
-use aya::maps::Map;
+use aya::maps::{Map, MapInfo};
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use sbc_common::Action;
@@ -10,8 +10,8 @@ static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sbc-xdp
 
 /// The name of the program in the object.
 const PROGRAM: &str = "sbc";
-/// `XDP_DROP` of `enum xdp_action`.
-const XDP_DROP: u32 = 1;
+/// `XDP_PASS` of `enum xdp_action`.
+const XDP_PASS: u32 = 2;
 
 /// The embedded program, loaded into the kernel and verified, attached to nothing.
 #[derive(Debug)]
@@ -56,12 +56,19 @@ impl Object {
     pub fn judge(&mut self, frame: &[u8]) -> Result<Action, KernelError> {
         let run = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
         let result = self.program()?.test_run(run)?;
-        Ok(if result.return_value == XDP_DROP { Action::Drop } else { Action::Pass })
+        Ok(if result.return_value == XDP_PASS { Action::Pass } else { Action::Drop })
     }
 
     /// The number of instructions that the verifier walked; `None` where the kernel does not tell.
     pub fn verified_instructions(&mut self) -> Result<Option<u32>, KernelError> {
         Ok(self.program()?.info()?.verified_instruction_count())
+    }
+
+    /// The maps that the program uses, as the kernel made them; none where it does not tell.
+    pub fn maps(&mut self) -> Result<Vec<MapInfo>, KernelError> {
+        let ids = self.program()?.info()?.map_ids()?.unwrap_or_default();
+        let opened = ids.into_iter().map(MapInfo::from_id).collect::<Result<_, _>>();
+        opened.map_err(|cause| KernelError::Table { table: "of the program", cause })
     }
 
     pub(super) fn program(&mut self) -> Result<&mut Xdp, KernelError> {

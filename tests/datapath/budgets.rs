@@ -1,0 +1,60 @@
+use sbc_common::{Budget, Reason};
+
+use crate::ends::{FAMILIES, IPV4};
+use crate::fixture::Datapath;
+use crate::frames::Frame;
+use crate::policy::{BOTH, Policy, opening};
+
+/// One packet an hour: none comes back while the test runs.
+const TEN_A_DAY: Budget = Budget { interval: HOUR, tolerance: 10 * HOUR };
+const HOUR: u64 = 3_600_000_000_000;
+
+#[test]
+fn strangers_share_exactly_one_burst() {
+    let mut datapath = Datapath::load();
+    datapath.apply(&Policy::edge().challenging_within(TEN_A_DAY));
+    let frames: Vec<_> = FAMILIES
+        .iter()
+        .flat_map(|ends| {
+            [
+                Frame::udp(ends.stranger, ends.edge),
+                Frame::tcp(ends.neighbour, ends.edge).with(&[]),
+                Frame::udp(ends.peer, ends.edge).sent_from(40_000),
+            ]
+        })
+        .map(|frame| frame.build())
+        .collect();
+
+    let reasons: Vec<_> =
+        frames.iter().cycle().take(30).map(|frame| datapath.judge(frame).unwrap().0).collect();
+
+    let (within, beyond) = reasons.split_at(10);
+    assert!(within.iter().all(|reason| *reason == Reason::UnknownWithinBudget), "{within:?}");
+    assert!(beyond.iter().all(|reason| *reason == Reason::UnknownBudgetSpent), "{beyond:?}");
+}
+
+#[test]
+fn what_is_not_a_strangers_request_spends_nothing() {
+    let mut datapath = Datapath::load();
+    let policy = Policy::edge().challenging_within(TEN_A_DAY).knowing(IPV4.peer, opening(BOTH));
+    datapath.apply(&policy);
+    let free = [
+        Frame::udp(IPV4.stranger, IPV4.edge).with(b"SIP/2.0 200 OK\r\n\r\n").build(),
+        Frame::udp(IPV4.stranger, IPV4.edge).with(b"\r\n\r\n").build(),
+        Frame::udp(IPV4.stranger, IPV4.edge).fragment(0, true).build(),
+        Frame::udp(IPV4.stranger, IPV4.behind).build(),
+        Frame::tcp(IPV4.stranger, IPV4.edge).sent_to(5061).build(),
+        Frame::udp(IPV4.peer, IPV4.edge).build(),
+    ];
+    let request = Frame::udp(IPV4.stranger, IPV4.edge).build();
+
+    for frame in free.iter().cycle().take(60) {
+        let (reason, _) = datapath.judge(frame).unwrap();
+        assert_ne!(reason, Reason::UnknownWithinBudget);
+    }
+    let passed = (0..30)
+        .filter(|_| datapath.judge(&request).unwrap().0 == Reason::UnknownWithinBudget)
+        .count();
+
+    assert_eq!(passed, 10);
+}

@@ -1,0 +1,124 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use sbc_common::{Protocol, Reason, Service, Transports};
+
+use crate::ends::{FAMILIES, IPV4, IPV6};
+use crate::fixture::Datapath;
+use crate::mutation::mutation;
+use crate::policy::{BOTH, Policy, denied, expired, of_unknown_lane, opening};
+use crate::rows;
+use crate::second_reader::Reading;
+
+const CASES_PER_POLICY: u32 = 5_000;
+
+fn policies() -> [Policy; 5] {
+    let by_port = Policy::edge()
+        .knowing("198.51.100.7:5060", opening(Transports::UDP))
+        .knowing("[2001:db8:7::7]:5060", opening(BOTH))
+        .knowing(IPV4.peer, expired(BOTH))
+        .knowing("198.51.100.0/29", denied())
+        .challenging();
+    let by_address = Policy::edge_at_every_address()
+        .knowing(IPV4.peer, opening(BOTH))
+        .knowing(IPV6.peer, opening(Transports::TCP))
+        .knowing(IPV6.stranger, denied());
+    let by_prefix = Policy::edge_at_every_address()
+        .knowing("198.51.100.0/28", opening(BOTH))
+        .knowing("2001:db8:7::/124", opening(BOTH))
+        .knowing(IPV6.only_peer, denied())
+        .challenging_nobody_any_more();
+    let observing = Policy::edge()
+        .knowing(IPV4.peer, of_unknown_lane(7))
+        .knowing(IPV6.only_peer, opening(BOTH))
+        .challenging()
+        .observing();
+    let forgetting = Policy::edge()
+        .serving(IPV4.edge, 5062, Protocol::Udp, Service::Inside)
+        .serving(IPV6.edge, 5062, Protocol::Udp, Service::Inside)
+        .knowing(IPV4.peer, expired(BOTH))
+        .knowing(IPV6.around_peer, expired(BOTH));
+    [forgetting, by_port, by_address, by_prefix, observing]
+}
+
+#[test]
+fn mutated_frames_meet_the_same_reason_in_the_kernel_and_on_the_host() {
+    let datapath = RefCell::new(Datapath::load());
+    let frames: Vec<Vec<u8>> = rows::all().into_iter().map(|row| row.frame).collect();
+    let mutated = (prop::sample::select(frames), prop::collection::vec(mutation(), 1..5)).prop_map(
+        |(mut frame, mutations)| {
+            for mutation in &mutations {
+                mutation.apply(&mut frame);
+            }
+            Hex(frame)
+        },
+    );
+    let met: RefCell<HashMap<Reason, u32>> = RefCell::default();
+    for (policy, seed) in policies().iter().zip(0..) {
+        datapath.borrow_mut().apply(policy);
+        let judged = runner(seed).run(&mutated, |Hex(frame)| {
+            let judged = datapath.borrow_mut().judge(&frame);
+            let (reason, _) = judged.map_err(|wrong| TestCaseError::fail(wrong.to_string()))?;
+            *met.borrow_mut().entry(reason).or_default() += 1;
+            agrees_with_second_reader(&frame, reason)
+        });
+        judged.unwrap_or_else(|failure| panic!("{failure}\n{policy:?}"));
+    }
+    let met = met.into_inner();
+    println!("{met:?}");
+    let missed: Vec<_> = Reason::ALL.iter().filter(|reason| !met.contains_key(*reason)).collect();
+    assert!(missed.is_empty(), "the frames are too tame to meet {missed:?}");
+}
+
+/// A frame that a failed test shows in one line.
+struct Hex(Vec<u8>);
+
+impl fmt::Debug for Hex {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+/// Deterministic: a failure is the same tomorrow and elsewhere.
+fn runner(seed: u8) -> TestRunner {
+    let config = Config { cases: CASES_PER_POLICY, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]))
+}
+
+/// What passes as SIP is what another parser sees too, as far as it reads.
+fn agrees_with_second_reader(frame: &[u8], reason: Reason) -> Result<(), TestCaseError> {
+    let Some(reading) = Reading::of(frame) else { return Ok(()) };
+    let may_be_to = |port| reading.ports.is_none_or(|(_, to)| to == port);
+    let is_whole = !reading.is_fragment;
+    let needed = [
+        (Reason::TrustedSource, is_opened_somewhere(reading.source)),
+        (Reason::TlsReachable, is_whole && reading.may_be_tcp && may_be_to(5061)),
+        (Reason::UnknownWithinBudget, is_whole && may_be_to(5060)),
+        (Reason::NotProtected, !reading.is_sip_to_the_edge()),
+    ];
+    prop_assert!(!needed.contains(&(reason, false)), "{} and {:?}", reason.name(), reading);
+    Ok(())
+}
+
+/// Says whether one of the policies opens anything for `source`.
+fn is_opened_somewhere(source: IpAddr) -> bool {
+    match source {
+        IpAddr::V4(source) => {
+            source.to_bits() >> 4 == Ipv4Addr::new(198, 51, 100, 0).to_bits() >> 4
+        }
+        IpAddr::V6(source) => {
+            source.to_bits() >> 4 == Ipv6Addr::new(0x2001, 0xdb8, 7, 0, 0, 0, 0, 0).to_bits() >> 4
+        }
+    }
+}
+
+impl Reading {
+    fn is_sip_to_the_edge(&self) -> bool {
+        let is_to_edge = FAMILIES.iter().any(|ends| ends.edge.parse() == Ok(self.destination));
+        is_to_edge && self.ports.is_some_and(|(_, to)| to == 5060)
+    }
+}

@@ -1,0 +1,131 @@
+use std::net::{IpAddr, SocketAddr};
+
+use sbc_common::{
+    Address, Budget, Lane, Mode, Prefix, Protocol, Service, SourceKey, Transports, TrustEntry,
+    UnknownAction,
+};
+use sbc_user::kernel::{FilterSettings, ProtectedService};
+
+/// What the tables of kernel and host are filled from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Policy {
+    pub(crate) settings: FilterSettings,
+    pub(crate) services: Vec<ProtectedService>,
+    pub(crate) sources: Vec<(SourceKey, TrustEntry)>,
+    pub(crate) prefixes: Vec<(Prefix, TrustEntry)>,
+}
+
+/// A budget that no test spends, whatever the tests before it have used up.
+const AMPLE: Budget = Budget { interval: 1, tolerance: 3_600_000_000_000 };
+const SPENT: Budget = Budget { interval: 0, tolerance: 0 };
+
+impl Policy {
+    /// Enforces, protects nothing, trusts nobody and drops strangers.
+    pub(crate) fn empty() -> Self {
+        Self {
+            settings: FilterSettings {
+                mode: Mode::Enforce,
+                unknown: UnknownAction::Drop,
+                unknown_budget: SPENT,
+            },
+            services: Vec::new(),
+            sources: Vec::new(),
+            prefixes: Vec::new(),
+        }
+    }
+
+    /// SIP over UDP, TCP and TLS at the two addresses of [`crate::ends`].
+    pub(crate) fn edge() -> Self {
+        Self::empty().serving_sip_at("203.0.113.10").serving_sip_at("2001:db8:10::10")
+    }
+
+    /// SIP over UDP, TCP and TLS at every address of both families.
+    pub(crate) fn edge_at_every_address() -> Self {
+        Self::empty().serving_sip_at("0.0.0.0").serving_sip_at("::")
+    }
+
+    pub(crate) fn serving_sip_at(self, address: &str) -> Self {
+        self.serving(address, 5060, Protocol::Udp, Service::ClearSip)
+            .serving(address, 5060, Protocol::Tcp, Service::ClearSip)
+            .serving(address, 5061, Protocol::Tcp, Service::Tls)
+    }
+
+    pub(crate) fn serving(
+        mut self,
+        address: &str,
+        port: u16,
+        protocol: Protocol,
+        service: Service,
+    ) -> Self {
+        let address = Address::from(address.parse::<IpAddr>().unwrap());
+        self.services.push(ProtectedService { address, port, protocol, service });
+        self
+    }
+
+    /// Adds an entry for an address and port, an address, or a prefix.
+    pub(crate) fn knowing(mut self, source: &str, entry: TrustEntry) -> Self {
+        if let Some((address, length)) = source.split_once('/') {
+            let prefix = Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap();
+            self.prefixes.push((prefix, entry));
+        } else if let Ok(source) = source.parse::<SocketAddr>() {
+            self.sources.push((SourceKey::new(source.ip().into(), source.port()), entry));
+        } else {
+            let address = source.parse::<IpAddr>().unwrap();
+            self.sources.push((SourceKey::every_port(address.into()), entry));
+        }
+        self
+    }
+
+    pub(crate) fn challenging(self) -> Self {
+        self.challenging_within(AMPLE)
+    }
+
+    pub(crate) fn challenging_nobody_any_more(self) -> Self {
+        self.challenging_within(SPENT)
+    }
+
+    pub(crate) fn challenging_within(mut self, budget: Budget) -> Self {
+        self.settings.unknown = UnknownAction::Challenge;
+        self.settings.unknown_budget = budget;
+        self
+    }
+
+    pub(crate) fn observing(mut self) -> Self {
+        self.settings.mode = Mode::Observe;
+        self
+    }
+}
+
+pub(crate) const BOTH: Transports = Transports::UDP.and(Transports::TCP);
+
+/// Expired long ago by any clock, but never zero, which could be mistaken for "not set".
+const LONG_AGO: u64 = 1;
+/// Far ahead of any clock without being [`TrustEntry::NEVER`].
+const FAR_AHEAD: u64 = TrustEntry::NEVER - 1;
+
+pub(crate) fn opening(transports: Transports) -> TrustEntry {
+    TrustEntry::new(Lane::Static, transports, TrustEntry::NEVER, 1)
+}
+
+pub(crate) fn opening_for_long(lane: Lane, transports: Transports) -> TrustEntry {
+    TrustEntry::new(lane, transports, FAR_AHEAD, 2)
+}
+
+pub(crate) fn expired(transports: Transports) -> TrustEntry {
+    TrustEntry::new(Lane::Digest, transports, LONG_AGO, 3)
+}
+
+pub(crate) fn denied() -> TrustEntry {
+    TrustEntry::new(Lane::Denied, Transports::NONE, TrustEntry::NEVER, 0)
+}
+
+pub(crate) fn denied_until_long_ago() -> TrustEntry {
+    TrustEntry::new(Lane::Denied, Transports::NONE, LONG_AGO, 0)
+}
+
+/// An entry that a later version wrote.
+pub(crate) fn of_unknown_lane(lane: u8) -> TrustEntry {
+    let mut entry = opening(BOTH);
+    entry.lane = lane;
+    entry
+}
