@@ -21,7 +21,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     setup::ensure(Scope::Build)?;
     if options.fix {
         Tool::cargo()
-            .args(["clippy", "--quiet", "--workspace", "--all-targets"])
+            .args(["clippy", "--quiet", "--workspace", "--all-targets", "--all-features"])
             .args(["--fix", "--allow-dirty", "--allow-staged"])
             .run()?;
         Tool::cargo().args(["fmt", "--all"]).run()?;
@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     step("clippy");
     Tool::cargo()
-        .args(["clippy", "--workspace", "--all-targets", "--locked"])
+        .args(["clippy", "--workspace", "--all-targets", "--all-features", "--locked"])
         .quiet_unless_on_terminal()
         .args(["--", "--deny", "warnings"])
         .advice("Mend what clippy names; `cargo xtask lint --fix` mends the simple ones.")

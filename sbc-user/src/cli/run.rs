@@ -250,12 +250,12 @@ fn start_log() {
 
 #[cfg(feature = "kernel-log")]
 fn follow_kernel_log(filter: &mut Filter) -> anyhow::Result<()> {
-    let log = tokio::io::unix::AsyncFd::new(filter.follow_log()?)?;
+    let mut read = filter.log_reader()?;
     tokio::spawn(async move {
-        let mut log = log;
-        while let Ok(mut ready) = log.readable_mut().await {
-            ready.get_inner_mut().flush();
-            ready.clear_ready();
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        loop {
+            ticks.tick().await;
+            read();
         }
     });
     Ok(())

@@ -61,10 +61,13 @@ impl Filter {
         self.pins.remove()
     }
 
-    /// Follows the log of a program that was built for development.
+    /// Returns a function that passes on what the program, built for development, has logged since
+    /// it was last called.
     #[cfg(feature = "kernel-log")]
-    pub fn follow_log(&mut self) -> anyhow::Result<aya_log::EbpfLogger> {
-        Ok(aya_log::EbpfLogger::init(self.object.ebpf_mut())?)
+    pub fn log_reader(&mut self) -> Result<impl FnMut() + Send + use<>, KernelError> {
+        let mut log = aya_log::EbpfLogger::init(self.object.ebpf_mut())
+            .map_err(|_| KernelError::IncompleteObject("log"))?;
+        Ok(move || log.flush())
     }
 }
 
