@@ -31,4 +31,4 @@ pub use product::sbc_binary;
 pub use scratch::Scratch;
 pub use sipp::{Calls, Running, Scenario, Sipp};
 pub use sockets::{Protocol, wait_for_listener};
-pub use wait::{wait_for, wait_until};
+pub use wait::{interrupt, is_interrupted, wait_for, wait_until};

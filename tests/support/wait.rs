@@ -1,13 +1,28 @@
 //! Waiting for a condition, with a deadline.
 
 use std::{
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 
 const POLL: Duration = Duration::from_millis(20);
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Makes every wait fail from now on, also those under way: what somebody calls who caught a signal
+/// and wants the whole stack unwound, so that everything it holds is removed.
+pub fn interrupt() {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+}
+
+/// Whether [`interrupt`] was called.
+#[must_use]
+pub fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
 
 /// Polls `condition` until it is `Ok(true)`.
 ///
@@ -29,6 +44,9 @@ pub fn wait_for<T>(
 ) -> Result<T> {
     let start = Instant::now();
     loop {
+        if is_interrupted() {
+            bail!("interrupted while waiting for {what}");
+        }
         // Asked first and told after, so that the last look is taken after the deadline.
         let late = start.elapsed() >= deadline;
         let state = match attempt() {
