@@ -7,6 +7,7 @@
 )]
 
 mod build_ebpf;
+mod demo;
 mod lint;
 mod setup;
 mod test;
@@ -24,6 +25,8 @@ enum Command {
     Setup(setup::Options),
     /// Build the XDP object alone
     BuildEbpf(build_ebpf::Options),
+    /// Show what the product does, on real packets between hosts made for it
+    Demo(demo::Options),
     /// Run every test: unit, in the kernel, and end to end
     Test(test::Options),
     /// Check format, lints, documentation, Cargo.lock and the house rules
@@ -34,14 +37,17 @@ fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Setup(options) => setup::run(&options),
         Command::BuildEbpf(options) => build_ebpf::run(&options),
+        Command::Demo(options) => return demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Lint(options) => lint::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failure(&error),
     }
+}
+
+fn failure(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }

@@ -6,10 +6,11 @@ use std::{
     fmt::Write as _,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -21,6 +22,9 @@ const TAIL_LINES: usize = 30;
 
 /// How often a program that writes to a log is looked at.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How long what an interrupted program started has to end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A program with its arguments, run in the repository's root, and advice for when it fails.
 pub(crate) struct Tool {
@@ -80,6 +84,35 @@ impl Tool {
     /// Runs it on our own terminal.
     pub(crate) fn run(mut self) -> Result<()> {
         let status = self.command.status().with_context(|| self.not_started())?;
+        if status.success() { Ok(()) } else { bail!(self.failed(status)) }
+    }
+
+    /// As [`Self::run`], for a command that catches signals itself: on an interruption the program
+    /// and all that it started are ended too.
+    pub(crate) fn run_until_interrupted(mut self) -> Result<()> {
+        // In a group of its own, so that nobody else gets our signal.
+        let mut child =
+            self.command.process_group(0).spawn().with_context(|| self.not_started())?;
+        let group = -child.id().cast_signed();
+        let status = loop {
+            if let Some(status) = child.try_wait().context("waiting for it to end")? {
+                break status;
+            }
+            if sbc_tests::is_interrupted() {
+                // SAFETY: a plain system call; the group was made for our child, which is not yet
+                // waited for, so that its id is still its own.
+                unsafe { libc::kill(group, libc::SIGTERM) };
+            }
+            thread::sleep(POLL);
+        };
+        // What it started, compilers say, may take a moment longer than it does. Not for ever: where
+        // nobody reaps orphans, the group seems to live on.
+        let ended = Instant::now();
+        // SAFETY: a plain system call, which only asks whether the group has a process.
+        let has_process = || unsafe { libc::kill(group, 0) } == 0;
+        while sbc_tests::is_interrupted() && ended.elapsed() < LAST_WORDS && has_process() {
+            thread::sleep(POLL);
+        }
         if status.success() { Ok(()) } else { bail!(self.failed(status)) }
     }
 
