@@ -42,7 +42,8 @@ impl Reply {
     /// Begins a response to a request that came from `source`: status line, `Via` with the top one
     /// stamped, `From`, `To`, `Call-ID` and `CSeq`.
     ///
-    /// `to_tag` is used if `To` has none; a 100 gets none (RFC 3261 §8.2.6.2).
+    /// `to_tag` is used if `To` has none; a 100 gets none (RFC 3261 §8.2.6.2). A 420 names what
+    /// `Proxy-Require` asks for.
     pub fn new(request: &Message<'_>, status: u16, source: SocketAddr, to_tag: &[u8]) -> Self {
         let mut reply = Self {
             bytes: Vec::with_capacity(request.bytes().len() - request.body().len() + 512),
@@ -62,6 +63,9 @@ impl Reply {
         reply.copy_first(request, HeaderKind::CSeq);
         if status == 100 {
             reply.copy_first(request, HeaderKind::Timestamp);
+        }
+        if status == 420 {
+            reply.name_unsupported(request);
         }
         reply
     }
@@ -106,6 +110,17 @@ impl Reply {
         self.copy(request, to.line.start, value_end);
         for part in [b";tag=", to_tag, b"\r\n"] {
             self.bytes.extend_from_slice(part);
+        }
+    }
+
+    /// RFC 3261 §16.3 item 5: what was required, all of it, because a proxy that refuses supports none.
+    fn name_unsupported(&mut self, request: &Message<'_>) {
+        for header in request.headers().filter(|it| it.kind == HeaderKind::ProxyRequire) {
+            if let Some(value) = request.range_of(header.value) {
+                self.bytes.extend_from_slice(b"Unsupported: ");
+                self.copy(request, value.start, value.end);
+                self.bytes.extend_from_slice(b"\r\n");
+            }
         }
     }
 

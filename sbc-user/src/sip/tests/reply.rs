@@ -99,6 +99,17 @@ fn stamps_the_first_of_several_values_in_one_via_line() {
 }
 
 #[test]
+fn names_what_was_required_of_a_proxy_that_supports_nothing() {
+    let bytes = invite_and("Proxy-Require: magic,\r\n luck\r\nProxy-Require: more");
+    let request = Message::scan(&bytes).unwrap();
+    let required = "\r\nUnsupported: magic,\r\n luck\r\nUnsupported: more\r\n";
+    let reply = Reply::new(&request, 420, source(), b"t").finish().unwrap();
+    assert!(text(&reply).contains(required), "{}", text(&reply));
+    let reply = Reply::new(&request, 400, source(), b"t").finish().unwrap();
+    assert!(!text(&reply).contains("Unsupported"));
+}
+
+#[test]
 fn leaves_the_to_tag_of_a_dialog_and_of_a_trying_alone() {
     let bytes = invite_with(
         "To: Bob <sip:bob@biloxi.example>",
