@@ -40,15 +40,20 @@ impl Filter {
         let pins = Pins::below(&options.bpf_file_system);
         pins.prepare()?;
         let specs = object::specs(options.trust_capacity);
-        let (object, tables) = match Object::load_pinned(&pins, &specs) {
+        let loaded = match Object::load_pinned(&pins, &specs) {
             Err(KernelError::IncompatiblePin(path)) => {
                 tracing::warn!(map = %path.display(), "its shape has changed: learned trust is lost");
-                pins.forget_maps()?;
-                Object::load_pinned(&pins, &specs)?
+                pins.forget_maps().and_then(|()| Object::load_pinned(&pins, &specs))
             }
-            loaded => loaded?,
+            loaded => loaded,
         };
-        Ok((Self { object, device, pins, mode: options.mode }, tables))
+        match loaded {
+            Ok((object, tables)) => Ok((Self { object, device, pins, mode: options.mode }, tables)),
+            Err(error) => {
+                pins.remove_unused();
+                Err(error)
+            }
+        }
     }
 
     /// Attaches the program; from here on it goes on without this process.
@@ -71,11 +76,26 @@ impl Filter {
     }
 }
 
+/// Whoever gives up before the program is attached leaves no tables behind that serve nobody.
+impl Drop for Filter {
+    fn drop(&mut self) {
+        self.pins.remove_unused();
+    }
+}
+
 impl Pins {
     /// Opens the tables of a filter that is loaded.
     pub fn open_tables(&self, trust_capacity: u32) -> Result<KernelTables, KernelError> {
         let specs: Vec<MapSpec> = object::specs(trust_capacity);
         object::open_pinned(self, &specs)
+    }
+
+    /// Removes the tables if no program is attached that uses them. What fails has failed before, and
+    /// was told then.
+    fn remove_unused(&self) {
+        if self.interfaces().is_empty() {
+            let _ = self.remove();
+        }
     }
 
     /// Detaches the program from every interface and removes its tables.
