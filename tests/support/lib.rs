@@ -7,6 +7,8 @@
 
 mod certificates;
 mod counters;
+mod family;
+mod gateway;
 mod host;
 mod kamailio;
 mod link;
@@ -14,8 +16,11 @@ mod namespaces;
 mod process;
 mod product;
 mod scratch;
+mod setup;
 mod sipp;
 mod sockets;
+mod status;
+mod tls_client;
 mod wait;
 
 #[cfg(test)]
@@ -23,12 +28,17 @@ mod tests;
 
 pub use certificates::{Authority, Certificate, Issued, Usage, Validity};
 pub use counters::{UdpCounters, udp_counters};
+pub use family::Family;
+pub use gateway::Gateway;
 pub use host::Host;
 pub use kamailio::Kamailio;
 pub use link::{Interface, connect};
 pub use process::Process;
 pub use product::sbc_binary;
 pub use scratch::Scratch;
+pub use setup::Setup;
 pub use sipp::{Calls, Running, Scenario, Sipp};
 pub use sockets::{Protocol, wait_for_listener};
+pub use status::{Grant, Status};
+pub use tls_client::TlsClient;
 pub use wait::{interrupt, is_interrupted, wait_for, wait_until};

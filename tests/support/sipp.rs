@@ -29,12 +29,24 @@ pub enum Scenario {
     RefusedCall,
     /// An INVITE that nobody answers: sent once, and two seconds of silence are success.
     InviteWithoutAnswer,
+    /// A call without credentials, answered and then ended by the callee.
+    HeldCall,
+    /// A call without credentials that is answered, changed by a second INVITE, and ended.
+    ChangedCall,
+    /// A call with digest to somebody who is busy.
+    BusyCall,
     /// A registration that is challenged once and then accepted.
     Registration,
     /// A registration whose credentials are wrong: another 401, or 403.
     RefusedRegistration,
     /// The other side: answers a call and waits for its end; answers OPTIONS and REGISTER with 200.
     Answer,
+    /// The other side: answers a call and one change of it, and waits for its end.
+    AnswerChange,
+    /// The other side: answers a call and ends it.
+    HangUp,
+    /// The other side: is busy.
+    Busy,
     /// The other side: lets a call ring until the caller gives up.
     Ring,
 }
@@ -279,9 +291,15 @@ impl Scenario {
             Self::CancelledCall => include_str!("scenarios/cancelled_call.xml"),
             Self::RefusedCall => include_str!("scenarios/refused_call.xml"),
             Self::InviteWithoutAnswer => include_str!("scenarios/invite_without_answer.xml"),
+            Self::BusyCall => include_str!("scenarios/busy_call.xml"),
+            Self::ChangedCall => include_str!("scenarios/changed_call.xml"),
+            Self::HeldCall => include_str!("scenarios/held_call.xml"),
             Self::Registration => include_str!("scenarios/registration.xml"),
             Self::RefusedRegistration => include_str!("scenarios/refused_registration.xml"),
             Self::Answer => include_str!("scenarios/answer.xml"),
+            Self::Busy => include_str!("scenarios/busy.xml"),
+            Self::HangUp => include_str!("scenarios/hang_up.xml"),
+            Self::AnswerChange => include_str!("scenarios/answer_change.xml"),
             Self::Ring => include_str!("scenarios/ring.xml"),
         }
     }

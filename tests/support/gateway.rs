@@ -1,0 +1,146 @@
+//! The product between two networks.
+
+use std::{
+    ffi::OsStr,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    Authority, Host, Process, Scratch, Status, UdpCounters, product::sbc_binary, udp_counters,
+    wait::wait_for,
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Three hosts in a row, `internet`, `edge` and `inside`, with `sbc run` on the edge. Their addresses
+/// are those of [`crate::Family`]; made by [`crate::Setup`].
+#[derive(Debug)]
+pub struct Gateway {
+    daemon: Option<Process>,
+    /// Where strangers and peers are.
+    pub internet: Host,
+    /// Where the daemon is. Its interfaces are named `outside` and `inside`.
+    pub edge: Host,
+    /// Where the protected SIP system is.
+    pub inside: Host,
+    scratch: Scratch,
+    configuration: PathBuf,
+    authority: Option<Authority>,
+    upstream: SocketAddr,
+}
+
+impl Gateway {
+    pub(crate) fn new(
+        [internet, edge, inside]: [Host; 3],
+        scratch: Scratch,
+        configuration: PathBuf,
+        authority: Option<Authority>,
+        upstream: SocketAddr,
+    ) -> Self {
+        let daemon = None;
+        Self { daemon, internet, edge, inside, scratch, configuration, authority, upstream }
+    }
+
+    /// Starts the daemon; it is ready when this returns.
+    pub fn start(&mut self) -> Result<()> {
+        let mut daemon = self.spawn(&["run"])?;
+        wait_for("sbc to be ready", PATIENCE, || {
+            if !daemon.is_running()? {
+                return Ok(Some(()));
+            }
+            Ok(self.status()?.has_daemon().then_some(()))
+        })
+        .with_context(|| daemon.output().unwrap_or_default())?;
+        if !daemon.is_running()? {
+            bail!("sbc ended: {}", daemon.output()?);
+        }
+        self.daemon = Some(daemon);
+        Ok(())
+    }
+
+    /// The daemon's process.
+    pub fn daemon(&mut self) -> Result<&mut Process> {
+        self.daemon.as_mut().context("sbc does not run")
+    }
+
+    /// Ends the daemon with SIGTERM, and returns what it has logged; fails unless it reports success.
+    pub fn stop(&mut self) -> Result<String> {
+        let mut daemon = self.daemon.take().context("sbc does not run")?;
+        let status = daemon.terminate()?;
+        let log = daemon.output()?;
+        if !status.success() {
+            bail!("sbc ended with {status}: {log}");
+        }
+        Ok(log)
+    }
+
+    /// Runs one of sbc's commands on the edge to its end; returns how it ended and what it said.
+    pub fn sbc<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<(ExitStatus, String)> {
+        let mut process = self.spawn(arguments)?;
+        let status = process.wait(PATIENCE)?;
+        Ok((status, process.output()?))
+    }
+
+    /// What `sbc status --json` says.
+    pub fn status(&self) -> Result<Status> {
+        let (status, said) = self.sbc(&["status", "--json"])?;
+        if !status.success() {
+            bail!("sbc status: {status}: {said}");
+        }
+        Status::parse(&said)
+    }
+
+    /// Waits until the status is as wanted, and returns it; failing, the last one is told.
+    pub fn wait_for_status(
+        &self,
+        what: &str,
+        is_as_wanted: impl Fn(&Status) -> Result<bool>,
+    ) -> Result<Status> {
+        wait_for(what, PATIENCE, || {
+            let status = self.status()?;
+            if is_as_wanted(&status)? {
+                return Ok(Some(status));
+            }
+            bail!("{status}")
+        })
+    }
+
+    /// The UDP datagrams that the edge's kernel has counted.
+    pub fn edge_udp(&self) -> Result<UdpCounters> {
+        udp_counters(&self.edge)
+    }
+
+    /// Where the daemon expects the protected SIP system, on the inside host.
+    #[must_use]
+    pub fn upstream(&self) -> SocketAddr {
+        self.upstream
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn configuration(&self) -> &Path {
+        &self.configuration
+    }
+
+    /// The folder with all of its files.
+    #[must_use]
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// The authority whose certificates the TLS listeners believe.
+    pub fn authority(&self) -> Result<&Authority> {
+        self.authority.as_ref().context("this gateway has no TLS listeners")
+    }
+
+    fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<Process> {
+        let mut command = self.edge.command(sbc_binary()?);
+        command.args(arguments).arg("--config").arg(&self.configuration);
+        self.edge.spawn("sbc", command)
+    }
+}

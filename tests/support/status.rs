@@ -1,0 +1,155 @@
+//! What a gateway says about itself.
+
+use std::{collections::BTreeMap, fmt};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+/// One answer of `sbc status --json`.
+#[derive(Clone, Debug)]
+pub struct Status(Value);
+
+/// Somebody who is trusted, as the daemon tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// An address, an address and port, or a network.
+    pub source: String,
+    /// The class of proof.
+    pub proof: String,
+    /// The clear-text transports that are open.
+    pub opens: Vec<String>,
+    /// `peer NAME`, `user NAME`, `operator` or `earlier`.
+    pub holder: String,
+    /// Whole seconds left; `None` if it lasts.
+    pub expires_in: Option<u64>,
+    /// The TLS connections that keep it alive.
+    pub connections: u64,
+}
+
+impl Status {
+    /// Reads what the command printed.
+    pub fn parse(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map(Self).context("reading sbc's status")
+    }
+
+    /// Whether the daemon answered, not just the filter.
+    #[must_use]
+    pub fn has_daemon(&self) -> bool {
+        self.0.get("daemon").is_some_and(|daemon| !daemon.is_null())
+    }
+
+    /// `observe` or `enforce`.
+    pub fn mode(&self) -> Result<&str> {
+        self.at("/kernel/mode")?.as_str().context("the mode is no text")
+    }
+
+    /// How many packets the kernel passed or dropped for this reason.
+    pub fn verdict(&self, reason: &str) -> Result<u64> {
+        count(&self.kernel()?, reason)
+    }
+
+    /// How many packets the kernel counted, by reason; without those of none.
+    ///
+    /// `not-ip` and `not-protected` are left out: hosts look for their neighbours when they please.
+    pub fn verdicts(&self) -> Result<BTreeMap<String, u64>> {
+        let mut counts = self.kernel()?;
+        counts.retain(|reason, count| {
+            *count > 0 && !matches!(reason.as_str(), "not-ip" | "not-protected")
+        });
+        Ok(counts)
+    }
+
+    /// How many messages had this outcome.
+    pub fn outcome(&self, name: &str) -> Result<u64> {
+        count(&self.counts("/daemon/outcomes")?, name)
+    }
+
+    /// How many messages had each outcome; without those of none.
+    pub fn outcomes(&self) -> Result<BTreeMap<String, u64>> {
+        self.positive("/daemon/outcomes")
+    }
+
+    /// How many messages the daemon received from outside over this transport.
+    pub fn received(&self, transport: &str) -> Result<u64> {
+        count(&self.counts("/daemon/received")?, transport)
+    }
+
+    /// How many connections were refused, by reason; without those of none.
+    pub fn refused_connections(&self) -> Result<BTreeMap<String, u64>> {
+        self.positive("/daemon/refused-connections")
+    }
+
+    /// Who is trusted, in the order of the sources' text.
+    pub fn grants(&self) -> Result<Vec<Grant>> {
+        let grants = self.at("/daemon/trust")?.as_array().context("trust is no list")?;
+        grants.iter().map(|grant| Grant::read(grant).context("a grant lacks something")).collect()
+    }
+
+    /// The grant for exactly this source.
+    pub fn grant(&self, source: &str) -> Result<Option<Grant>> {
+        Ok(self.grants()?.into_iter().find(|grant| grant.source == source))
+    }
+
+    fn kernel(&self) -> Result<BTreeMap<String, u64>> {
+        let rows = self.at("/kernel/verdicts")?.as_array().context("verdicts is no list")?;
+        let row = |row: &Value| {
+            Some((row.get("reason")?.as_str()?.to_owned(), row.get("packets")?.as_u64()?))
+        };
+        rows.iter().map(|each| row(each).context("a verdict lacks something")).collect()
+    }
+
+    fn positive(&self, place: &str) -> Result<BTreeMap<String, u64>> {
+        let mut counts = self.counts(place)?;
+        counts.retain(|_, count| *count > 0);
+        Ok(counts)
+    }
+
+    fn counts(&self, place: &str) -> Result<BTreeMap<String, u64>> {
+        let counts = self.at(place)?.as_object().with_context(|| format!("{place}: no table"))?;
+        let each = |(name, count): (&String, &Value)| {
+            let count = count.as_u64().with_context(|| format!("{place}/{name} is no number"))?;
+            Ok((name.clone(), count))
+        };
+        counts.iter().map(each).collect()
+    }
+
+    fn at(&self, place: &str) -> Result<&Value> {
+        self.0.pointer(place).with_context(|| format!("sbc's status has no {place}"))
+    }
+}
+
+/// What a failing test shows: all that was counted.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "verdicts {:?}", self.verdicts().unwrap_or_default())?;
+        if !self.has_daemon() {
+            return write!(f, ", no daemon");
+        }
+        let received = self.positive("/daemon/received").unwrap_or_default();
+        let outcomes = self.outcomes().unwrap_or_default();
+        let refused = self.refused_connections().unwrap_or_default();
+        let grants = self.grants().unwrap_or_default();
+        write!(f, ", received {received:?}, outcomes {outcomes:?}, ")?;
+        write!(f, "refused connections {refused:?}, grants {grants:?}")
+    }
+}
+
+impl Grant {
+    fn read(grant: &Value) -> Option<Self> {
+        let text = |name| Some(grant.get(name)?.as_str()?.to_owned());
+        let opens = grant.get("opens")?.as_array()?;
+        Some(Self {
+            source: text("source")?,
+            proof: text("proof")?,
+            opens: opens.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            holder: text("holder")?,
+            expires_in: grant.get("expires-in-seconds")?.as_u64(),
+            connections: grant.get("connections")?.as_u64()?,
+        })
+    }
+}
+
+/// A misspelt name must not count as zero.
+fn count(counts: &BTreeMap<String, u64>, name: &str) -> Result<u64> {
+    counts.get(name).copied().with_context(|| format!("sbc's status has no {name}"))
+}
