@@ -1,0 +1,80 @@
+//! What counters are expected to say.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Result, ensure};
+use sbc_tests::{Calls, Gateway, Status, UdpCounters, wait_until};
+
+/// Enough for what takes a moment on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// Reasons or outcomes, and how often each.
+pub(crate) type Counts<'a> = &'a [(&'a str, u64)];
+
+pub(crate) trait Expect {
+    /// Waits until every packet to a protected service has had exactly these verdicts. Segments to TLS
+    /// listeners do not count: how many make a connection is up to TCP.
+    fn expect_verdicts(&self, counts: Counts<'_>) -> Result<Status>;
+    /// Waits until every message has had exactly these outcomes.
+    fn expect_outcomes(&self, counts: Counts<'_>) -> Result<Status>;
+    /// Waits until connections have been refused for exactly these reasons.
+    fn expect_refused_connections(&self, counts: Counts<'_>) -> Result<Status>;
+    /// Waits until exactly these sources are trusted: source, proof, holder.
+    fn expect_grants(&self, grants: &[[&str; 3]]) -> Result<Status>;
+    /// Waits until the edge has counted these datagrams.
+    fn expect_edge_udp(&self, counters: UdpCounters) -> Result<()>;
+}
+
+impl Expect for Gateway {
+    fn expect_verdicts(&self, counts: Counts<'_>) -> Result<Status> {
+        expect(self, "verdicts", &table(counts), |status| {
+            let mut verdicts = status.verdicts()?;
+            verdicts.remove("tls-reachable");
+            Ok(verdicts)
+        })
+    }
+
+    fn expect_outcomes(&self, counts: Counts<'_>) -> Result<Status> {
+        expect(self, "outcomes", &table(counts), Status::outcomes)
+    }
+
+    fn expect_refused_connections(&self, counts: Counts<'_>) -> Result<Status> {
+        expect(self, "refused connections", &table(counts), Status::refused_connections)
+    }
+
+    fn expect_grants(&self, grants: &[[&str; 3]]) -> Result<Status> {
+        let wanted: Vec<[String; 3]> =
+            grants.iter().map(|grant| grant.map(str::to_owned)).collect();
+        expect(self, "grants", &wanted, |status| {
+            let grants = status.grants()?.into_iter();
+            Ok(grants.map(|grant| [grant.source, grant.proof, grant.holder]).collect())
+        })
+    }
+
+    fn expect_edge_udp(&self, counters: UdpCounters) -> Result<()> {
+        wait_until(&format!("{counters:?} on the edge"), SOON, || {
+            let found = self.edge_udp()?;
+            ensure!(found == counters, "it is {found:?}");
+            Ok(true)
+        })
+    }
+}
+
+fn expect<T: std::fmt::Debug + PartialEq>(
+    gateway: &Gateway,
+    what: &str,
+    wanted: &T,
+    read: impl Fn(&Status) -> Result<T>,
+) -> Result<Status> {
+    gateway.wait_for_status(&format!("{what} {wanted:?}"), |status| Ok(read(status)? == *wanted))
+}
+
+fn table(counts: Counts<'_>) -> BTreeMap<String, u64> {
+    counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+/// All of `count` calls went through their scenario, and no others were made.
+pub(crate) fn expect_calls(calls: &Calls, count: u64) {
+    let told = (calls.successful, calls.failed);
+    assert_eq!(told, (count, 0), "{}\n{}", calls.errors, calls.messages);
+}

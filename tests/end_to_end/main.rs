@@ -1,0 +1,28 @@
+//! The product end to end: the real daemon and its filter between real peers, in network namespaces.
+//!
+//! What must not arrive is shown by counters that say where it ended, on both sides of the kernel's
+//! boundary and on the peers'; never by nothing having been seen.
+
+mod amplification;
+mod bystander;
+mod calls;
+mod carrier;
+mod certificate;
+mod continuity;
+mod credentials;
+mod dialog;
+mod digest;
+mod endpoint;
+mod expectation;
+mod expiry;
+mod hygiene;
+mod inside;
+mod lifecycle;
+mod listed_peer;
+mod phone_over_tls;
+mod promotion;
+mod refusal_to_start;
+mod registration;
+mod request;
+mod stranger;
+mod stream;
