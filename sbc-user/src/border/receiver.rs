@@ -207,7 +207,7 @@ impl<T: TrustTable> Border<T> {
                 Some(_) => None,
                 None => ledger.tls_peer(&self.config.peers, flow, now),
             },
-            has_answered: ledger.has_answered(flow.remote, now),
+            has_answered: ledger.has_answered(flow, now),
         }
     }
 
@@ -216,9 +216,7 @@ impl<T: TrustTable> Border<T> {
         let now = self.now();
         let lifetime = users.lifetime();
         let user = Arc::from(user);
-        let promoted =
-            self.ledger().digest_proven(&user, flow.transport, flow.remote, lifetime, now);
-        self.report(promoted);
+        self.report(self.ledger().digest_proven(&user, flow, lifetime, now));
     }
 
     /// A proof that the kernel did not take is no reason to refuse the message that brought it.
@@ -263,7 +261,7 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
         locked(&self.peers_by_connection).insert(flow.connection, position);
         tracing::info!(%flow, peer = peer.name, "peer connected");
         let now = self.now();
-        self.report(self.ledger().tls_connected(position, peer, flow.remote.ip(), now));
+        self.report(self.ledger().tls_connected(position, peer, flow, now));
         Admission::Keep
     }
 
@@ -291,7 +289,7 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
         let Some(peer) = self.config.peers.get(position) else { return };
         tracing::info!(%flow, peer = peer.name, "peer disconnected");
         let now = self.now();
-        self.report(self.ledger().tls_disconnected(peer, flow.remote.ip(), now));
+        self.report(self.ledger().tls_disconnected(peer, flow.connection, now));
     }
 }
 

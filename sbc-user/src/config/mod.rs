@@ -4,6 +4,8 @@ mod error;
 mod file;
 mod may_assert;
 mod peer;
+#[cfg(test)]
+pub(crate) mod sample;
 mod values;
 
 pub use error::ConfigError;

@@ -20,6 +20,8 @@ pub struct Ledger<T> {
     table: T,
     grants: HashMap<Place, Grant>,
     sources_of_user: HashMap<Arc<str>, Vec<Place>>,
+    /// What each TLS connection keeps alive.
+    places_of_connection: HashMap<u64, Vec<Place>>,
     sources_per_user: usize,
 }
 
@@ -33,6 +35,7 @@ impl<T: TrustTable> Ledger<T> {
             table,
             grants: HashMap::new(),
             sources_of_user: HashMap::new(),
+            places_of_connection: HashMap::new(),
             sources_per_user,
         };
         for network in &config.denied.sources {
@@ -55,76 +58,87 @@ impl<T: TrustTable> Ledger<T> {
         Ok(ledger)
     }
 
-    /// A peer completed a TLS handshake from `remote`: its sources are open from now on, or the
-    /// address that it came from when none are configured.
+    /// A peer completed the TLS handshake of `flow`: its sources are open from now on, or the address
+    /// that it came from when none are configured.
+    ///
+    /// Where another peer is connected from the same address the place stays that peer's: clear text
+    /// from there can be one's only.
     pub fn tls_connected(
         &mut self,
         position: usize,
         peer: &Peer,
-        remote: IpAddr,
+        flow: &Flow,
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
-        for place in tls_places(peer, remote) {
-            let connections = self.grants.get(&place).map_or(0, |grant| grant.connections);
+        let mut done = Ok(());
+        for place in tls_places(peer, flow.remote.ip()) {
+            let holder = Holder::Peer(position);
+            let held = self.grants.get(&place);
+            let connections =
+                held.filter(|held| held.holder == holder).map_or(0, |it| it.connections);
+            if held.is_some_and(|held| held.holder != holder && held.connections > 0) {
+                tracing::warn!(%place, peer = peer.name, "not opened: another peer is connected from there");
+                continue;
+            }
             let grant = Grant {
-                holder: Holder::Peer(position),
+                holder,
                 lane: Lane::Tls,
                 transports: peer.opens(),
                 expires_at: after(now, peer.lifetime()),
                 connections: connections.saturating_add(1),
                 lifetime: peer.lifetime(),
             };
-            self.enter(place, grant)?;
+            let entered = self.enter(place, grant);
+            if entered.is_ok() {
+                self.places_of_connection.entry(flow.connection).or_default().push(place);
+            }
+            done = done.and(entered);
         }
-        Ok(())
+        done
     }
 
-    /// A TLS connection of a peer has ended.
+    /// The TLS connection of that number has ended; it was `peer`'s.
     pub fn tls_disconnected(
         &mut self,
         peer: &Peer,
-        remote: IpAddr,
+        connection: u64,
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
-        for place in tls_places(peer, remote) {
+        let mut done = Ok(());
+        for place in self.places_of_connection.remove(&connection).unwrap_or_default() {
             let Some(grant) = self.grants.get_mut(&place) else { continue };
             grant.connections = grant.connections.saturating_sub(1);
             if grant.connections > 0 {
                 continue;
             }
-            match peer.on_disconnect {
-                OnDisconnect::Remove => self.remove(place)?,
+            // Every place, whatever fails: one that still counted the connection would be renewed for
+            // ever.
+            done = done.and(match peer.on_disconnect {
+                OnDisconnect::Remove => self.remove(place),
                 // A full lifetime from here, wherever in its renewal the connection ended.
                 OnDisconnect::Expire => {
                     let renewed = Grant { expires_at: after(now, grant.lifetime), ..grant.clone() };
-                    self.enter(place, renewed)?;
+                    self.enter(place, renewed)
                 }
-            }
+            });
         }
-        Ok(())
+        done
     }
 
-    /// A user answered our challenge from `remote`. What the user proved is that one port over that
-    /// one transport, so that is what is opened.
+    /// A user answered our challenge on `flow`. What the user proved is that one port over that one
+    /// transport, so that is what is opened, in place of what was proved there before.
     pub fn digest_proven(
         &mut self,
         user: &Arc<str>,
-        transport: Transport,
-        remote: SocketAddr,
+        flow: &Flow,
         lifetime: Duration,
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
-        let transports = match transport {
-            Transport::Udp => Transports::UDP,
-            Transport::Tcp => Transports::TCP,
-            Transport::Tls => Transports::NONE,
-        };
-        let place = Place::Port(remote);
-        let held = self.grants.get(&place).filter(|grant| grant.is_live(now));
+        let Some(place) = port_of(flow) else { return Ok(()) };
         let grant = Grant {
             holder: Holder::User(Arc::clone(user)),
             lane: Lane::Digest,
-            transports: held.map_or(transports, |held| held.transports.and(transports)),
+            transports: clear_transports(flow.transport),
             expires_at: after(now, lifetime),
             connections: 0,
             lifetime,
@@ -141,15 +155,17 @@ impl<T: TrustTable> Ledger<T> {
             .filter(|(_, grant)| grant.connections > 0 || !grant.is_live(now))
             .map(|(place, grant)| (*place, grant.clone()))
             .collect();
+        // Each on its own: what cannot be written must not keep others from being renewed.
+        let mut done = Ok(());
         for (place, grant) in due {
-            if grant.connections > 0 {
+            done = done.and(if grant.connections > 0 {
                 let expires_at = after(now, grant.lifetime);
-                self.enter(place, Grant { expires_at, ..grant })?;
+                self.enter(place, Grant { expires_at, ..grant })
             } else {
-                self.remove(place)?;
-            }
+                self.remove(place)
+            });
         }
-        Ok(())
+        done
     }
 
     /// The peer whose TLS proof is good for a clear-text message that arrived on `flow`. A grant is
@@ -180,12 +196,15 @@ impl<T: TrustTable> Ledger<T> {
         })
     }
 
-    /// Says whether whoever is at `remote` has answered a challenge of ours within its lifetime.
+    /// Says whether whoever is behind `flow` has answered a challenge of ours within its lifetime, over
+    /// the same transport: an answer over TCP says nothing about who forges its address over UDP.
     #[must_use]
-    pub fn has_answered(&self, remote: SocketAddr, now: MonotonicNanos) -> bool {
-        self.grants
-            .get(&Place::Port(remote))
-            .is_some_and(|grant| grant.lane == Lane::Digest && grant.is_live(now))
+    pub fn has_answered(&self, flow: &Flow, now: MonotonicNanos) -> bool {
+        port_of(flow).and_then(|place| self.grants.get(&place)).is_some_and(|grant| {
+            grant.lane == Lane::Digest
+                && grant.transports == clear_transports(flow.transport)
+                && grant.is_live(now)
+        })
     }
 
     /// Every grant.
@@ -211,7 +230,12 @@ impl<T: TrustTable> Ledger<T> {
                 self.table.trust_source(&key_of(place), &entry)?;
             }
         }
-        self.grants.insert(place, grant);
+        let holder = grant.holder.clone();
+        if let Some(displaced) = self.grants.insert(place, grant)
+            && displaced.holder != holder
+        {
+            self.leave_share(&displaced.holder, place);
+        }
         Ok(())
     }
 
@@ -220,15 +244,20 @@ impl<T: TrustTable> Ledger<T> {
             Place::Network(prefix) => self.table.distrust_prefix(prefix)?,
             Place::Address(_) | Place::Port(_) => self.table.distrust_source(&key_of(place))?,
         }
-        if let Some(Grant { holder: Holder::User(user), .. }) = self.grants.remove(&place)
-            && let Some(places) = self.sources_of_user.get_mut(&user)
-        {
-            places.retain(|held| *held != place);
-            if places.is_empty() {
-                self.sources_of_user.remove(&user);
-            }
+        if let Some(removed) = self.grants.remove(&place) {
+            self.leave_share(&removed.holder, place);
         }
         Ok(())
+    }
+
+    /// The place no longer counts against the share of the user who held it.
+    fn leave_share(&mut self, holder: &Holder, place: Place) {
+        let Holder::User(user) = holder else { return };
+        let Some(places) = self.sources_of_user.get_mut(user) else { return };
+        places.retain(|held| *held != place);
+        if places.is_empty() {
+            self.sources_of_user.remove(user);
+        }
     }
 
     /// One user must not fill the table: a source too many takes the place of the oldest.
@@ -284,6 +313,24 @@ fn tls_places(peer: &Peer, remote: IpAddr) -> Vec<Place> {
     peer.sources.iter().map(|network| Place::Network(network.prefix())).collect()
 }
 
+/// The one port that a flow is from. None for port zero, which is nobody's: in the kernel's table it
+/// would speak for every port of the address. The scope of a link-local address is no part of a place
+/// either, since the kernel's table has none.
+fn port_of(flow: &Flow) -> Option<Place> {
+    let (address, port) = (flow.remote.ip(), flow.remote.port());
+    (port != 0).then(|| Place::Port(SocketAddr::new(address, port)))
+}
+
+/// What an answer to our challenge over `transport` opens. No two transports open the same, so this
+/// also tells which one a digest grant was made over.
+const fn clear_transports(transport: Transport) -> Transports {
+    match transport {
+        Transport::Udp => Transports::UDP,
+        Transport::Tcp => Transports::TCP,
+        Transport::Tls => Transports::NONE,
+    }
+}
+
 fn key_of(place: Place) -> SourceKey {
     match place {
         Place::Address(address) => SourceKey::every_port(Address::from(address)),
@@ -318,3 +365,6 @@ fn after(now: MonotonicNanos, lifetime: Duration) -> MonotonicNanos {
     let nanos = u64::try_from(lifetime.as_nanos()).unwrap_or(u64::MAX);
     MonotonicNanos(now.0.saturating_add(nanos).min(TrustEntry::NEVER - 1))
 }
+
+#[cfg(test)]
+mod tests;

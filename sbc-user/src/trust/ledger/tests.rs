@@ -1,0 +1,6 @@
+//! The ledger over a table in memory.
+
+mod adoption;
+mod digest;
+mod scene;
+mod tls;

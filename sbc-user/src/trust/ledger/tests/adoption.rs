@@ -1,0 +1,81 @@
+use super::scene::*;
+use crate::config::sample;
+use crate::transport::Transport::Udp;
+
+const PHONE: &str = "198.18.0.9:5060";
+const CARRIERS: &str = "198.51.100.0/24";
+
+/// What a run leaves in the table, in which the carrier is connected and Alice has answered.
+fn left_behind() -> MemoryTable {
+    let mut scene = Scene::new();
+    scene.connect(CARRIER, 7, "198.51.100.9");
+    scene.connect(ROAMER, 8, "198.18.0.7");
+    scene.prove("alice", Udp, PHONE);
+    scene.ledger.table().clone()
+}
+
+fn restarted(peers: &str, seconds: u64) -> Scene {
+    let now = sbc_common::MonotonicNanos(START.0 + seconds * 1_000_000_000);
+    Scene::restarted(left_behind(), sample::config(peers), now)
+}
+
+#[test]
+fn what_was_proven_before_a_restart_stays_good_until_it_expires() {
+    let mut scene = restarted(PEERS, 10);
+    assert_eq!(scene.tls_peer(Udp, "198.51.100.9:5060"), Some(CARRIER));
+    assert!(scene.has_answered(Udp, PHONE));
+    assert_eq!(scene.entry(network(CARRIERS)).unwrap().2, Some(50));
+
+    scene.pass(50);
+    scene.sweep();
+    assert_eq!(scene.entry(network(CARRIERS)), None);
+    scene.pass(540);
+    scene.sweep();
+    assert_eq!(scene.entry(port(PHONE)), None);
+}
+
+#[test]
+fn a_peer_that_connects_again_renews_what_was_adopted() {
+    let mut scene = restarted(PEERS, 10);
+    scene.connect(CARRIER, 9, "198.51.100.9");
+    scene.pass(3600);
+    scene.sweep();
+    assert_eq!(scene.tls_peer(Udp, "198.51.100.9:5060"), Some(CARRIER));
+
+    scene.disconnect(CARRIER, 9).unwrap();
+    scene.pass(61);
+    scene.sweep();
+    assert_eq!(scene.entry(network(CARRIERS)), None);
+}
+
+#[test]
+fn what_expired_while_nobody_looked_is_removed() {
+    let scene = restarted(PEERS, 3600);
+    assert_eq!(scene.ledger.table().entries().len(), 2, "denied and trunk");
+}
+
+#[test]
+fn what_the_configuration_grants_no_longer_is_removed() {
+    let mut scene = restarted("", 0);
+    assert_eq!(scene.entry(network(CARRIERS)), None);
+    assert_eq!(scene.entry(network("192.0.2.0/28")), None);
+    assert_eq!(scene.entry(network("203.0.113.64/26")), None);
+    assert!(scene.has_answered(Udp, PHONE));
+    scene.sweep();
+    assert_eq!(scene.ledger.table().entries().len(), 1);
+}
+
+#[test]
+fn an_address_that_a_peer_was_connected_from_is_not_adopted() {
+    assert_eq!(restarted(PEERS, 1).entry(address("198.18.0.7")), None);
+}
+
+#[test]
+fn an_entry_of_a_lane_that_is_not_known_is_removed() {
+    let mut table = left_behind();
+    let mut strange = table.sources[&port(PHONE)];
+    strange.lane = 77;
+    table.sources.insert(port("198.18.0.8:5060"), strange);
+    let scene = Scene::restarted(table, sample::config(PEERS), START);
+    assert_eq!(scene.ledger.table().entries().get(&port("198.18.0.8:5060")), None);
+}

@@ -1,0 +1,230 @@
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sbc_common::{Lane, MonotonicNanos, Prefix, SourceKey, TrustEntry};
+
+use crate::config::{Config, sample};
+use crate::kernel::KernelError;
+use crate::transport::{Flow, Transport};
+use crate::trust::{Ledger, Place, TrustTable};
+
+pub(super) const START: MonotonicNanos = MonotonicNanos(1_000_000_000_000);
+pub(super) const LIFETIME: Duration = Duration::from_mins(10);
+
+/// Two networks by TLS, one address by TLS wherever it is, one network by the operator's word.
+pub(super) const PEERS: &str = r#"
+[[peer]]
+name = "carrier"
+require = ["tls"]
+identities = ["carrier.example"]
+sources = ["198.51.100.0/24", "2001:db8:1::/48"]
+opens = ["udp"]
+lifetime = "60s"
+
+[[peer]]
+name = "roamer"
+require = ["tls"]
+identities = ["roamer.example"]
+opens = ["udp"]
+lifetime = "60s"
+on-disconnect = "remove"
+
+[[peer]]
+name = "nomad"
+require = ["tls"]
+identities = ["nomad.example"]
+opens = ["tcp"]
+lifetime = "30s"
+
+[[peer]]
+name = "trunk"
+require = ["static"]
+sources = ["192.0.2.0/28"]
+opens = ["udp"]
+
+[denied]
+sources = ["203.0.113.64/26"]
+"#;
+
+pub(super) const CARRIER: usize = 0;
+pub(super) const ROAMER: usize = 1;
+pub(super) const NOMAD: usize = 2;
+
+/// A table in memory, of which no more than `capacity` sources can be entered, and one prefix not be
+/// written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct MemoryTable {
+    pub(super) sources: BTreeMap<Place, TrustEntry>,
+    pub(super) prefixes: BTreeMap<Prefix, TrustEntry>,
+    pub(super) capacity: Option<usize>,
+    pub(super) prefix_capacity: Option<usize>,
+    pub(super) broken: Option<Prefix>,
+}
+
+impl MemoryTable {
+    /// Everything in it.
+    pub(super) fn entries(&self) -> BTreeMap<Place, TrustEntry> {
+        let prefixes =
+            self.prefixes.iter().map(|(prefix, entry)| (Place::Network(*prefix), *entry));
+        self.sources.iter().map(|(place, entry)| (*place, *entry)).chain(prefixes).collect()
+    }
+
+    fn check(&self, prefix: Prefix) -> Result<(), KernelError> {
+        if self.broken == Some(prefix) { Err(KernelError::TableFull("PREFIXES")) } else { Ok(()) }
+    }
+}
+
+impl TrustTable for MemoryTable {
+    fn trust_source(&mut self, key: &SourceKey, entry: &TrustEntry) -> Result<(), KernelError> {
+        let place = Place::of_key(key);
+        let is_full = self.capacity.is_some_and(|capacity| self.sources.len() >= capacity);
+        if is_full && !self.sources.contains_key(&place) {
+            return Err(KernelError::TableFull("TRUST"));
+        }
+        self.sources.insert(place, *entry);
+        Ok(())
+    }
+
+    fn distrust_source(&mut self, key: &SourceKey) -> Result<(), KernelError> {
+        self.sources.remove(&Place::of_key(key));
+        Ok(())
+    }
+
+    fn sources(&self) -> Vec<(SourceKey, TrustEntry)> {
+        let key = |place: &Place| match place {
+            Place::Address(address) => SourceKey::every_port((*address).into()),
+            Place::Port(socket) => SourceKey::new(socket.ip().into(), socket.port()),
+            Place::Network(_) => panic!("a network among the sources"),
+        };
+        self.sources.iter().map(|(place, entry)| (key(place), *entry)).collect()
+    }
+
+    fn trust_prefix(&mut self, prefix: Prefix, entry: &TrustEntry) -> Result<(), KernelError> {
+        self.check(prefix)?;
+        let is_full = self.prefix_capacity.is_some_and(|most| self.prefixes.len() >= most);
+        if is_full && !self.prefixes.contains_key(&prefix) {
+            return Err(KernelError::TableFull("PREFIXES"));
+        }
+        self.prefixes.insert(prefix, *entry);
+        Ok(())
+    }
+
+    fn distrust_prefix(&mut self, prefix: Prefix) -> Result<(), KernelError> {
+        self.check(prefix)?;
+        self.prefixes.remove(&prefix);
+        Ok(())
+    }
+
+    fn prefixes(&self) -> Vec<(Prefix, TrustEntry)> {
+        self.prefixes.iter().map(|(prefix, entry)| (*prefix, *entry)).collect()
+    }
+}
+
+/// A ledger, its configuration, and the time.
+pub(super) struct Scene {
+    pub(super) config: Config,
+    pub(super) ledger: Ledger<MemoryTable>,
+    pub(super) now: MonotonicNanos,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self::over(MemoryTable::default())
+    }
+
+    pub(super) fn over(table: MemoryTable) -> Self {
+        Self::restarted(table, sample::config(PEERS), START)
+    }
+
+    pub(super) fn restarted(table: MemoryTable, config: Config, now: MonotonicNanos) -> Self {
+        let ledger = Ledger::begin(table, &config, now).unwrap();
+        Self { config, ledger, now }
+    }
+
+    pub(super) fn connect(&mut self, peer: usize, number: u64, remote: &str) {
+        self.try_to_connect(peer, number, remote).unwrap();
+    }
+
+    pub(super) fn try_to_connect(
+        &mut self,
+        peer: usize,
+        number: u64,
+        remote: &str,
+    ) -> Result<(), KernelError> {
+        let flow = connection(number, remote);
+        self.ledger.tls_connected(peer, &self.config.peers[peer], &flow, self.now)
+    }
+
+    pub(super) fn disconnect(&mut self, peer: usize, number: u64) -> Result<(), KernelError> {
+        self.ledger.tls_disconnected(&self.config.peers[peer], number, self.now)
+    }
+
+    pub(super) fn prove(&mut self, user: &str, transport: Transport, remote: &str) {
+        self.try_to_prove(user, transport, remote).unwrap();
+    }
+
+    pub(super) fn try_to_prove(
+        &mut self,
+        user: &str,
+        transport: Transport,
+        remote: &str,
+    ) -> Result<(), KernelError> {
+        let flow = flow(transport, remote);
+        self.ledger.digest_proven(&Arc::from(user), &flow, LIFETIME, self.now)
+    }
+
+    pub(super) fn sweep(&mut self) {
+        self.ledger.sweep(self.now).unwrap();
+    }
+
+    pub(super) fn pass(&mut self, seconds: u64) {
+        self.now = MonotonicNanos(self.now.0 + seconds * 1_000_000_000);
+    }
+
+    /// What the kernel holds for `place`, as `proof, transports, seconds left`.
+    pub(super) fn entry(&self, place: Place) -> Option<(Lane, String, Option<u64>)> {
+        let entry = *self.ledger.table().entries().get(&place)?;
+        let seconds = (entry.expires_at != TrustEntry::NEVER)
+            .then(|| entry.expires_at.saturating_sub(self.now.0) / 1_000_000_000);
+        Some((entry.lane()?, opened(&entry), seconds))
+    }
+
+    pub(super) fn tls_peer(&self, transport: Transport, remote: &str) -> Option<usize> {
+        self.ledger.tls_peer(&self.config.peers, &flow(transport, remote), self.now)
+    }
+
+    pub(super) fn has_answered(&self, transport: Transport, remote: &str) -> bool {
+        self.ledger.has_answered(&flow(transport, remote), self.now)
+    }
+}
+
+pub(super) fn opened(entry: &TrustEntry) -> String {
+    use sbc_common::Protocol::{Tcp, Udp};
+    let names = [("udp", Udp), ("tcp", Tcp)].into_iter();
+    let open = names.filter(|(_, protocol)| entry.transports.opens(*protocol));
+    open.map(|(name, _)| name).collect::<Vec<_>>().join(",")
+}
+
+pub(super) fn connection(number: u64, remote: &str) -> Flow {
+    Flow { connection: number, ..flow(Transport::Tls, &format!("{remote}:40000")) }
+}
+
+pub(super) fn flow(transport: Transport, remote: &str) -> Flow {
+    Flow { transport, listener: 0, remote: remote.parse().unwrap(), connection: 0 }
+}
+
+pub(super) fn address(text: &str) -> Place {
+    Place::Address(text.parse::<IpAddr>().unwrap())
+}
+
+pub(super) fn port(text: &str) -> Place {
+    Place::Port(text.parse::<SocketAddr>().unwrap())
+}
+
+pub(super) fn network(text: &str) -> Place {
+    let (address, length) = text.split_once('/').unwrap();
+    let prefix = Prefix::new(address.parse().unwrap(), length.parse().unwrap());
+    Place::Network(prefix.unwrap())
+}

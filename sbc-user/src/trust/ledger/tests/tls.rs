@@ -1,0 +1,132 @@
+use sbc_common::Lane;
+
+use super::scene::*;
+use crate::kernel::KernelError;
+use crate::transport::Transport;
+use crate::trust::Place;
+
+const FIRST: &str = "198.51.100.0/24";
+const SECOND: &str = "2001:db8:1::/48";
+
+#[test]
+fn a_handshake_opens_all_networks_of_its_peer_and_the_last_goodbye_lets_them_expire() {
+    let mut scene = Scene::new();
+    scene.connect(CARRIER, 7, "198.51.100.9");
+    for place in [FIRST, SECOND] {
+        assert_eq!(scene.entry(network(place)), Some((Lane::Tls, "udp".to_owned(), Some(60))));
+    }
+
+    scene.pass(50);
+    scene.disconnect(CARRIER, 7).unwrap();
+    assert_eq!(scene.entry(network(FIRST)).unwrap().2, Some(60));
+
+    scene.pass(60);
+    scene.sweep();
+    assert_eq!(scene.entry(network(FIRST)), None);
+    assert_eq!(scene.entry(network(SECOND)), None);
+}
+
+#[test]
+fn the_second_connection_of_a_peer_keeps_alive_what_the_first_opened() {
+    let mut scene = Scene::new();
+    scene.connect(ROAMER, 7, "198.18.0.9");
+    scene.connect(ROAMER, 8, "198.18.0.9");
+
+    scene.disconnect(ROAMER, 7).unwrap();
+    scene.pass(59);
+    scene.sweep();
+    assert_eq!(scene.entry(address("198.18.0.9")).unwrap().2, Some(60));
+
+    scene.disconnect(ROAMER, 8).unwrap();
+    assert_eq!(scene.entry(address("198.18.0.9")), None);
+}
+
+#[test]
+fn a_connection_that_ends_twice_or_never_began_counts_for_nothing() {
+    let mut scene = Scene::new();
+    scene.connect(ROAMER, 7, "198.18.0.9");
+    scene.connect(ROAMER, 8, "198.18.0.9");
+
+    for number in [7, 7, 7, 99] {
+        scene.disconnect(ROAMER, number).unwrap();
+    }
+    assert_eq!(scene.entry(address("198.18.0.9")).unwrap().0, Lane::Tls);
+}
+
+#[test]
+fn clear_text_belongs_to_the_peer_that_is_connected_from_there_and_not_to_its_neighbour() {
+    let mut scene = Scene::new();
+    scene.connect(ROAMER, 7, "198.18.0.9");
+    scene.connect(NOMAD, 8, "198.18.0.9");
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.18.0.9:5060"), Some(ROAMER));
+    assert_eq!(scene.tls_peer(Transport::Tcp, "198.18.0.9:5060"), None);
+
+    // Nor does the neighbour's goodbye, or its staying, change what the other holds.
+    scene.disconnect(NOMAD, 8).unwrap();
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.18.0.9:5060"), Some(ROAMER));
+    scene.connect(NOMAD, 9, "198.18.0.9");
+    scene.disconnect(ROAMER, 7).unwrap();
+    scene.pass(1000);
+    scene.sweep();
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.18.0.9:5060"), None);
+    assert_eq!(scene.entry(address("198.18.0.9")), None);
+}
+
+#[test]
+fn an_address_that_nobody_is_connected_from_any_more_goes_to_whoever_connects() {
+    let mut scene = Scene::new();
+    scene.connect(NOMAD, 7, "198.18.0.9");
+    scene.disconnect(NOMAD, 7).unwrap();
+    scene.connect(ROAMER, 8, "198.18.0.9");
+
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.18.0.9:5060"), Some(ROAMER));
+    assert_eq!(scene.tls_peer(Transport::Tcp, "198.18.0.9:5060"), None);
+}
+
+#[test]
+fn a_network_that_cannot_be_written_keeps_no_other_one_open() {
+    let mut scene = Scene::new();
+    scene.connect(CARRIER, 7, "198.51.100.9");
+    let Place::Network(first) = network(FIRST) else { panic!() };
+    scene.ledger.table_mut().broken = Some(first);
+
+    assert!(scene.ledger.sweep(scene.now).is_err());
+    assert!(scene.disconnect(CARRIER, 7).is_err());
+    scene.pass(61);
+    assert!(scene.ledger.sweep(scene.now).is_err());
+    assert_eq!(scene.entry(network(SECOND)), None);
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.51.100.9:5060"), None);
+}
+
+#[test]
+fn a_table_without_room_opens_nothing_in_the_ledger_either() {
+    let mut scene = Scene::over(MemoryTable { capacity: Some(0), ..MemoryTable::default() });
+
+    let connected = scene.try_to_connect(ROAMER, 7, "198.18.0.9");
+    assert!(matches!(connected, Err(KernelError::TableFull("TRUST"))));
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.18.0.9:5060"), None);
+
+    // The end of a connection that opened nothing is no error.
+    scene.disconnect(ROAMER, 7).unwrap();
+}
+
+#[test]
+fn a_tls_proof_is_good_for_the_transports_that_it_opens() {
+    let mut scene = Scene::new();
+    scene.connect(CARRIER, 7, "198.51.100.9");
+
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.51.100.77:5060"), Some(CARRIER));
+    assert_eq!(scene.tls_peer(Transport::Tcp, "198.51.100.77:5060"), None);
+    assert_eq!(scene.tls_peer(Transport::Tls, "198.51.100.77:5060"), None);
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.51.101.1:5060"), None);
+}
+
+#[test]
+fn a_proof_at_the_end_of_time_expires_all_the_same() {
+    let mut scene = Scene::new();
+    scene.now = sbc_common::MonotonicNanos(u64::MAX - 10);
+    scene.connect(ROAMER, 7, "198.18.0.9");
+
+    let entry = scene.ledger.table().entries()[&address("198.18.0.9")];
+    assert_eq!(entry.expires_at, u64::MAX - 1);
+}
