@@ -74,6 +74,12 @@ impl Transports {
         Self(self.0 | other.0)
     }
 
+    /// The transports in both sets.
+    #[must_use]
+    pub const fn within(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Says whether clear-text SIP over `protocol` is in the set.
     #[must_use]
     #[inline(always)]

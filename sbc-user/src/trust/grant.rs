@@ -54,11 +54,19 @@ impl Grant {
     }
 
     pub(super) fn entry(&self) -> TrustEntry {
-        let peer = match &self.holder {
-            Holder::Peer(position) => u32::try_from(position + 1).unwrap_or(0),
-            Holder::User(_) | Holder::Earlier | Holder::Operator => 0,
-        };
-        TrustEntry::new(self.lane, self.transports, self.expires_at.0, peer)
+        TrustEntry::new(self.lane, self.transports, self.expires_at.0, self.holder.number())
+    }
+}
+
+impl Holder {
+    /// The number of a peer in the kernel's tables; zero for everybody else.
+    pub(super) fn number(&self) -> u32 {
+        match self {
+            Self::Peer(position) => {
+                position.checked_add(1).and_then(|it| u32::try_from(it).ok()).unwrap_or(0)
+            }
+            Self::User(_) | Self::Earlier | Self::Operator => 0,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use sbc_common::{
 };
 
 use super::{Grant, Holder, Place, TrustTable};
-use crate::config::{Config, OnDisconnect, Peer};
+use crate::config::{Config, OnDisconnect, Peer, Proof, Users};
 use crate::kernel::KernelError;
 use crate::transport::{Flow, Transport};
 
@@ -19,6 +19,7 @@ use crate::transport::{Flow, Transport};
 pub struct Ledger<T> {
     table: T,
     grants: HashMap<Place, Grant>,
+    denied: Vec<Prefix>,
     sources_of_user: HashMap<Arc<str>, Vec<Place>>,
     /// What each TLS connection keeps alive.
     places_of_connection: HashMap<u64, Vec<Place>>,
@@ -34,27 +35,17 @@ impl<T: TrustTable> Ledger<T> {
         let mut ledger = Self {
             table,
             grants: HashMap::new(),
+            denied: config.denied.sources.iter().map(|network| network.prefix()).collect(),
             sources_of_user: HashMap::new(),
             places_of_connection: HashMap::new(),
             sources_per_user,
         };
-        for network in &config.denied.sources {
-            ledger.enter(
-                Place::Network(network.prefix()),
-                lasting(Holder::Operator, Lane::Denied, Transports::NONE),
-            )?;
+        let lasting = lasting_grants(config);
+        // What is stale goes first: it may take the room that what is new needs.
+        ledger.adopt(config, &lasting, now)?;
+        for (place, grant) in lasting {
+            ledger.enter(place, grant)?;
         }
-        for (position, peer) in config.peers.iter().enumerate() {
-            if peer.is_open_from_the_start() {
-                for network in &peer.sources {
-                    ledger.enter(
-                        Place::Network(network.prefix()),
-                        lasting(Holder::Peer(position), Lane::Static, peer.opens()),
-                    )?;
-                }
-            }
-        }
-        ledger.adopt(config, now)?;
         Ok(ledger)
     }
 
@@ -72,6 +63,9 @@ impl<T: TrustTable> Ledger<T> {
     ) -> Result<(), KernelError> {
         let mut done = Ok(());
         for place in tls_places(peer, flow.remote.ip()) {
+            if self.is_denied(place) {
+                continue;
+            }
             let holder = Holder::Peer(position);
             let held = self.grants.get(&place);
             let connections =
@@ -134,7 +128,9 @@ impl<T: TrustTable> Ledger<T> {
         lifetime: Duration,
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
-        let Some(place) = port_of(flow) else { return Ok(()) };
+        let Some(place) = port_of(flow).filter(|place| !self.is_denied(*place)) else {
+            return Ok(());
+        };
         let grant = Grant {
             holder: Holder::User(Arc::clone(user)),
             lane: Lane::Digest,
@@ -270,40 +266,85 @@ impl<T: TrustTable> Ledger<T> {
         oldest.into_iter().try_for_each(|place| self.remove(place))
     }
 
-    /// Takes over what a previous run left: proofs by digest until they expire, and proofs by TLS
-    /// while a configured peer still vouches for the network.
-    fn adopt(&mut self, config: &Config, now: MonotonicNanos) -> Result<(), KernelError> {
+    /// The kernel asks for a port and an address before it asks for networks, so one of these would
+    /// open what the operator denied.
+    fn is_denied(&self, place: Place) -> bool {
+        let address = match place {
+            Place::Address(address) => address,
+            Place::Port(socket) => socket.ip(),
+            Place::Network(_) => return false,
+        };
+        let address = Address::from(address);
+        self.denied.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// Takes over what a previous run left and this policy would grant: proofs by digest, and proofs by
+    /// TLS of a peer that still stands where it stood and vouches for the network. Everything else is
+    /// removed, except what is about to be replaced.
+    fn adopt(
+        &mut self,
+        config: &Config,
+        lasting: &[(Place, Grant)],
+        now: MonotonicNanos,
+    ) -> Result<(), KernelError> {
         for (key, entry) in self.table.sources() {
             let place = Place::of_key(&key);
-            let is_good = entry.lane() == Some(Lane::Digest)
-                && matches!(place, Place::Port(_))
-                && config.users.is_some()
-                && !entry.is_expired(now);
-            if is_good {
-                self.grants.insert(place, earlier(Holder::Earlier, Lane::Digest, &entry));
-            } else {
-                self.table.distrust_source(&key)?;
+            let lifetime = config.users.as_ref().map(Users::lifetime).filter(|_| {
+                entry.lane() == Some(Lane::Digest)
+                    && matches!(place, Place::Port(_))
+                    && !self.is_denied(place)
+                    && !entry.is_expired(now)
+            });
+            match lifetime {
+                Some(lifetime) => {
+                    let expires_at = after(now, lifetime).0.min(entry.expires_at);
+                    let grant =
+                        earlier(Holder::Earlier, Lane::Digest, entry.transports, expires_at);
+                    self.enter(place, grant)?;
+                }
+                None => self.table.distrust_source(&key)?,
             }
         }
         for (prefix, entry) in self.table.prefixes() {
             let place = Place::Network(prefix);
-            if self.grants.contains_key(&place) {
-                continue;
-            }
-            let owner = config.peers.iter().position(|peer| {
-                !peer.identities.is_empty()
+            let vouches = |(position, peer): &(usize, &Peer)| {
+                peer.requires(Proof::Tls)
+                    && Holder::Peer(*position).number() == entry.peer
                     && peer.sources.iter().any(|network| network.prefix() == prefix)
-            });
-            match owner {
-                Some(position) if entry.lane() == Some(Lane::Tls) && !entry.is_expired(now) => {
-                    let grant = earlier(Holder::Peer(position), Lane::Tls, &entry);
-                    self.enter(place, grant)?;
-                }
-                Some(_) | None => self.table.distrust_prefix(prefix)?,
+            };
+            let owner = config
+                .peers
+                .iter()
+                .enumerate()
+                .find(vouches)
+                .filter(|_| entry.lane() == Some(Lane::Tls) && !entry.is_expired(now));
+            if let Some((position, peer)) = owner {
+                let expires_at = after(now, peer.lifetime()).0.min(entry.expires_at);
+                let transports = entry.transports.within(peer.opens());
+                let grant = earlier(Holder::Peer(position), Lane::Tls, transports, expires_at);
+                self.enter(place, grant)?;
+            } else if lasting.iter().all(|(lasting, _)| *lasting != place) {
+                self.table.distrust_prefix(prefix)?;
             }
         }
         Ok(())
     }
+}
+
+/// What the operator's word alone denies and opens.
+fn lasting_grants(config: &Config) -> Vec<(Place, Grant)> {
+    let denied = config.denied.sources.iter().map(|network| {
+        let denied = lasting(Holder::Operator, Lane::Denied, Transports::NONE);
+        (Place::Network(network.prefix()), denied)
+    });
+    let peers = config.peers.iter().enumerate().filter(|(_, peer)| peer.is_open_from_the_start());
+    let opened = peers.flat_map(|(position, peer)| {
+        peer.sources.iter().map(move |network| {
+            let opened = lasting(Holder::Peer(position), Lane::Static, peer.opens());
+            (Place::Network(network.prefix()), opened)
+        })
+    });
+    denied.chain(opened).collect()
 }
 
 fn tls_places(peer: &Peer, remote: IpAddr) -> Vec<Place> {
@@ -350,12 +391,12 @@ fn lasting(holder: Holder, lane: Lane, transports: Transports) -> Grant {
     }
 }
 
-fn earlier(holder: Holder, lane: Lane, entry: &TrustEntry) -> Grant {
+fn earlier(holder: Holder, lane: Lane, transports: Transports, expires_at: u64) -> Grant {
     Grant {
         holder,
         lane,
-        transports: entry.transports,
-        expires_at: MonotonicNanos(entry.expires_at),
+        transports,
+        expires_at: MonotonicNanos(expires_at),
         connections: 0,
         lifetime: Duration::ZERO,
     }

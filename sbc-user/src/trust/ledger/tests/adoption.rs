@@ -1,6 +1,8 @@
+use sbc_common::Lane;
+
 use super::scene::*;
 use crate::config::sample;
-use crate::transport::Transport::Udp;
+use crate::transport::Transport::{Tcp, Udp};
 
 const PHONE: &str = "198.18.0.9:5060";
 const CARRIERS: &str = "198.51.100.0/24";
@@ -78,4 +80,53 @@ fn an_entry_of_a_lane_that_is_not_known_is_removed() {
     table.sources.insert(port("198.18.0.8:5060"), strange);
     let scene = Scene::restarted(table, sample::config(PEERS), START);
     assert_eq!(scene.ledger.table().entries().get(&port("198.18.0.8:5060")), None);
+}
+
+#[test]
+fn adopted_trust_is_cut_to_what_the_policy_grants_now() {
+    let narrower = PEERS.replacen("opens = [\"udp\"]\nlifetime = \"60s\"", "lifetime = \"5s\"", 1);
+    assert_ne!(narrower, PEERS);
+    let scene = restarted(&narrower, 0);
+    assert_eq!(scene.entry(network(CARRIERS)), Some((Lane::Tls, String::new(), Some(5))));
+    assert_eq!(scene.tls_peer(Udp, "198.51.100.9:5060"), None);
+
+    let mut table = left_behind();
+    let entry = table.sources.get_mut(&port(PHONE)).unwrap();
+    entry.expires_at += 1 << 50;
+    let scene = Scene::restarted(table, sample::config(PEERS), START);
+    assert_eq!(scene.entry(port(PHONE)).unwrap().2, Some(600));
+}
+
+#[test]
+fn the_proof_of_one_peer_is_not_adopted_for_another() {
+    let moved =
+        PEERS.replace("sources = [\"198.51.100.0/24\", \"2001:db8:1::/48\"]\n", "").replace(
+            "identities = [\"nomad.example\"]",
+            "identities = [\"nomad.example\"]\nsources = [\"198.51.100.0/24\"]",
+        );
+    let scene = restarted(&moved, 0);
+    assert_eq!(scene.entry(network(CARRIERS)), None);
+    assert_eq!(scene.tls_peer(Tcp, "198.51.100.9:5060"), None);
+}
+
+#[test]
+fn a_denied_source_keeps_nothing_and_can_prove_nothing() {
+    let denied = PEERS.replace("203.0.113.64/26", "198.18.0.0/15");
+    let mut scene = restarted(&denied, 0);
+    assert_eq!(scene.entry(port(PHONE)), None);
+
+    scene.prove("alice", Udp, PHONE);
+    scene.connect(ROAMER, 9, "198.18.0.7");
+    assert_eq!(scene.entry(port(PHONE)), None);
+    assert_eq!(scene.entry(address("198.18.0.7")), None);
+    assert_eq!(scene.tls_peer(Udp, "198.18.0.7:5060"), None);
+}
+
+#[test]
+fn what_is_stale_makes_room_for_what_is_new() {
+    let mut table = left_behind();
+    table.prefix_capacity = Some(table.prefixes.len());
+    let other = PEERS.replace("198.51.100.0/24", "198.51.101.0/24").replace("192.0.2.", "192.0.3.");
+    let scene = Scene::restarted(table, sample::config(&other), START);
+    assert_eq!(scene.entry(network("192.0.3.0/28")).unwrap().0, Lane::Static);
 }
