@@ -2,5 +2,6 @@
 
 mod adoption;
 mod digest;
+mod properties;
 mod scene;
 mod tls;

@@ -1,0 +1,172 @@
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::prelude::*;
+use sbc_common::{Lane, MonotonicNanos, TrustEntry};
+
+use super::scene::*;
+use crate::config::sample;
+use crate::transport::Transport;
+use crate::trust::{Holder, Place};
+
+const ADDRESSES: [&str; 4] = ["198.51.100.9", "198.18.0.7", "198.18.0.8", "203.0.113.65"];
+const USERS: [&str; 2] = ["alice", "bob"];
+const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
+
+#[derive(Clone, Debug)]
+enum Event {
+    Connect { peer: usize, address: usize },
+    Disconnect { number: u64 },
+    Prove { user: usize, transport: usize, address: usize, port: u16 },
+    Pass { seconds: u64 },
+    Sweep,
+    Restart,
+    Break { is_broken: bool },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => (0..3_usize, 0..4_usize).prop_map(|(peer, address)| Event::Connect { peer, address }),
+        3 => (1..12_u64).prop_map(|number| Event::Disconnect { number }),
+        4 => (0..2_usize, 0..3_usize, 0..4_usize, 0..3_u16).prop_map(
+            |(user, transport, address, port)| Event::Prove { user, transport, address, port }
+        ),
+        2 => prop_oneof![0..5_u64, 20..70_u64, 500..700_u64]
+            .prop_map(|seconds| Event::Pass { seconds }),
+        2 => Just(Event::Sweep),
+        1 => Just(Event::Restart),
+        1 => any::<bool>().prop_map(|is_broken| Event::Break { is_broken }),
+    ]
+}
+
+/// What was proved, kept in another way than the ledger keeps it.
+#[derive(Default)]
+struct Proofs {
+    connected: BTreeMap<u64, (usize, usize)>,
+    /// When the last connection of a peer from an address ended.
+    left: HashMap<(usize, usize), MonotonicNanos>,
+    /// The last answer over a transport from a place.
+    answered: HashMap<(Place, &'static str), (usize, MonotonicNanos)>,
+}
+
+impl Proofs {
+    fn leave(&mut self, number: u64, now: MonotonicNanos) {
+        if let Some(key) = self.connected.remove(&number) {
+            self.left.insert(key, now);
+        }
+    }
+
+    /// The latest time until which a peer's proof from any address can hold `place`.
+    fn until(&self, scene: &Scene, peer: usize, place: &Place) -> u64 {
+        let lifetime = u64::try_from(scene.config.peers[peer].lifetime().as_nanos()).unwrap();
+        let is_for = |address: usize| match place {
+            Place::Address(held) => held.to_string() == ADDRESSES[address],
+            Place::Network(_) => true,
+            Place::Port(_) => false,
+        };
+        let connected = self.connected.values().map(|key| (*key, scene.now));
+        connected
+            .chain(self.left.iter().map(|(key, at)| (*key, *at)))
+            .filter(|((who, address), _)| *who == peer && is_for(*address))
+            .map(|(_, at)| at.0 + lifetime)
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+fn check(scene: &Scene, proofs: &Proofs) -> Result<(), TestCaseError> {
+    let believed: BTreeMap<Place, TrustEntry> =
+        scene.ledger.grants().map(|(place, grant)| (*place, grant.entry())).collect();
+    prop_assert_eq!(&believed, &scene.ledger.table().entries());
+
+    let mut shares = HashMap::<&str, usize>::new();
+    for (place, grant) in scene.ledger.grants() {
+        let until = match (grant.lane, &grant.holder) {
+            (Lane::Tls, Holder::Peer(peer)) => proofs.until(scene, *peer, place),
+            (Lane::Digest, holder) => {
+                let open = opened(&grant.entry()).leak();
+                let answer = proofs.answered.get(&(*place, open));
+                let Some((user, at)) = answer else {
+                    return Err(TestCaseError::fail(format!("nobody answered from {place}")));
+                };
+                if let Holder::User(name) = holder {
+                    prop_assert_eq!(&**name, USERS[*user]);
+                    *shares.entry(USERS[*user]).or_default() += 1;
+                }
+                at.0 + u64::try_from(LIFETIME.as_nanos()).unwrap()
+            }
+            (Lane::Static | Lane::Denied, Holder::Peer(_) | Holder::Operator) => TrustEntry::NEVER,
+            (lane, holder) => {
+                return Err(TestCaseError::fail(format!("{lane:?} of {holder:?}")));
+            }
+        };
+        prop_assert!(grant.expires_at.0 <= until, "{place} outlives its proof");
+    }
+    prop_assert!(shares.values().all(|share| *share <= 2));
+    Ok(())
+}
+
+fn apply(mut scene: Scene, proofs: &mut Proofs, number: u64, event: &Event) -> Scene {
+    match *event {
+        Event::Connect { peer, address } => {
+            proofs.connected.insert(number, (peer, address));
+            // A table that takes nothing more is an error, and must change nothing.
+            let _ = scene.try_to_connect(peer, number, ADDRESSES[address]);
+        }
+        Event::Disconnect { number } => {
+            let peer = proofs.connected.get(&number).map_or(CARRIER, |(peer, _)| *peer);
+            let _ = scene.disconnect(peer, number);
+            proofs.leave(number, scene.now);
+        }
+        Event::Prove { user, transport, address, port: number } => {
+            let remote = format!("{}:{number}", ADDRESSES[address]);
+            let transport = TRANSPORTS[transport];
+            if scene.try_to_prove(USERS[user], transport, &remote).is_ok() {
+                let open = ["udp", "tcp", ""][transport as usize];
+                proofs.answered.insert((port(&remote), open), (user, scene.now));
+            }
+        }
+        Event::Pass { seconds } => scene.pass(seconds),
+        Event::Sweep => {
+            let _ = scene.ledger.sweep(scene.now);
+        }
+        Event::Restart => {
+            let numbers: Vec<_> = proofs.connected.keys().copied().collect();
+            numbers.into_iter().for_each(|number| proofs.leave(number, scene.now));
+            let table = MemoryTable { broken: None, ..scene.ledger.table().clone() };
+            scene = Scene::restarted(table, sample::config(PEERS), scene.now);
+        }
+        Event::Break { is_broken } => {
+            let Place::Network(prefix) = network("198.51.100.0/24") else { unreachable!() };
+            scene.ledger.table_mut().broken = is_broken.then_some(prefix);
+        }
+    }
+    scene
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn table_and_ledger_agree_and_no_grant_outlives_its_proof(
+        capacity in 0..6_usize,
+        events in prop::collection::vec(event(), 0..60),
+    ) {
+        let table = MemoryTable { capacity: Some(capacity), ..MemoryTable::default() };
+        let mut scene = Scene::over(table);
+        let mut proofs = Proofs::default();
+        for (number, event) in (1..).zip(&events) {
+            scene = apply(scene, &mut proofs, number, event);
+            check(&scene, &proofs)?;
+        }
+
+        // When everybody has left and every lifetime is over, the operator's word alone is left.
+        scene.ledger.table_mut().broken = None;
+        for (number, (peer, _)) in std::mem::take(&mut proofs.connected) {
+            scene.disconnect(peer, number).unwrap();
+        }
+        scene.pass(601);
+        scene.sweep();
+        prop_assert_eq!(scene.ledger.table().entries().len(), 2);
+        prop_assert_eq!(scene.ledger.grants().count(), 2);
+    }
+}
