@@ -10,9 +10,9 @@ use crate::config::Config;
 use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
 use crate::proof::tls::Identity;
-use crate::screening::{Evidence, Outcome, Screen, Screened};
+use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, Standing};
 use crate::session::{Forwarded, Forwarder, RelayRefusal};
-use crate::sip::{Message, Reply, RewriteError, StartLine};
+use crate::sip::{Message, StartLine};
 use crate::transport::{Admission, Flow, Outbox, Receiver, Refusal, SendFailure};
 use crate::trust::{Ledger, TrustTable};
 
@@ -93,33 +93,23 @@ impl<T: TrustTable> Border<T> {
     }
 
     fn receive_from_outside(&self, flow: &Flow, message: &Message<'_>) {
+        let evidence = self.evidence(flow);
         match message.start_line() {
             StartLine::Response { .. } => {
-                let forwarded = self.forwarder.response(message, flow);
+                let peers = &self.config.peers;
+                let standing = Standing::of(&evidence, flow, peers, self.config.users.is_some());
+                let may_assert = standing.claims(peers);
+                let forwarded = self.forwarder.response(message, flow, may_assert.as_ref());
                 self.forward(forwarded, Outcome::ResponseRelayedInwards);
             }
-            StartLine::Request { .. } => self.screen(flow, message),
+            StartLine::Request { .. } => self.receive_request(flow, &evidence, message),
         }
     }
 
-    fn screen(&self, flow: &Flow, request: &Message<'_>) {
-        let evidence = self.evidence(flow);
-        let mut random = [0; 8];
-        if getrandom::fill(&mut random).is_err() {
-            // Without randomness no nonce can be issued; the client will ask again.
-            return self.counters.count(Outcome::SendFailed);
-        }
-        let mut digest = locked(&self.digest);
-        let mut screen = Screen {
-            config: &self.config,
-            forwarder: &self.forwarder,
-            digest: digest.as_mut(),
-            now: self.clock.wall(),
-            random,
-            fingerprint: self.fingerprints.hash_one(request.bytes()),
-        };
-        match screen.screen(request, flow, &evidence) {
+    fn receive_request(&self, flow: &Flow, evidence: &Evidence, request: &Message<'_>) {
+        match self.screen(flow, evidence, request) {
             Screened::Accepted { proven, may_assert, consumed } => {
+                let has_answered = evidence.has_answered || proven.is_some();
                 if let Some(user) = proven {
                     self.promote(user.name(), flow);
                 }
@@ -135,10 +125,11 @@ impl<T: TrustTable> Border<T> {
                     }
                     Err(refusal) => refusal,
                 };
-                let (status, outcome) = answer_to(refusal);
-                match screen.reply(request, flow, status) {
-                    Some(reply) => self.answer(flow, outcome, reply),
-                    None => self.counters.count(outcome),
+                let rejection = Rejection::of_relay(refusal, request);
+                let evidence = Evidence { has_answered, ..*evidence };
+                match rejection.answer(self.forwarder.seal(), request, flow, &evidence) {
+                    Ok(reply) => self.answer(flow, rejection.outcome, reply),
+                    Err(outcome) => self.counters.count(outcome),
                 }
             }
             Screened::Answered(outcome, reply) => self.answer(flow, outcome, reply),
@@ -146,31 +137,46 @@ impl<T: TrustTable> Border<T> {
         }
     }
 
+    fn screen<'m>(&self, flow: &Flow, evidence: &Evidence, request: &Message<'m>) -> Screened<'m> {
+        let mut random = [0; 8];
+        if getrandom::fill(&mut random).is_err() {
+            // Without randomness no nonce can be issued; the client will ask again.
+            return Screened::Silent(Outcome::SendFailed);
+        }
+        let fingerprint = self.fingerprints.hash_one(request.bytes());
+        let mut digest = locked(&self.digest);
+        let mut screen = Screen {
+            config: &self.config,
+            forwarder: &self.forwarder,
+            digest: digest.as_mut(),
+            now: self.clock.wall(),
+            random,
+            fingerprint,
+        };
+        screen.screen(request, flow, evidence)
+    }
+
     fn receive_from_inside(&self, flow: &Flow, message: &Message<'_>) {
         if !self.forwarder.is_upstream(flow) {
             return self.counters.count(Outcome::NotFromUpstream);
         }
         let StartLine::Request { method, .. } = message.start_line() else {
-            let forwarded = self.forwarder.response(message, flow);
+            let forwarded = self.forwarder.response(message, flow, None);
             return self.forward(forwarded, Outcome::ResponseRelayedOutwards);
         };
         let refusal = match self.forwarder.request_outwards(message, flow) {
             Ok(forwarded) => return self.forward(Ok(forwarded), Outcome::RequestRelayedOutwards),
             Err(refusal) => refusal,
         };
-        let (status, outcome) =
-            if refusal == RelayRefusal::NoRoute && method.is(KnownMethod::Options) {
-                (200, Outcome::UpstreamOptionsAnswered)
-            } else {
-                answer_to(refusal)
-            };
-        self.counters.count(outcome);
-        if method.is(KnownMethod::Ack) {
-            return;
-        }
-        let tag = self.forwarder.seal().own_tag(message);
-        if let Ok(reply) = Reply::new(message, status, flow.remote, tag.as_bytes()).finish() {
-            // The upstream asks again if this is lost.
+        let rejection = if refusal == RelayRefusal::NoRoute && method.is(KnownMethod::Options) {
+            Rejection::plain(200, Outcome::UpstreamOptionsAnswered)
+        } else {
+            Rejection::of_relay(refusal, message)
+        };
+        self.counters.count(rejection.outcome);
+        // The upstream is no stranger; should it not hear this, it asks again.
+        let evidence = Evidence { has_answered: true, ..Evidence::default() };
+        if let Ok(reply) = rejection.answer(self.forwarder.seal(), message, flow, &evidence) {
             let _ = self.outbox.send(flow, reply);
         }
     }
@@ -296,14 +302,4 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
 /// A panic in another thread leaves at worst one entry behind that it was about to write.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-const fn answer_to(refusal: RelayRefusal) -> (u16, Outcome) {
-    match refusal {
-        RelayRefusal::TooManyHops => (483, Outcome::TooManyHops),
-        RelayRefusal::BadExtension => (420, Outcome::BadExtension),
-        RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
-        RelayRefusal::Unwritable(RewriteError::TooLarge) => (513, Outcome::MessageTooLarge),
-        RelayRefusal::Unwritable(_) => (400, Outcome::Malformed),
-    }
 }

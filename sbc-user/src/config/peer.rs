@@ -2,12 +2,13 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sbc_common::Transports;
+use sbc_common::{Protocol, Transports};
 use serde::Deserialize;
 
 use super::Assertables;
 use super::values::{Lifetime, Network, from_text};
 use crate::proof::tls::Identity;
+use crate::transport::Transport;
 
 /// A proof that a peer's policy can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -108,6 +109,19 @@ impl Peer {
                 ClearTransport::Tcp => Transports::TCP,
             })
         })
+    }
+
+    /// Says whether the source of a message that arrived over `transport` is proof by itself, as far as
+    /// `static` is one: over a clear-text transport that the peer does not open, the operator has not
+    /// said that this address is the peer.
+    #[must_use]
+    pub fn is_static_source(&self, transport: Transport, address: IpAddr) -> bool {
+        let is_opened = match transport {
+            Transport::Udp => self.opens().opens(Protocol::Udp),
+            Transport::Tcp => self.opens().opens(Protocol::Tcp),
+            Transport::Tls => true,
+        };
+        is_opened && self.comes_from(address)
     }
 
     /// How long a kernel entry made by TLS lasts without a connection.

@@ -1,6 +1,5 @@
-use std::net::IpAddr;
-
-use crate::config::{Peer, Proof};
+use crate::config::{Assertables, Peer, Proof};
+use crate::transport::Flow;
 
 /// What is known about the source of a message before anybody has read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,10 +24,11 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Weighs the evidence for a message from `remote`. `has_users` says whether somebody who is no
-    /// peer can prove himself at all.
+    /// Weighs the evidence for a message that arrived on `flow`. `has_users` says whether somebody who
+    /// is no peer can prove himself at all.
     #[must_use]
-    pub fn of(evidence: &Evidence, remote: IpAddr, peers: &[Peer], has_users: bool) -> Self {
+    pub fn of(evidence: &Evidence, flow: &Flow, peers: &[Peer], has_users: bool) -> Self {
+        let remote = flow.remote.ip();
         let by_source = || peers.iter().position(|peer| peer.comes_from(remote));
         let position = evidence.tls_connection.or(evidence.tls_source).or_else(by_source);
         let Some((position, peer)) =
@@ -39,7 +39,7 @@ impl Standing {
         let has_tls =
             evidence.tls_connection == Some(position) || evidence.tls_source == Some(position);
         if peer.requires(Proof::Tls) && !has_tls
-            || peer.requires(Proof::Static) && !peer.comes_from(remote)
+            || peer.requires(Proof::Static) && !peer.is_static_source(flow.transport, remote)
         {
             Self::Lacking
         } else if peer.requires(Proof::Digest) {
@@ -48,4 +48,17 @@ impl Standing {
             Self::Proven(position)
         }
     }
+
+    /// The identities that may be claimed by this standing alone, as in a response, which brings no
+    /// credentials; `None` for any.
+    #[must_use]
+    pub fn claims(&self, peers: &[Peer]) -> Option<Assertables> {
+        match self {
+            Self::Proven(position) => peers.get(*position)?.may_assert.clone(),
+            Self::NeedsDigest(_) | Self::Lacking => Some(Assertables::default()),
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,10 @@
 
 mod evidence;
 mod outcome;
+mod rejection;
 mod screen;
 
 pub use evidence::{Evidence, Standing};
 pub use outcome::Outcome;
+pub use rejection::Rejection;
 pub use screen::{Screen, Screened};

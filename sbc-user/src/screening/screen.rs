@@ -1,14 +1,14 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rsip::Method as KnownMethod;
 
-use super::{Evidence, Outcome, Standing};
+use super::rejection::{begin_reply, reply_limit};
+use super::{Evidence, Outcome, Rejection, Standing};
 use crate::config::{AssertablePattern, Assertables, Config};
 use crate::proof::digest::{Credentials, DigestCheck, DigestVerdict, RequestFacts, UnixMillis};
 use crate::proof::users::User;
 use crate::session::{Forwarder, TokenSeal};
-use crate::sip::{Header, HeaderKind, Message, Method, Reply, StartLine, Uri};
+use crate::sip::{Header, HeaderKind, Message, Method, StartLine, Uri};
 use crate::transport::Flow;
 
 /// What is to be done with a request.
@@ -62,13 +62,14 @@ impl Screen<'_> {
             return Screened::Silent(Outcome::OwnAck);
         }
         let peers = &self.config.peers;
-        let standing = Standing::of(evidence, flow.remote.ip(), peers, self.digest.is_some());
+        let standing = Standing::of(evidence, flow, peers, self.digest.is_some());
         match standing {
-            Standing::Lacking => self.refuse_lacking(request, flow, &method),
-            Standing::Proven(position) => {
-                let may_assert = self.claims_of_peer(Some(position));
+            Standing::Lacking => self.refuse_lacking(request, flow, evidence, &method),
+            Standing::Proven(_) => {
+                let may_assert = standing.claims(peers);
                 if !may_claim(may_assert.as_ref(), request, &method) {
-                    return self.answer(request, flow, 403, Outcome::IdentityNotAllowed);
+                    let rejection = Rejection::plain(403, Outcome::IdentityNotAllowed);
+                    return self.reject(request, flow, evidence, &rejection);
                 }
                 Screened::Accepted { proven: None, may_assert, consumed: None }
             }
@@ -89,27 +90,17 @@ impl Screen<'_> {
         }
     }
 
-    /// An answer without more to say; none to an ACK.
-    #[must_use]
-    pub fn reply(&self, request: &Message<'_>, flow: &Flow, status: u16) -> Option<Vec<u8>> {
-        match request.start_line() {
-            StartLine::Request { method, .. } if !method.is(KnownMethod::Ack) => {
-                reply(self.seal(), request, flow.remote, status).finish().ok()
-            }
-            StartLine::Request { .. } | StartLine::Response { .. } => None,
-        }
-    }
-
-    fn answer<'m>(
+    /// Answers a request that is not relayed; see [`Rejection::answer`].
+    fn reject<'m>(
         &self,
         request: &Message<'m>,
         flow: &Flow,
-        status: u16,
-        outcome: Outcome,
+        evidence: &Evidence,
+        rejection: &Rejection,
     ) -> Screened<'m> {
-        match self.reply(request, flow, status) {
-            Some(reply) => Screened::Answered(outcome, reply),
-            None => Screened::Silent(outcome),
+        match rejection.answer(self.seal(), request, flow, evidence) {
+            Ok(reply) => Screened::Answered(rejection.outcome, reply),
+            Err(outcome) => Screened::Silent(outcome),
         }
     }
 
@@ -118,10 +109,12 @@ impl Screen<'_> {
         &self,
         request: &Message<'m>,
         flow: &Flow,
+        evidence: &Evidence,
         method: &Method<'_>,
     ) -> Screened<'m> {
         if flow.transport.is_stream() && !is_unchallengeable(method) {
-            self.answer(request, flow, 403, Outcome::ProofMissing)
+            let rejection = Rejection::plain(403, Outcome::ProofMissing);
+            self.reject(request, flow, evidence, &rejection)
         } else {
             Screened::Silent(Outcome::ProofMissing)
         }
@@ -144,7 +137,8 @@ impl Screen<'_> {
                 return self.challenge(request, method, flow, evidence, Outcome::Challenged);
             }
             OwnCredentials::Bad => {
-                return self.refuse_bad_credentials(request, flow, evidence);
+                let rejection = Rejection::plain(400, Outcome::BadCredentials);
+                return self.reject(request, flow, evidence, &rejection);
             }
             OwnCredentials::One(header, credentials) => (header, credentials),
         };
@@ -161,7 +155,9 @@ impl Screen<'_> {
                     .claims_of_peer(position)
                     .unwrap_or_else(|| assertables_of(&user, realm.as_str()));
                 if !may_claim(Some(&may_assert), request, method) {
-                    return self.answer(request, flow, 403, Outcome::IdentityNotAllowed);
+                    let rejection = Rejection::plain(403, Outcome::IdentityNotAllowed);
+                    let evidence = Evidence { has_answered: true, ..*evidence };
+                    return self.reject(request, flow, &evidence, &rejection);
                 }
                 return Screened::Accepted {
                     proven: Some(user),
@@ -170,7 +166,8 @@ impl Screen<'_> {
                 };
             }
             DigestVerdict::UriMismatch => {
-                return self.refuse_bad_credentials(request, flow, evidence);
+                let rejection = Rejection::plain(400, Outcome::BadCredentials);
+                return self.reject(request, flow, evidence, &rejection);
             }
             DigestVerdict::Stale => Outcome::StaleCredentials,
             DigestVerdict::Replayed => Outcome::ReplayedCredentials,
@@ -202,7 +199,7 @@ impl Screen<'_> {
         let algorithms: Vec<_> = digest.algorithms().collect();
         let limit = reply_limit(request, flow, evidence);
         for count in (1..=algorithms.len()).rev() {
-            let mut reply = reply(self.seal(), request, flow.remote, status);
+            let mut reply = begin_reply(self.seal(), request, flow, status);
             for algorithm in algorithms.iter().take(count) {
                 let challenge =
                     digest.challenge(*algorithm, flow.remote.ip(), is_stale, self.now, self.random);
@@ -215,20 +212,6 @@ impl Screen<'_> {
             }
         }
         Screened::Silent(Outcome::WouldAmplify)
-    }
-
-    fn refuse_bad_credentials<'m>(
-        &self,
-        request: &Message<'m>,
-        flow: &Flow,
-        evidence: &Evidence,
-    ) -> Screened<'m> {
-        match self.reply(request, flow, 400) {
-            Some(reply) if reply.len() <= reply_limit(request, flow, evidence) => {
-                Screened::Answered(Outcome::BadCredentials, reply)
-            }
-            Some(_) | None => Screened::Silent(Outcome::WouldAmplify),
-        }
     }
 
     /// The list of a peer: it holds for everybody behind it.
@@ -273,17 +256,6 @@ fn own_credentials<'m>(
     found
 }
 
-fn reply(seal: &TokenSeal, request: &Message<'_>, source: SocketAddr, status: u16) -> Reply {
-    Reply::new(request, status, source, seal.own_tag(request).as_bytes())
-}
-
-/// How many bytes an answer may have. Whoever has shown that it receives at its address gets what
-/// there is to say; anybody else gets no more than he sent, so that we amplify nothing.
-fn reply_limit(request: &Message<'_>, flow: &Flow, evidence: &Evidence) -> usize {
-    let is_proven = flow.transport.is_stream() || evidence.has_answered;
-    if is_proven { usize::MAX } else { request.bytes().len() }
-}
-
 /// RFC 3261 §22.1: a server must not challenge an ACK, and a CANCEL cannot be sent again.
 fn is_unchallengeable(method: &Method<'_>) -> bool {
     method.is(KnownMethod::Ack) || method.is(KnownMethod::Cancel)
@@ -309,3 +281,6 @@ fn assertables_of(user: &User, realm: &str) -> Assertables {
     let patterns = user.may_assert().iter();
     Assertables::new(patterns.filter_map(|pattern| pattern.parse().ok()).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use rsip::Method as KnownMethod;
 use thiserror::Error;
 
-use super::{TokenSeal, TransactionFacts, without_false_claims};
+use super::{TokenSeal, TransactionFacts, unsupported_extensions, without_false_claims};
 use crate::config::Assertables;
 use crate::sip::{
     Header, HeaderKind, Message, Method, NameAddr, Rewrite, RewriteError, StartLine, Uri,
@@ -81,14 +81,19 @@ impl Forwarder {
         flow.listener == self.inside && flow.remote.ip() == self.upstream.ip()
     }
 
-    /// Says whether a request carries, in its first Routes, the token by which we admitted `near` to
-    /// its dialog.
+    /// Says whether a request is one of a dialog and carries, in its first Routes, the token by which
+    /// we admitted its sender at `near` to that dialog.
     #[must_use]
     pub fn is_admitted(&self, request: &Message<'_>, near: &Flow) -> bool {
-        self.own_routes(request).any(|route| {
-            let token = route.uri.user.unwrap_or_default();
-            self.seal.admits(request.call_id(), token, near)
-        })
+        let StartLine::Request { method, .. } = request.start_line() else { return false };
+        // A binding is no part of any dialog (RFC 3261 §10.2).
+        let is_in_dialog = request.to().tag.is_some() && !method.is(KnownMethod::Register);
+        // We write two Routes; more tokens would only be work for us.
+        is_in_dialog
+            && self.own_routes(request).take(2).any(|route| {
+                let token = route.uri.user.unwrap_or_default();
+                self.seal.admits(request, token, near)
+            })
     }
 
     /// Rewrites an accepted request from `origin` for the upstream. `consumed` is the header whose
@@ -104,7 +109,7 @@ impl Forwarder {
         self.pass_on(&mut rewrite, request, origin, self.inside)?;
         if forms_a_dialog(request) {
             let delivery = self.seal.delivery(request.call_id(), origin);
-            let admission = self.seal.admission(request.call_id(), origin);
+            let admission = self.seal.admission(request, origin);
             let (Some(delivery), Some(admission)) = (delivery, admission) else {
                 return Err(RelayRefusal::NoRoute);
             };
@@ -131,21 +136,25 @@ impl Forwarder {
     ) -> Result<Forwarded, RelayRefusal> {
         let to = self
             .own_routes(request)
+            .take(2)
             .find_map(|route| {
                 let token = route.uri.user.unwrap_or_default();
                 self.seal.delivered_to(request.call_id(), token)
             })
+            .filter(|to| self.is_outside(to))
             .ok_or(RelayRefusal::NoRoute)?;
         let mut rewrite = Rewrite::new(request);
         self.pass_on(&mut rewrite, request, origin, to.listener)?;
         write(&rewrite, to)
     }
 
-    /// Rewrites a response that arrived on `arrival` for the flow that its request came from.
+    /// Rewrites a response that arrived on `arrival` for the flow that its request came from, without
+    /// the claims in it that `may_assert` does not allow.
     pub fn response(
         &self,
         response: &Message<'_>,
         arrival: &Flow,
+        may_assert: Option<&Assertables>,
     ) -> Result<Forwarded, RelayRefusal> {
         let via = response.top_via();
         let (_, own) = self.listener(arrival.listener).ok_or(RelayRefusal::NotOurs)?;
@@ -155,9 +164,14 @@ impl Forwarder {
         let to = TransactionFacts::of_response(response)
             .zip(via.branch)
             .and_then(|(facts, branch)| self.seal.origin(&facts, branch))
+            .filter(|to| {
+                let is_inside = arrival.listener == self.inside;
+                if is_inside { self.is_outside(to) } else { self.is_upstream(to) }
+            })
             .ok_or(RelayRefusal::NotOurs)?;
         let mut rewrite = Rewrite::new(response);
         rewrite.remove_first_values(HeaderKind::Via, 1);
+        without_false_claims(&mut rewrite, response, may_assert);
         write(&rewrite, to)
     }
 
@@ -169,9 +183,6 @@ impl Forwarder {
         origin: &Flow,
         leaving_by: u8,
     ) -> Result<(), RelayRefusal> {
-        if request.header(HeaderKind::ProxyRequire).is_some() {
-            return Err(RelayRefusal::BadExtension);
-        }
         match (request.max_forwards(), request.header(HeaderKind::MaxForwards)) {
             (Some(0), _) => return Err(RelayRefusal::TooManyHops),
             (Some(hops), Some(header)) => {
@@ -180,6 +191,9 @@ impl Forwarder {
             (_, _) => {
                 rewrite.append("Max-Forwards", DEFAULT_MAX_FORWARDS);
             }
+        }
+        if unsupported_extensions(request).is_some() {
+            return Err(RelayRefusal::BadExtension);
         }
         rewrite.remove_first_values(HeaderKind::Route, self.own_routes(request).count());
         rewrite.stamp_top_via(origin.remote);
@@ -203,6 +217,15 @@ impl Forwarder {
         let port = uri.port.unwrap_or(if is_tls { 5061 } else { 5060 });
         let own = SocketAddr::new(address, port);
         self.listeners.iter().any(|(_, listener)| *listener == own)
+    }
+
+    /// Says whether a flow is one of our outside listeners'. Tokens outlive a restart, and with it the
+    /// configuration that they were made under.
+    fn is_outside(&self, flow: &Flow) -> bool {
+        flow.listener != self.inside
+            && self
+                .listener(flow.listener)
+                .is_some_and(|(transport, _)| transport == flow.transport)
     }
 
     fn record_route(&self, token: &str, listener: u8) -> Result<String, RelayRefusal> {
@@ -239,3 +262,6 @@ fn write(rewrite: &Rewrite<'_>, to: Flow) -> Result<Forwarded, RelayRefusal> {
     rewrite.write(&mut message)?;
     Ok(Forwarded { to, message })
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,18 +107,21 @@ impl TokenSeal {
         self.open(&[b"deliver", call_id], token)
     }
 
-    /// The user part of the Record-Route URI that admits `near` itself to the rest of the dialog.
+    /// The user part of the Record-Route URI that admits the sender of `request`, who is at `near`, to
+    /// the rest of the dialog.
     #[must_use]
-    pub fn admission(&self, call_id: &[u8], near: &Flow) -> Option<String> {
-        self.seal(&[b"admit", call_id], near)
+    pub fn admission(&self, request: &Message<'_>, near: &Flow) -> Option<String> {
+        self.seal(&admission_headers(request), near)
     }
 
-    /// Says whether `token` admits a request of this dialog that came from `near`.
+    /// Says whether `token` admits a request of this dialog that came from `near`, under the identity
+    /// and with the tag that its sender had when it was admitted: a token is no proof for another
+    /// caller, nor for another call under the same Call-ID.
     ///
     /// Over UDP the port must be the same too; a stream may have been connected anew.
     #[must_use]
-    pub fn admits(&self, call_id: &[u8], token: &[u8], near: &Flow) -> bool {
-        let Some(admitted) = self.open(&[b"admit", call_id], token) else { return false };
+    pub fn admits(&self, request: &Message<'_>, token: &[u8], near: &Flow) -> bool {
+        let Some(admitted) = self.open(&admission_headers(request), token) else { return false };
         admitted.transport == near.transport
             && admitted.remote.ip() == near.remote.ip()
             && (near.transport.is_stream() || admitted.remote.port() == near.remote.port())
@@ -158,6 +161,11 @@ impl TransactionFacts<'_> {
     fn headers<'a>(&'a self, port: &'a [u8], number: &'a [u8]) -> [&'a [u8]; 7] {
         [b"branch", self.branch, self.sent_by, port, self.call_id, self.from_tag, number]
     }
+}
+
+fn admission_headers<'a>(request: &Message<'a>) -> [&'a [u8]; 4] {
+    let from = request.from();
+    [b"admit", request.call_id(), from.tag.unwrap_or_default(), from.uri.raw]
 }
 
 fn written(flow: &Flow) -> [u8; FLOW_LENGTH] {
@@ -256,33 +264,42 @@ mod tests {
 
     #[test]
     fn an_admission_is_bound_to_its_dialog_and_to_the_source_that_got_it() {
+        let request = Message::scan(INVITE).unwrap();
         let near = flow(Transport::Udp, "198.51.100.7:5060");
-        let token = seal().admission(b"one", &near).unwrap();
+        let token = seal().admission(&request, &near).unwrap();
 
-        assert!(seal().admits(b"one", token.as_bytes(), &near));
-        assert!(!seal().admits(b"two", token.as_bytes(), &near));
+        assert!(seal().admits(&request, token.as_bytes(), &near));
         let neighbour = flow(Transport::Udp, "198.51.100.7:5061");
-        assert!(!seal().admits(b"one", token.as_bytes(), &neighbour));
+        assert!(!seal().admits(&request, token.as_bytes(), &neighbour));
         let other_transport = flow(Transport::Tcp, "198.51.100.7:5060");
-        assert!(!seal().admits(b"one", token.as_bytes(), &other_transport));
+        assert!(!seal().admits(&request, token.as_bytes(), &other_transport));
+        for (part, other) in
+            [("Call-ID: one", "Call-ID: two"), ("tag=1", "tag=2"), ("alice", "ceo")]
+        {
+            let text = String::from_utf8_lossy(INVITE).replace(part, other);
+            let request = Message::scan(text.as_bytes()).unwrap();
+            assert!(!seal().admits(&request, token.as_bytes(), &near), "{other}");
+        }
     }
 
     #[test]
     fn an_admission_survives_a_stream_that_is_connected_anew() {
-        let token = seal().admission(b"one", &flow(Transport::Tls, "198.51.100.7:40000")).unwrap();
-        assert!(seal().admits(
-            b"one",
-            token.as_bytes(),
-            &flow(Transport::Tls, "198.51.100.7:40001")
-        ));
+        let request = Message::scan(INVITE).unwrap();
+        let token =
+            seal().admission(&request, &flow(Transport::Tls, "198.51.100.7:40000")).unwrap();
+        let anew = flow(Transport::Tls, "198.51.100.7:40001");
+        assert!(seal().admits(&request, token.as_bytes(), &anew));
     }
 
     #[test]
     fn a_token_of_one_purpose_is_refused_for_another() {
+        let request = Message::scan(INVITE).unwrap();
         let near = flow(Transport::Udp, "198.51.100.7:5060");
         let delivery = seal().delivery(b"one", &near).unwrap();
-        assert!(!seal().admits(b"one", delivery.as_bytes(), &near));
+        assert!(!seal().admits(&request, delivery.as_bytes(), &near));
         assert_eq!(seal().delivered_to(b"one", delivery.as_bytes()), Some(near));
+        let admission = seal().admission(&request, &near).unwrap();
+        assert_eq!(seal().delivered_to(b"one", admission.as_bytes()), None);
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod nonce;
 mod parameter;
 mod realm;
 mod replay;
+#[cfg(test)]
+pub(crate) mod test_client;
 mod unix_millis;
 mod uri;
 

@@ -131,7 +131,9 @@ fn apply(mut scene: Scene, proofs: &mut Proofs, number: u64, event: &Event) -> S
         }
         Event::Restart => {
             let numbers: Vec<_> = proofs.connected.keys().copied().collect();
-            numbers.into_iter().for_each(|number| proofs.leave(number, scene.now));
+            for number in numbers {
+                proofs.leave(number, scene.now);
+            }
             let table = MemoryTable { broken: None, ..scene.ledger.table().clone() };
             scene = Scene::restarted(table, sample::config(PEERS), scene.now);
         }

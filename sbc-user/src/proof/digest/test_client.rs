@@ -1,0 +1,63 @@
+//! Users, and phones that answer challenges as they do.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::{
+    Algorithm, DigestCheck, DigestSettings, Ha1, HashValue, OfferedAlgorithms, Realm, UnixMillis,
+};
+use crate::proof::users::{Username, Users, stanza};
+
+pub(crate) const START: UnixMillis = UnixMillis(1_700_000_000_000);
+pub(crate) const NONCE_LIFETIME: Duration = Duration::from_mins(1);
+
+/// Alice and Bob of `example.com`, whose passwords are their names backwards. Bob may be `sales`.
+pub(crate) fn users() -> Arc<Users> {
+    let realm = Realm::new("example.com").unwrap();
+    let stanza = |name: &str, may_assert: &[String]| {
+        let password: String = name.chars().rev().collect();
+        let name = Username::new(name).unwrap();
+        stanza(&name, &realm, &password, &Algorithm::ALL, may_assert).to_string()
+    };
+    let bob = stanza("bob", &["sales@example.com".to_owned()]);
+    let text = format!("realm = \"example.com\"\n{}{bob}", stanza("alice", &[]));
+    Arc::new(Users::parse(&text).unwrap())
+}
+
+/// A check that offers SHA-256 and then MD5.
+pub(crate) fn check(started: UnixMillis) -> DigestCheck {
+    let settings = DigestSettings {
+        offered: OfferedAlgorithms::new(Algorithm::ALL.to_vec()).unwrap(),
+        nonce_key: Zeroizing::new([9; 32]),
+        nonce_lifetime: NONCE_LIFETIME,
+        replay_capacity: NonZeroUsize::new(8).unwrap(),
+    };
+    DigestCheck::new(&settings, users(), started)
+}
+
+/// The first challenge of a 401 or 407, answered.
+pub(crate) fn answer(reply: &str, user: &str, password: &str, request: (&str, &str)) -> String {
+    let (method, uri) = request;
+    let part = |name: &str| {
+        let (_, rest) = reply.split_once(&format!("{name}=\"")).expect("a challenge");
+        rest.split_once('"').expect("a quote").0.to_owned()
+    };
+    let (realm, nonce) = (part("realm"), part("nonce"));
+    let algorithm =
+        if reply.contains("algorithm=SHA-256") { Algorithm::Sha256 } else { Algorithm::Md5 };
+    let ha1 = Ha1::of(algorithm, user, &realm, password);
+    let hash = |text: String| {
+        let digits = HashValue::of(algorithm, &[text.as_bytes()]).to_hex();
+        String::from_utf8_lossy(digits.as_bytes()).into_owned()
+    };
+    let ha2 = hash(format!("{method}:{uri}"));
+    let response = hash(format!("{}:{nonce}:00000001:c0ffee:auth:{ha2}", ha1.expose()));
+    format!(
+        "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+         response=\"{response}\", algorithm={}, cnonce=\"c0ffee\", qop=auth, nc=00000001",
+        algorithm.name()
+    )
+}

@@ -1,0 +1,131 @@
+use rsip::Method as KnownMethod;
+
+use super::{Evidence, Outcome};
+use crate::session::{RelayRefusal, TokenSeal, unsupported_extensions};
+use crate::sip::{Message, Reply, RewriteError, StartLine};
+use crate::transport::Flow;
+
+/// An answer to a request that is not relayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The status of the answer.
+    pub status: u16,
+    /// What it is counted as.
+    pub outcome: Outcome,
+    /// The header that says more.
+    pub field: Option<(&'static str, Vec<u8>)>,
+}
+
+impl Rejection {
+    /// A rejection whose status says it all.
+    #[must_use]
+    pub const fn plain(status: u16, outcome: Outcome) -> Self {
+        Self { status, outcome, field: None }
+    }
+
+    /// The answer to a request that the relay did not take.
+    #[must_use]
+    pub fn of_relay(refusal: RelayRefusal, request: &Message<'_>) -> Self {
+        match refusal {
+            RelayRefusal::TooManyHops => Self::plain(483, Outcome::TooManyHops),
+            RelayRefusal::BadExtension => {
+                let options = unsupported_extensions(request).filter(|list| !list.is_empty());
+                let field = options.map(|options| ("Unsupported", options));
+                Self { status: 420, outcome: Outcome::BadExtension, field }
+            }
+            RelayRefusal::NoRoute | RelayRefusal::NotOurs => Self::plain(404, Outcome::NoRoute),
+            RelayRefusal::Unwritable(RewriteError::TooLarge) => {
+                Self::plain(513, Outcome::MessageTooLarge)
+            }
+            RelayRefusal::Unwritable(_) => Self::plain(400, Outcome::Malformed),
+        }
+    }
+
+    /// Writes the answer, or says why there is none: an ACK is not answered, and neither is who would
+    /// get more bytes than it sent and may be somebody else than it says.
+    pub fn answer(
+        &self,
+        seal: &TokenSeal,
+        request: &Message<'_>,
+        flow: &Flow,
+        evidence: &Evidence,
+    ) -> Result<Vec<u8>, Outcome> {
+        if matches!(request.start_line(),
+            StartLine::Request { method, .. } if method.is(KnownMethod::Ack))
+        {
+            return Err(self.outcome);
+        }
+        let mut reply = begin_reply(seal, request, flow, self.status);
+        if let Some((name, value)) = &self.field {
+            reply = reply.header(name, value);
+        }
+        let reply = reply.finish().map_err(|_| self.outcome)?;
+        if reply.len() > reply_limit(request, flow, evidence) {
+            return Err(Outcome::WouldAmplify);
+        }
+        Ok(reply)
+    }
+}
+
+pub(super) fn begin_reply(
+    seal: &TokenSeal,
+    request: &Message<'_>,
+    flow: &Flow,
+    status: u16,
+) -> Reply {
+    Reply::new(request, status, flow.remote, seal.own_tag(request).as_bytes())
+}
+
+/// How many bytes an answer may have. Whoever has shown that it receives at its address gets what
+/// there is to say; anybody else gets no more than he sent, so that we amplify nothing.
+pub(super) fn reply_limit(request: &Message<'_>, flow: &Flow, evidence: &Evidence) -> usize {
+    let is_proven = flow.transport.is_stream() || evidence.has_answered;
+    if is_proven { usize::MAX } else { request.bytes().len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::RoutingKey;
+
+    const REQUEST: &str = "INVITE sip:bob@example.com SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:alice@example.com>;tag=1\r\n\
+        To: <sip:bob@example.com>\r\nCall-ID: one\r\nCSeq: 1 INVITE\r\n\
+        Proxy-Require: sec-agree\r\nproxy-require: privacy,x y\r\nContent-Length: 0\r\n\r\n";
+
+    fn answer(request: &str, refusal: RelayRefusal) -> Result<String, Outcome> {
+        let request = Message::scan(request.as_bytes()).unwrap();
+        let seal = TokenSeal::new(RoutingKey::new([7; 32]));
+        let flow = Flow::udp(0, "192.0.2.1:5060".parse().unwrap());
+        let evidence = Evidence { has_answered: true, ..Evidence::default() };
+        let reply =
+            Rejection::of_relay(refusal, &request).answer(&seal, &request, &flow, &evidence);
+        reply.map(|reply| String::from_utf8(reply).unwrap())
+    }
+
+    #[test]
+    fn a_420_names_the_extensions_that_were_asked_for() {
+        let reply = answer(REQUEST, RelayRefusal::BadExtension).unwrap();
+        assert!(reply.starts_with("SIP/2.0 420 "), "{reply}");
+        assert!(reply.contains("\r\nUnsupported: sec-agree, privacy\r\n"), "{reply}");
+    }
+
+    #[test]
+    fn each_refusal_of_the_relay_has_its_status() {
+        for (refusal, status) in [
+            (RelayRefusal::TooManyHops, "483"),
+            (RelayRefusal::NoRoute, "404"),
+            (RelayRefusal::Unwritable(RewriteError::TooLarge), "513"),
+            (RelayRefusal::Unwritable(RewriteError::Overlap), "400"),
+        ] {
+            let reply = answer(REQUEST, refusal).unwrap();
+            assert_eq!(reply.split(' ').nth(1), Some(status));
+        }
+    }
+
+    #[test]
+    fn an_ack_is_not_answered() {
+        let ack = REQUEST.replace("INVITE", "ACK");
+        assert_eq!(answer(&ack, RelayRefusal::TooManyHops), Err(Outcome::TooManyHops));
+    }
+}

@@ -1,0 +1,6 @@
+//! The relay between a phone outside and an upstream, each as its RFC has it.
+
+mod dialog;
+mod scene;
+mod single;
+mod transaction;
