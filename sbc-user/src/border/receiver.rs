@@ -16,6 +16,9 @@ use crate::sip::{Message, StartLine};
 use crate::transport::{Admission, Flow, Outbox, Receiver, Refusal, SendFailure};
 use crate::trust::{Ledger, TrustTable};
 
+/// What is known of whoever had a request accepted, as far as the length of an answer goes.
+const PROVEN: Evidence = Evidence { tls_connection: None, tls_source: None, has_answered: true };
+
 /// Everything that a border is made of.
 pub struct BorderParts<T> {
     /// The policy.
@@ -109,7 +112,6 @@ impl<T: TrustTable> Border<T> {
     fn receive_request(&self, flow: &Flow, evidence: &Evidence, request: &Message<'_>) {
         match self.screen(flow, evidence, request) {
             Screened::Accepted { proven, may_assert, consumed } => {
-                let has_answered = evidence.has_answered || proven.is_some();
                 if let Some(user) = proven {
                     self.promote(user.name(), flow);
                 }
@@ -125,9 +127,8 @@ impl<T: TrustTable> Border<T> {
                     }
                     Err(refusal) => refusal,
                 };
-                let rejection = Rejection::of_relay(refusal, request);
-                let evidence = Evidence { has_answered, ..*evidence };
-                match rejection.answer(self.forwarder.seal(), request, flow, &evidence) {
+                let rejection = Rejection::of_relay(refusal);
+                match rejection.answer(self.forwarder.seal(), request, flow, &PROVEN) {
                     Ok(reply) => self.answer(flow, rejection.outcome, reply),
                     Err(outcome) => self.counters.count(outcome),
                 }
@@ -169,14 +170,13 @@ impl<T: TrustTable> Border<T> {
             Err(refusal) => refusal,
         };
         let rejection = if refusal == RelayRefusal::NoRoute && method.is(KnownMethod::Options) {
-            Rejection::plain(200, Outcome::UpstreamOptionsAnswered)
+            Rejection { status: 200, outcome: Outcome::UpstreamOptionsAnswered }
         } else {
-            Rejection::of_relay(refusal, message)
+            Rejection::of_relay(refusal)
         };
         self.counters.count(rejection.outcome);
         // The upstream is no stranger; should it not hear this, it asks again.
-        let evidence = Evidence { has_answered: true, ..Evidence::default() };
-        if let Ok(reply) = rejection.answer(self.forwarder.seal(), message, flow, &evidence) {
+        if let Ok(reply) = rejection.answer(self.forwarder.seal(), message, flow, &PROVEN) {
             let _ = self.outbox.send(flow, reply);
         }
     }

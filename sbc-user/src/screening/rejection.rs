@@ -1,44 +1,31 @@
 use rsip::Method as KnownMethod;
 
 use super::{Evidence, Outcome};
-use crate::session::{RelayRefusal, TokenSeal, unsupported_extensions};
+use crate::session::{RelayRefusal, TokenSeal};
 use crate::sip::{Message, Reply, RewriteError, StartLine};
 use crate::transport::Flow;
 
 /// An answer to a request that is not relayed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// The status of the answer.
     pub status: u16,
     /// What it is counted as.
     pub outcome: Outcome,
-    /// The header that says more.
-    pub field: Option<(&'static str, Vec<u8>)>,
 }
 
 impl Rejection {
-    /// A rejection whose status says it all.
-    #[must_use]
-    pub const fn plain(status: u16, outcome: Outcome) -> Self {
-        Self { status, outcome, field: None }
-    }
-
     /// The answer to a request that the relay did not take.
     #[must_use]
-    pub fn of_relay(refusal: RelayRefusal, request: &Message<'_>) -> Self {
-        match refusal {
-            RelayRefusal::TooManyHops => Self::plain(483, Outcome::TooManyHops),
-            RelayRefusal::BadExtension => {
-                let options = unsupported_extensions(request).filter(|list| !list.is_empty());
-                let field = options.map(|options| ("Unsupported", options));
-                Self { status: 420, outcome: Outcome::BadExtension, field }
-            }
-            RelayRefusal::NoRoute | RelayRefusal::NotOurs => Self::plain(404, Outcome::NoRoute),
-            RelayRefusal::Unwritable(RewriteError::TooLarge) => {
-                Self::plain(513, Outcome::MessageTooLarge)
-            }
-            RelayRefusal::Unwritable(_) => Self::plain(400, Outcome::Malformed),
-        }
+    pub const fn of_relay(refusal: RelayRefusal) -> Self {
+        let (status, outcome) = match refusal {
+            RelayRefusal::TooManyHops => (483, Outcome::TooManyHops),
+            RelayRefusal::BadExtension => (420, Outcome::BadExtension),
+            RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
+            RelayRefusal::Unwritable(RewriteError::TooLarge) => (513, Outcome::MessageTooLarge),
+            RelayRefusal::Unwritable(_) => (400, Outcome::Malformed),
+        };
+        Self { status, outcome }
     }
 
     /// Writes the answer, or says why there is none: an ACK is not answered, and neither is who would
@@ -55,11 +42,8 @@ impl Rejection {
         {
             return Err(self.outcome);
         }
-        let mut reply = begin_reply(seal, request, flow, self.status);
-        if let Some((name, value)) = &self.field {
-            reply = reply.header(name, value);
-        }
-        let reply = reply.finish().map_err(|_| self.outcome)?;
+        let reply =
+            begin_reply(seal, request, flow, self.status).finish().map_err(|_| self.outcome)?;
         if reply.len() > reply_limit(request, flow, evidence) {
             return Err(Outcome::WouldAmplify);
         }
@@ -91,15 +75,14 @@ mod tests {
     const REQUEST: &str = "INVITE sip:bob@example.com SIP/2.0\r\n\
         Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:alice@example.com>;tag=1\r\n\
         To: <sip:bob@example.com>\r\nCall-ID: one\r\nCSeq: 1 INVITE\r\n\
-        Proxy-Require: sec-agree\r\nproxy-require: privacy,x y\r\nContent-Length: 0\r\n\r\n";
+        Proxy-Require: sec-agree\r\nContent-Length: 0\r\n\r\n";
 
     fn answer(request: &str, refusal: RelayRefusal) -> Result<String, Outcome> {
         let request = Message::scan(request.as_bytes()).unwrap();
         let seal = TokenSeal::new(RoutingKey::new([7; 32]));
         let flow = Flow::udp(0, "192.0.2.1:5060".parse().unwrap());
         let evidence = Evidence { has_answered: true, ..Evidence::default() };
-        let reply =
-            Rejection::of_relay(refusal, &request).answer(&seal, &request, &flow, &evidence);
+        let reply = Rejection::of_relay(refusal).answer(&seal, &request, &flow, &evidence);
         reply.map(|reply| String::from_utf8(reply).unwrap())
     }
 
@@ -107,7 +90,7 @@ mod tests {
     fn a_420_names_the_extensions_that_were_asked_for() {
         let reply = answer(REQUEST, RelayRefusal::BadExtension).unwrap();
         assert!(reply.starts_with("SIP/2.0 420 "), "{reply}");
-        assert!(reply.contains("\r\nUnsupported: sec-agree, privacy\r\n"), "{reply}");
+        assert!(reply.contains("\r\nUnsupported: sec-agree\r\n"), "{reply}");
     }
 
     #[test]

@@ -68,8 +68,9 @@ impl Screen<'_> {
             Standing::Proven(_) => {
                 let may_assert = standing.claims(peers);
                 if !may_claim(may_assert.as_ref(), request, &method) {
-                    let rejection = Rejection::plain(403, Outcome::IdentityNotAllowed);
-                    return self.reject(request, flow, evidence, &rejection);
+                    let evidence = &Evidence { has_answered: true, ..*evidence };
+                    let rejection = Rejection { status: 403, outcome: Outcome::IdentityNotAllowed };
+                    return self.reject(request, flow, evidence, rejection);
                 }
                 Screened::Accepted { proven: None, may_assert, consumed: None }
             }
@@ -96,7 +97,7 @@ impl Screen<'_> {
         request: &Message<'m>,
         flow: &Flow,
         evidence: &Evidence,
-        rejection: &Rejection,
+        rejection: Rejection,
     ) -> Screened<'m> {
         match rejection.answer(self.seal(), request, flow, evidence) {
             Ok(reply) => Screened::Answered(rejection.outcome, reply),
@@ -113,8 +114,8 @@ impl Screen<'_> {
         method: &Method<'_>,
     ) -> Screened<'m> {
         if flow.transport.is_stream() && !is_unchallengeable(method) {
-            let rejection = Rejection::plain(403, Outcome::ProofMissing);
-            self.reject(request, flow, evidence, &rejection)
+            let rejection = Rejection { status: 403, outcome: Outcome::ProofMissing };
+            self.reject(request, flow, evidence, rejection)
         } else {
             Screened::Silent(Outcome::ProofMissing)
         }
@@ -137,8 +138,8 @@ impl Screen<'_> {
                 return self.challenge(request, method, flow, evidence, Outcome::Challenged);
             }
             OwnCredentials::Bad => {
-                let rejection = Rejection::plain(400, Outcome::BadCredentials);
-                return self.reject(request, flow, evidence, &rejection);
+                let rejection = Rejection { status: 400, outcome: Outcome::BadCredentials };
+                return self.reject(request, flow, evidence, rejection);
             }
             OwnCredentials::One(header, credentials) => (header, credentials),
         };
@@ -155,9 +156,9 @@ impl Screen<'_> {
                     .claims_of_peer(position)
                     .unwrap_or_else(|| assertables_of(&user, realm.as_str()));
                 if !may_claim(Some(&may_assert), request, method) {
-                    let rejection = Rejection::plain(403, Outcome::IdentityNotAllowed);
+                    let rejection = Rejection { status: 403, outcome: Outcome::IdentityNotAllowed };
                     let evidence = Evidence { has_answered: true, ..*evidence };
-                    return self.reject(request, flow, &evidence, &rejection);
+                    return self.reject(request, flow, &evidence, rejection);
                 }
                 return Screened::Accepted {
                     proven: Some(user),
@@ -166,8 +167,8 @@ impl Screen<'_> {
                 };
             }
             DigestVerdict::UriMismatch => {
-                let rejection = Rejection::plain(400, Outcome::BadCredentials);
-                return self.reject(request, flow, evidence, &rejection);
+                let rejection = Rejection { status: 400, outcome: Outcome::BadCredentials };
+                return self.reject(request, flow, evidence, rejection);
             }
             DigestVerdict::Stale => Outcome::StaleCredentials,
             DigestVerdict::Replayed => Outcome::ReplayedCredentials,

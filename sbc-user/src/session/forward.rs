@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use rsip::Method as KnownMethod;
 use thiserror::Error;
 
-use super::{TokenSeal, TransactionFacts, unsupported_extensions, without_false_claims};
+use super::{TokenSeal, TransactionFacts, without_false_claims};
 use crate::config::Assertables;
 use crate::sip::{
     Header, HeaderKind, Message, Method, NameAddr, Rewrite, RewriteError, StartLine, Uri,
@@ -192,7 +192,7 @@ impl Forwarder {
                 rewrite.append("Max-Forwards", DEFAULT_MAX_FORWARDS);
             }
         }
-        if unsupported_extensions(request).is_some() {
+        if request.header(HeaderKind::ProxyRequire).is_some() {
             return Err(RelayRefusal::BadExtension);
         }
         rewrite.remove_first_values(HeaderKind::Route, self.own_routes(request).count());

@@ -4,13 +4,11 @@
 //! themselves, encrypted, so nothing is lost when the daemon ends and begins again.
 
 mod claims;
-mod extension;
 mod forward;
 mod routing_key;
 mod token;
 
 pub use claims::without_false_claims;
-pub use extension::unsupported_extensions;
 pub use forward::{Forwarded, Forwarder, RelayRefusal};
 pub use routing_key::{RoutingKey, RoutingKeyError};
 pub use token::{TokenSeal, TransactionFacts};
