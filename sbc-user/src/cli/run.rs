@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 use zeroize::Zeroizing;
 
 use crate::border::{Border, BorderParts, Clock};
-use crate::config::{AssertablePattern, Config, OnShutdown, UnknownPolicy};
+use crate::config::{AssertablePattern, Config, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
 use crate::kernel::{Filter, FilterOptions, FilterSettings, KernelTables, ProtectedService};
 use crate::proof::digest::{DigestCheck, DigestSettings};
@@ -107,7 +107,14 @@ impl Prepared {
                 );
             }
         }
-        for peer in config.peers.iter().filter(|peer| peer.may_assert.is_none()) {
+        if config.tls.is_some()
+            && config.listen.iter().all(|listen| listen.transport != Transport::Tls)
+        {
+            warnings.push("[tls] is not used: there is no TLS listener".to_owned());
+        }
+        let may_be_anybody =
+            |peer: &&Peer| peer.may_assert.is_none() && !peer.requires(Proof::Digest);
+        for peer in config.peers.iter().filter(may_be_anybody) {
             warnings.push(format!(
                 "peer {:?} has no may-assert: it may claim to be anybody",
                 peer.name

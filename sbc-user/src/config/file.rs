@@ -1,5 +1,5 @@
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sbc_common::Mode;
 use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, UnknownPolicy, from_text};
-use super::{ConfigError, Peer, Proof};
+use super::{ConfigError, Peer, contradiction};
 use crate::kernel::AttachMode;
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::ClientCertificate;
@@ -18,7 +18,7 @@ use crate::transport::Transport;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
-    version: u32,
+    pub(super) version: u32,
     #[serde(default)]
     mode: FilterMode,
     /// Where what must survive a restart is kept.
@@ -181,11 +181,14 @@ impl std::str::FromStr for UpstreamTarget {
         let wrong =
             || format!("{text:?} is not a SIP URI with an address, such as sip:10.0.0.5:5060");
         let address = text.strip_prefix("sip:").ok_or_else(wrong)?;
-        let socket = address.parse::<SocketAddr>().or_else(|_| {
-            let address = address.trim_start_matches('[').trim_end_matches(']');
-            address.parse::<IpAddr>().map(|address| SocketAddr::new(address, 5060))
-        });
-        socket.map(Self).map_err(|_| wrong())
+        let with_port = || address.parse::<SocketAddr>().ok();
+        let ipv4 = || Some(address.parse::<Ipv4Addr>().ok()?.into());
+        let ipv6 = || {
+            let inner = address.strip_prefix('[')?.strip_suffix(']')?;
+            Some(inner.parse::<Ipv6Addr>().ok()?.into())
+        };
+        let without_port = || ipv4().or_else(ipv6).map(|address| SocketAddr::new(address, 5060));
+        with_port().or_else(without_port).map(Self).ok_or_else(wrong)
     }
 }
 
@@ -305,7 +308,7 @@ impl Config {
             path: path.to_owned(),
             cause: Box::new(cause),
         })?;
-        config.refuse_contradictions().map_err(|(place, problem)| ConfigError::Contradiction {
+        contradiction::refuse(&config).map_err(|(place, problem)| ConfigError::Contradiction {
             path: path.to_owned(),
             place,
             problem,
@@ -336,105 +339,5 @@ impl Config {
         if let Some(users) = &mut self.users {
             resolve(&mut users.store.path);
         }
-    }
-
-    fn refuse_contradictions(&self) -> Result<(), (String, String)> {
-        let refuse = |place: &str, problem: String| Err((place.to_owned(), problem));
-        if self.version != 1 {
-            return refuse("version", format!("{} is not 1, the only one", self.version));
-        }
-        if self.listen.is_empty() {
-            return refuse("[[listen]]", "there is no listener".to_owned());
-        }
-        if self.listen.len() > 32 {
-            return refuse("[[listen]]", "more than 32 listeners".to_owned());
-        }
-        if !(1024..=4_000_000).contains(&self.kernel.trust_entries) {
-            return refuse("[kernel]", "trust-entries is not within 1024 and 4000000".to_owned());
-        }
-        self.refuse_contradicting_listeners()?;
-        self.refuse_contradicting_peers()?;
-        if self.upstream.address.ip().is_ipv4() != self.upstream.target.0.ip().is_ipv4() {
-            return refuse("[upstream]", "address and target are of different families".to_owned());
-        }
-        if is_unspecified(self.upstream.address.ip()) {
-            return refuse(
-                "[upstream]",
-                "address stands in the messages to the upstream, so it cannot be a wildcard"
-                    .to_owned(),
-            );
-        }
-        Ok(())
-    }
-
-    fn refuse_contradicting_listeners(&self) -> Result<(), (String, String)> {
-        for (index, listen) in self.listen.iter().enumerate() {
-            let refuse = |problem: &str| {
-                let place = format!("[[listen]] {} {}", listen.transport.name(), listen.address);
-                Err((place, problem.to_owned()))
-            };
-            if is_unspecified(listen.address.ip()) {
-                return refuse("the address stands in messages, so it cannot be a wildcard");
-            }
-            let is_tls = listen.transport == Transport::Tls;
-            if is_tls && self.tls.is_none() {
-                return refuse("a TLS listener needs the table [tls]");
-            }
-            if !is_tls && listen.client_certificate.is_some() {
-                return refuse("client-certificate is for TLS listeners");
-            }
-            let twin = self.listen.iter().take(index).any(|other| {
-                other.address == listen.address
-                    && (other.transport == Transport::Udp) == (listen.transport == Transport::Udp)
-            });
-            if twin {
-                return refuse("another listener has the same address");
-            }
-        }
-        Ok(())
-    }
-
-    fn refuse_contradicting_peers(&self) -> Result<(), (String, String)> {
-        for (index, peer) in self.peers.iter().enumerate() {
-            let refuse = |problem: String| Err((format!("[[peer]] {:?}", peer.name), problem));
-            if let Some(problem) = peer.problem() {
-                return refuse(problem.to_owned());
-            }
-            if peer.requires(Proof::Tls)
-                && self.listen.iter().all(|l| l.transport != Transport::Tls)
-            {
-                return refuse("require has tls, but there is no TLS listener".to_owned());
-            }
-            if peer.requires(Proof::Digest) && self.users.is_none() {
-                return refuse("require has digest, but there is no table [users]".to_owned());
-            }
-            for other in self.peers.iter().take(index) {
-                if other.name == peer.name {
-                    return refuse("another peer has the same name".to_owned());
-                }
-                for network in &peer.sources {
-                    if let Some(shared) = other.sources.iter().find(|o| o.overlaps(*network)) {
-                        return refuse(format!(
-                            "source {network} overlaps {shared} of peer {:?}: whose would it be?",
-                            other.name
-                        ));
-                    }
-                }
-                if peer.identities.iter().any(|identity| other.identities.contains(identity)) {
-                    return refuse(format!("peer {:?} has one of its identities", other.name));
-                }
-            }
-            if let Some(denied) = peer.sources.iter().find(|s| self.denied.sources.contains(s)) {
-                return refuse(format!("source {denied} stands in [denied] too"));
-            }
-        }
-        Ok(())
-    }
-}
-
-const fn is_unspecified(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => matches!(address, Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(address) => address.is_unspecified(),
     }
 }

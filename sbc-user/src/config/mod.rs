@@ -1,11 +1,14 @@
 //! `sbc.toml`: one declarative file, read whole or refused whole.
 
+mod contradiction;
 mod error;
 mod file;
 mod may_assert;
 mod peer;
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use error::ConfigError;

@@ -73,19 +73,13 @@ pub struct Peer {
     pub sources: Vec<Network>,
     #[serde(default)]
     opens: Vec<ClearTransport>,
-    /// How long a kernel entry made by TLS lasts without a connection.
-    #[serde(default = "default_lifetime")]
-    lifetime: Lifetime,
-    /// What becomes of those entries when the last connection ends.
-    #[serde(default)]
-    pub on_disconnect: OnDisconnect,
-    /// The identities it may claim; absent: any.
+    lifetime: Option<Lifetime>,
+    on_disconnect: Option<OnDisconnect>,
+    /// The identities it may claim; absent: any, or under `digest` those of the user who answered.
     pub may_assert: Option<Assertables>,
 }
 
-const fn default_lifetime() -> Lifetime {
-    Lifetime(Duration::from_mins(1))
-}
+const DEFAULT_LIFETIME: Lifetime = Lifetime(Duration::from_mins(1));
 
 impl Peer {
     /// Says whether the policy asks for `proof`.
@@ -126,8 +120,14 @@ impl Peer {
 
     /// How long a kernel entry made by TLS lasts without a connection.
     #[must_use]
-    pub const fn lifetime(&self) -> Duration {
-        self.lifetime.0
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime.unwrap_or(DEFAULT_LIFETIME).0
+    }
+
+    /// What becomes of those entries when the last connection ends.
+    #[must_use]
+    pub fn on_disconnect(&self) -> OnDisconnect {
+        self.on_disconnect.unwrap_or_default()
     }
 
     /// Says whether the operator's word alone opens the kernel for its sources: where a handshake is
@@ -137,25 +137,11 @@ impl Peer {
         self.requires(Proof::Static) && !self.requires(Proof::Tls)
     }
 
-    /// What is wrong with this peer on its own.
-    pub(super) fn problem(&self) -> Option<&'static str> {
-        if self.name.is_empty() {
-            Some("name is empty")
-        } else if self.require.is_empty() {
-            Some("require is empty: name at least one of static, digest, tls")
-        } else if self.requires(Proof::Tls) && self.identities.is_empty() {
-            Some("require has tls, but identities is empty: no certificate could be this peer's")
-        } else if !self.requires(Proof::Tls) && !self.identities.is_empty() {
-            Some("identities without tls in require: nobody would ever check them")
-        } else if self.requires(Proof::Static) && self.sources.is_empty() {
-            Some("require has static, but sources is empty")
-        } else if self.requires(Proof::Static)
-            && !self.requires(Proof::Tls)
-            && self.opens.is_empty()
-        {
-            Some("opens is empty: its clear-text SIP would be dropped; write opens = [\"udp\"]")
-        } else {
-            None
-        }
+    pub(super) fn opens_nothing(&self) -> bool {
+        self.opens.is_empty()
+    }
+
+    pub(super) fn has_connection_settings(&self) -> bool {
+        self.lifetime.is_some() || self.on_disconnect.is_some()
     }
 }

@@ -128,6 +128,10 @@ impl FromStr for Network {
             Ok(address) => ipnet::IpNet::from(address),
             Err(_) => text.parse::<ipnet::IpNet>().map_err(|_| wrong())?,
         };
+        // The kernel keeps both forms of an address as one; the daemon compares what is on the wire.
+        if network.addr().to_canonical() != network.addr() {
+            return Err(format!("{text:?} is IPv4; write {}", network.addr().to_canonical()));
+        }
         if network.network() != network.addr() {
             return Err(format!("{text:?} has bits after its length; meant {}?", network.trunc()));
         }
@@ -190,6 +194,13 @@ mod tests {
         assert!("::/0".parse::<Network>().unwrap_err().contains("2000::/3"));
         assert!("2000::/3".parse::<Network>().is_ok());
         assert!("0.0.0.0/0".parse::<Network>().is_ok());
+    }
+
+    #[test]
+    fn a_network_of_ipv4_is_written_as_one() {
+        for text in ["::ffff:198.51.100.7", "::ffff:198.51.100.0/120"] {
+            assert!(text.parse::<Network>().unwrap_err().contains("198.51.100."), "{text}");
+        }
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl<T: TrustTable> Ledger<T> {
             }
             // Every place, whatever fails: one that still counted the connection would be renewed for
             // ever.
-            done = done.and(match peer.on_disconnect {
+            done = done.and(match peer.on_disconnect() {
                 OnDisconnect::Remove => self.remove(place),
                 // A full lifetime from here, wherever in its renewal the connection ended.
                 OnDisconnect::Expire => {

@@ -1,0 +1,202 @@
+//! What is right key by key and cannot be meant together.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sbc_common::maps;
+
+use super::{Config, Peer, Proof};
+use crate::transport::Transport;
+
+/// Where a contradiction is, and what it is.
+pub(super) type Found = (String, String);
+
+const MOST_LISTENERS: usize = 32;
+const MOST_REMEMBERED_NONCES: usize = 4_000_000;
+/// One less than the table holds: older kernels do not even replace an entry of a full one, so the
+/// trust of a connected peer could not be renewed.
+const MOST_NETWORKS: usize = maps::PREFIXES.capacity as usize - 1;
+
+/// Refuses a configuration that contradicts itself.
+pub(super) fn refuse(config: &Config) -> Result<(), Found> {
+    let refuse = |place: &str, problem: String| Err((place.to_owned(), problem));
+    if config.version != 1 {
+        return refuse("version", format!("{} is not 1, the only one", config.version));
+    }
+    if let Some(inside) = &config.interface.inside
+        && inside.name == config.interface.outside.name
+    {
+        return refuse(
+            "[interface.inside]",
+            "is the outside one too, where nobody may reach the socket towards the upstream"
+                .to_owned(),
+        );
+    }
+    if !(1024..=4_000_000).contains(&config.kernel.trust_entries) {
+        return refuse("[kernel]", "trust-entries is not within 1024 and 4000000".to_owned());
+    }
+    refuse_listeners(config)?;
+    refuse_upstream(config)?;
+    refuse_users(config)?;
+    refuse_peers(config)?;
+    let networks = config.peers.iter().map(|peer| peer.sources.len()).sum::<usize>();
+    if networks.saturating_add(config.denied.sources.len()) > MOST_NETWORKS {
+        return refuse(
+            "[denied] and [[peer]]",
+            format!("more than {MOST_NETWORKS} sources together; write them as networks"),
+        );
+    }
+    Ok(())
+}
+
+fn refuse_listeners(config: &Config) -> Result<(), Found> {
+    if config.listen.is_empty() {
+        return Err(("[[listen]]".to_owned(), "there is no listener".to_owned()));
+    }
+    if config.listen.len() > MOST_LISTENERS {
+        return Err(("[[listen]]".to_owned(), format!("more than {MOST_LISTENERS} listeners")));
+    }
+    for (index, listen) in config.listen.iter().enumerate() {
+        let refuse = |problem: &str| {
+            let place = format!("[[listen]] {} {}", listen.transport.name(), listen.address);
+            Err((place, problem.to_owned()))
+        };
+        if let Some(problem) = unusable(listen.address) {
+            return refuse(problem);
+        }
+        let is_tls = listen.transport == Transport::Tls;
+        if is_tls && config.tls.is_none() {
+            return refuse("a TLS listener needs the table [tls]");
+        }
+        if !is_tls && listen.client_certificate.is_some() {
+            return refuse("client-certificate is for TLS listeners");
+        }
+        let twin = config.listen.iter().take(index).any(|other| {
+            other.address == listen.address
+                && other.transport.is_stream() == listen.transport.is_stream()
+        });
+        if twin {
+            return refuse("another listener has the same address");
+        }
+    }
+    Ok(())
+}
+
+fn refuse_upstream(config: &Config) -> Result<(), Found> {
+    let refuse = |problem: String| Err(("[upstream]".to_owned(), problem));
+    let (address, target) = (config.upstream.address, config.upstream.target.0);
+    if address.is_ipv4() != target.is_ipv4() {
+        return refuse("address and target are of different families".to_owned());
+    }
+    for (key, address) in [("address", address), ("target", target)] {
+        if let Some(problem) = unusable(address) {
+            return refuse(format!("{key}: {problem}"));
+        }
+    }
+    let is_listener = |wanted| config.listen.iter().any(|listen| listen.address == wanted);
+    if is_listener(address) {
+        return refuse(
+            "address is that of a listener: outside and inside need one each".to_owned(),
+        );
+    }
+    if target == address || is_listener(target) {
+        return refuse("target is our own address: requests would go round".to_owned());
+    }
+    Ok(())
+}
+
+fn refuse_users(config: &Config) -> Result<(), Found> {
+    let Some(users) = &config.users else { return Ok(()) };
+    let refuse = |problem: String| Err(("[users]".to_owned(), problem));
+    let entries = config.kernel.trust_entries;
+    if usize::try_from(entries).is_ok_and(|entries| users.sources_per_user.get() > entries) {
+        return refuse(format!("sources-per-user is more than trust-entries, {entries}"));
+    }
+    if users.remembered_nonces.get() > MOST_REMEMBERED_NONCES {
+        return refuse(format!("remembered-nonces is more than {MOST_REMEMBERED_NONCES}"));
+    }
+    Ok(())
+}
+
+fn refuse_peers(config: &Config) -> Result<(), Found> {
+    for (index, peer) in config.peers.iter().enumerate() {
+        let refuse = |problem: String| Err((format!("[[peer]] {:?}", peer.name), problem));
+        if let Some(problem) = problem_of(peer) {
+            return refuse(problem.to_owned());
+        }
+        if peer.requires(Proof::Tls)
+            && config.listen.iter().all(|listen| listen.transport != Transport::Tls)
+        {
+            return refuse("require has tls, but there is no TLS listener".to_owned());
+        }
+        if peer.requires(Proof::Digest) && config.users.is_none() {
+            return refuse("require has digest, but there is no table [users]".to_owned());
+        }
+        for other in config.peers.iter().take(index) {
+            if other.name == peer.name {
+                return refuse("another peer has the same name".to_owned());
+            }
+            for network in &peer.sources {
+                if let Some(shared) = other.sources.iter().find(|it| it.overlaps(*network)) {
+                    return refuse(format!(
+                        "source {network} overlaps {shared} of peer {:?}: whose would it be?",
+                        other.name
+                    ));
+                }
+            }
+            if peer.identities.iter().any(|identity| other.identities.contains(identity)) {
+                return refuse(format!("peer {:?} has one of its identities", other.name));
+            }
+        }
+        // The kernel asks for the longest prefix, so the smaller of the two would win.
+        for network in &peer.sources {
+            if let Some(denied) = config.denied.sources.iter().find(|it| it.overlaps(*network)) {
+                return refuse(format!(
+                    "source {network} overlaps {denied} in [denied], which is dropped whatever it \
+                     proves"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a peer on its own.
+fn problem_of(peer: &Peer) -> Option<&'static str> {
+    let has_tls = peer.requires(Proof::Tls);
+    let has_static = peer.requires(Proof::Static);
+    if peer.name.is_empty() {
+        Some("name is empty")
+    } else if peer.require.is_empty() {
+        Some("require is empty: name at least one of static, digest, tls")
+    } else if has_tls && peer.identities.is_empty() {
+        Some("require has tls, but identities is empty: no certificate could be this peer's")
+    } else if !has_tls && !peer.identities.is_empty() {
+        Some("identities without tls in require: nobody would ever check them")
+    } else if has_static && peer.sources.is_empty() {
+        Some("require has static, but sources is empty")
+    } else if !has_tls && peer.sources.is_empty() {
+        Some("sources is empty: nothing would tell that a message is this peer's")
+    } else if has_static && !has_tls && peer.opens_nothing() {
+        Some("opens is empty: its clear-text SIP would be dropped; write opens = [\"udp\"]")
+    } else if !has_static && !has_tls && !peer.opens_nothing() {
+        Some("opens without static or tls in require: digest alone opens the port that answered")
+    } else if !has_tls && peer.has_connection_settings() {
+        Some("lifetime and on-disconnect are about TLS connections: require has no tls")
+    } else {
+        None
+    }
+}
+
+/// An address that cannot stand in SIP messages, or that the filter could not tell from others.
+fn unusable(address: SocketAddr) -> Option<&'static str> {
+    let ip: IpAddr = address.ip().to_canonical();
+    if ip.is_unspecified() {
+        Some("the address stands in messages, so it cannot be a wildcard")
+    } else if ip != address.ip() {
+        Some("an IPv4 address is written as one, not as ::ffff:")
+    } else if address.port() == 0 {
+        Some("port 0 is none: the filter has to know it")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,316 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sbc_common::{Mode, Transports};
+
+use super::sample::{BASE, config, parse};
+use super::{Config, ConfigError, OnDisconnect, OnShutdown, UnknownPolicy};
+use crate::kernel::AttachMode;
+use crate::proof::users::Users;
+
+const TRUNK: &str = "[[peer]]\nname = \"trunk\"\nrequire = [\"static\"]\n\
+    sources = [\"192.0.2.0/28\"]\nopens = [\"udp\"]\n";
+const CARRIER: &str = "[[peer]]\nname = \"carrier\"\nrequire = [\"tls\"]\n\
+    identities = [\"carrier.example\"]\nsources = [\"198.51.100.0/24\"]\nopens = [\"udp\"]\n";
+const OFFICE: &str = "[[peer]]\nname = \"office\"\nrequire = [\"digest\"]\n\
+    sources = [\"192.0.2.128/28\"]\n";
+
+/// The base and what follows it, with one part of it replaced.
+fn changed(tail: &str, part: &str, replacement: &str) -> String {
+    let text = format!("{BASE}\n{tail}");
+    assert!(text.contains(part), "{part:?} is not there");
+    text.replacen(part, replacement, 1)
+}
+
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    match parse(text) {
+        Err(error @ ConfigError::Contradiction { .. }) => {
+            let message = error.to_string();
+            assert!(message.starts_with("/etc/sbc/sbc.toml: "), "{message}");
+            assert!(message.contains(expected), "{message}");
+        }
+        other => panic!("{other:?} instead of a contradiction: {expected}"),
+    }
+}
+
+#[test]
+fn the_base_of_these_tests_contradicts_nothing() {
+    config(&format!("{TRUNK}{CARRIER}{OFFICE}"));
+}
+
+#[test]
+fn what_listeners_cannot_be_together_is_refused() {
+    let udp = "transport = \"udp\"\naddress = \"203.0.113.1:5060\"";
+    let elsewhere = |address: &str| udp.replace("203.0.113.1:5060", address);
+    for (text, expected) in [
+        (changed("", "version = 1", "version = 2"), "2 is not 1"),
+        (changed("", udp, &elsewhere("0.0.0.0:5060")), "wildcard"),
+        (changed("", udp, &elsewhere("[::]:5060")), "wildcard"),
+        (changed("", udp, &elsewhere("[::ffff:203.0.113.1]:5060")), "written as one"),
+        (changed("", udp, &elsewhere("203.0.113.1:0")), "port 0"),
+        (
+            changed("", udp, &format!("{udp}\nclient-certificate = \"require\"")),
+            "for TLS listeners",
+        ),
+        (changed("", "\"tcp\"", "\"udp\""), "another listener has the same address"),
+        (changed("", "203.0.113.1:5061", "203.0.113.1:5060"), "another listener has the same"),
+    ] {
+        refused(&text, expected);
+    }
+    let tls = "[tls]\ncertificate = \"sbc.pem\"\nkey = \"sbc.key\"\nclient-ca = \"peers.pem\"\n";
+    refused(&changed("", tls, ""), "[[listen]] TLS 203.0.113.1:5061: a TLS listener needs");
+    let none = BASE.split("[[listen]]").next().unwrap().to_owned();
+    let (_, rest) = BASE.split_once("[tls]").unwrap();
+    let none = none.replace("version = 1", "version = 1\nlisten = []");
+    refused(&format!("{none}[tls]{rest}"), "there is no listener");
+    let many: Vec<_> = (1..=30)
+        .map(|port| format!("[[listen]]\ntransport = \"udp\"\naddress = \"203.0.113.2:{port}\"\n"))
+        .collect();
+    refused(&format!("{BASE}{}", many.concat()), "more than 32 listeners");
+}
+
+#[test]
+fn an_upstream_that_cannot_be_is_refused() {
+    let target = "sip:10.0.0.5:5060";
+    let address = "10.0.0.1:5060";
+    for (part, other, expected) in [
+        (target, "sip:[2001:db8::5]:5060", "different families"),
+        (target, "sip:10.0.0.5:0", "target: port 0"),
+        (target, "sip:0.0.0.0", "target: the address stands in messages"),
+        (target, "sip:10.0.0.1:5060", "target is our own address"),
+        (target, "sip:203.0.113.1", "target is our own address"),
+        (address, "0.0.0.0:5060", "address: the address stands in messages"),
+        (address, "10.0.0.1:0", "address: port 0"),
+        (address, "203.0.113.1:5060", "address is that of a listener"),
+    ] {
+        refused(&changed("", part, other), expected);
+    }
+    let inside = "name = \"eth0\"\n\n[interface.inside]\nname = \"eth0\"";
+    refused(&changed("", "name = \"eth0\"", inside), "[interface.inside]: is the outside one too");
+}
+
+#[test]
+fn a_table_that_would_not_hold_what_is_asked_of_it_is_refused() {
+    for entries in ["1023", "4000001"] {
+        let kernel = format!("[kernel]\ntrust-entries = {entries}");
+        refused(&format!("{BASE}{kernel}"), "trust-entries is not within");
+    }
+    let share = "sources-per-user = 70000";
+    refused(&changed("", "sources-per-user = 2", share), "sources-per-user is more than");
+    let nonces = "sources-per-user = 2\nremembered-nonces = 4000001";
+    refused(&changed("", "sources-per-user = 2", nonces), "remembered-nonces is more than");
+    let denied: Vec<_> =
+        (0..4096).map(|it| format!("\"10.1.{}.{}\"", it / 256, it % 256)).collect();
+    let denied = format!("[denied]\nsources = [{}]", denied.join(","));
+    refused(&format!("{BASE}{denied}"), "more than 4095 sources");
+}
+
+#[test]
+fn a_peer_that_nobody_could_be_or_that_would_get_less_than_it_says_is_refused() {
+    for (peer, part, other, expected) in [
+        (TRUNK, "\"trunk\"", "\"\"", "name is empty"),
+        (TRUNK, "[\"static\"]", "[]", "require is empty"),
+        (CARRIER, "identities = [\"carrier.example\"]\n", "", "no certificate could be"),
+        (TRUNK, "opens", "identities = [\"a.example\"]\nopens", "nobody would ever check them"),
+        (TRUNK, "sources = [\"192.0.2.0/28\"]\n", "", "require has static, but sources is empty"),
+        (OFFICE, "sources = [\"192.0.2.128/28\"]\n", "", "nothing would tell"),
+        (TRUNK, "opens = [\"udp\"]", "", "opens is empty"),
+        (OFFICE, "sources", "opens = [\"udp\"]\nsources", "digest alone opens the port"),
+        (TRUNK, "opens", "lifetime = \"60s\"\nopens", "about TLS connections"),
+        (TRUNK, "opens", "on-disconnect = \"remove\"\nopens", "about TLS connections"),
+    ] {
+        refused(&format!("{BASE}{}", peer.replacen(part, other, 1)), expected);
+    }
+    let no_tls = changed(CARRIER, "\"tls\"\naddress", "\"tcp\"\naddress");
+    refused(&no_tls, "there is no TLS listener");
+    let users = "[users]\nstore = \"file:users.toml\"\nalgorithms = [\"SHA-256\", \"MD5\"]\n\
+        sources-per-user = 2\n";
+    refused(&changed(OFFICE, users, ""), "there is no table [users]");
+}
+
+#[test]
+fn two_peers_that_could_be_taken_for_each_other_are_refused() {
+    let second =
+        |part: &str, other: &str| format!("{BASE}{CARRIER}{}", CARRIER.replace(part, other));
+    refused(&second("198.51.100.0", "198.51.101.0"), "another peer has the same name");
+    let renamed = CARRIER.replace("\"carrier\"", "\"other\"");
+    refused(&format!("{BASE}{CARRIER}{renamed}"), "whose would it be?");
+    for inner in ["198.51.100.7", "198.51.100.128/25", "198.51.0.0/16"] {
+        let overlapping = renamed.replace("198.51.100.0/24", inner);
+        refused(&format!("{BASE}{CARRIER}{overlapping}"), "whose would it be?");
+    }
+    let same_identity = renamed.replace("198.51.100.0/24", "198.51.101.0/24");
+    refused(&format!("{BASE}{CARRIER}{same_identity}"), "has one of its identities");
+}
+
+#[test]
+fn a_source_that_is_denied_is_nobodys() {
+    for denied in ["192.0.2.0/28", "192.0.2.3", "192.0.2.0/24"] {
+        let text = format!("{BASE}{TRUNK}[denied]\nsources = [\"{denied}\"]");
+        refused(&text, "in [denied], which is dropped whatever it proves");
+    }
+    config(&format!("{TRUNK}[denied]\nsources = [\"192.0.2.16/28\"]"));
+}
+
+#[test]
+fn a_key_that_nobody_knows_is_told_with_its_line_and_column() {
+    for (part, typo) in [
+        ("version = 1", "moed = \"enforce\""),
+        ("name = \"eth0\"", "  pxd = \"auto\""),
+        ("[tls]", "ca = \"x\""),
+        ("sources-per-user = 2", "lifetme = \"1m\""),
+    ] {
+        let text = changed("", part, &format!("{part}\n{typo}"));
+        let line = text.lines().position(|line| line == typo).unwrap() + 1;
+        let column = typo.len() - typo.trim_start().len() + 1;
+        let message = parse(&text).unwrap_err().to_string();
+        assert!(message.contains(&format!("line {line}, column {column}\n")), "{message}");
+        assert!(message.contains("unknown field"), "{message}");
+    }
+    for (tail, key) in [
+        ("[control]\nsockt = \"x\"", "sockt"),
+        ("[kernel]\nentries = 1", "entries"),
+        ("[unknown]\nacton = \"drop\"", "acton"),
+        ("[denied]\nsource = []", "source"),
+        ("[[peer]]\nname = \"a\"\nrequire = [\"tls\"]\nmay-asert = []", "may-asert"),
+        ("[interface.inside]\nnames = \"eth1\"", "names"),
+        ("[whatever]", "whatever"),
+    ] {
+        let message = parse(&format!("{BASE}\n{tail}")).unwrap_err().to_string();
+        assert!(message.contains(&format!("unknown field `{key}`")), "{message}");
+        assert!(message.contains("line "), "{message}");
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_is_told_with_its_line_and_an_example() {
+    for (part, wrong, expected) in [
+        ("\"udp\"", "\"udq\"", "unknown variant `udq`"),
+        ("sip:10.0.0.5:5060", "10.0.0.5:5060", "such as sip:10.0.0.5:5060"),
+        ("sip:10.0.0.5:5060", "sip:[[2001:db8::5]]", "such as sip:10.0.0.5:5060"),
+        ("sip:10.0.0.5:5060", "sip:2001:db8::5", "such as sip:10.0.0.5:5060"),
+        ("file:users.toml", "users.toml", "such as \\\"file:users.toml\\\""),
+        ("\"SHA-256\"", "\"SHA-1\"", "SHA-1"),
+        ("sources-per-user = 2", "sources-per-user = 0", "nonzero"),
+    ] {
+        let message = parse(&changed("", part, wrong)).unwrap_err().to_string();
+        assert!(message.contains(&expected.replace("\\\"", "\"")), "{message}");
+        assert!(message.contains("line "), "{message}");
+    }
+}
+
+#[test]
+fn an_address_of_the_upstream_is_read_with_and_without_port() {
+    for (text, expected) in [
+        ("sip:10.0.0.5", "10.0.0.5:5060"),
+        ("sip:10.0.0.5:5080", "10.0.0.5:5080"),
+        ("sip:[2001:db8::5]", "[2001:db8::5]:5060"),
+        ("sip:[2001:db8::5]:5080", "[2001:db8::5]:5080"),
+    ] {
+        let target: super::file::UpstreamTarget = text.parse().unwrap();
+        assert_eq!(target.0, expected.parse().unwrap());
+    }
+}
+
+#[test]
+fn relative_paths_start_at_the_directory_of_the_file() {
+    let tail = "[control]\nsocket = \"run/control.sock\"\n[kernel]\nbpf-file-system = \"/bpf\"";
+    let text = changed(tail, "version = 1", "version = 1\nstate-directory = \"state\"");
+    let config = parse(&text).unwrap();
+    assert_eq!(config.state_directory, Path::new("/etc/sbc/state"));
+    assert_eq!(config.control.socket, Path::new("/etc/sbc/run/control.sock"));
+    assert_eq!(config.kernel.bpf_file_system, Path::new("/bpf"));
+    assert_eq!(config.users.unwrap().store.path, Path::new("/etc/sbc/users.toml"));
+    let tls = config.tls.unwrap();
+    assert_eq!(tls.certificate, Path::new("/etc/sbc/sbc.pem"));
+    assert_eq!(tls.key, Path::new("/etc/sbc/sbc.key"));
+    assert_eq!(tls.client_ca, Path::new("/etc/sbc/peers.pem"));
+
+    let here = Config::parse(BASE, Path::new("sbc.toml")).unwrap();
+    assert_eq!(here.tls.unwrap().key, Path::new("sbc.key"));
+}
+
+#[test]
+fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
+    let config = config(CARRIER);
+    assert_eq!(config.mode(), Mode::Observe);
+    assert_eq!(config.unknown.action, UnknownPolicy::Drop);
+    assert_eq!(config.kernel.on_shutdown, OnShutdown::Keep);
+    assert_eq!(config.kernel.bpf_file_system, Path::new("/run/sbc/bpf"));
+    assert_eq!(config.kernel.trust_entries, 65_536);
+    assert_eq!(config.interface.outside.xdp, AttachMode::Auto);
+    assert!(config.interface.inside.is_none());
+    assert_eq!(config.state_directory, Path::new("/var/lib/sbc"));
+    assert_eq!(config.control.socket, Path::new("/run/sbc/control.sock"));
+    assert!(config.denied.sources.is_empty());
+
+    let users = config.users.unwrap();
+    assert_eq!(users.lifetime(), Duration::from_mins(10));
+    assert_eq!(users.nonce_lifetime(), Duration::from_mins(5));
+    assert_eq!(users.remembered_nonces.get(), 65_536);
+
+    let [carrier] = &config.peers[..] else { panic!() };
+    assert_eq!(carrier.lifetime(), Duration::from_mins(1));
+    assert_eq!(carrier.on_disconnect(), OnDisconnect::Expire);
+    assert_eq!(carrier.opens(), Transports::UDP);
+    assert!(carrier.may_assert.is_none());
+}
+
+#[test]
+fn enforcing_is_said_in_one_word() {
+    let text = changed("", "version = 1", "version = 1\nmode = \"enforce\"");
+    assert_eq!(parse(&text).unwrap().mode(), Mode::Enforce);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load(Path::new("/nowhere/sbc.toml")).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read /nowhere/sbc.toml: "), "{error}");
+}
+
+/// Everything that we show as a configuration is one.
+#[test]
+fn every_example_is_valid() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut checked = 0;
+    for file in files_below(&root.join("packaging"), "toml") {
+        checked += 1;
+        check_example(&fs::read_to_string(&file).unwrap(), &file);
+    }
+    let pages = files_below(&root.join("docs"), "md");
+    for page in pages.into_iter().chain([root.join("README.md")]).filter(|page| page.exists()) {
+        let text = fs::read_to_string(&page).unwrap();
+        for block in text.split("```toml\n").skip(1) {
+            checked += 1;
+            check_example(block.split("```").next().unwrap_or_default(), &page);
+        }
+    }
+    assert!(checked > 0, "no example was found");
+}
+
+/// A whole configuration, a users file, or tables to be added to a configuration.
+fn check_example(text: &str, place: &Path) {
+    let is_users_file = text.contains("[[user]]");
+    if is_users_file {
+        Users::parse(text).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+        return;
+    }
+    let has_version = text.lines().any(|line| line.trim_start().starts_with("version ="));
+    let text = if has_version { text.to_owned() } else { format!("{BASE}\n{text}") };
+    Config::parse(&text, place).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn files_below(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.extend(files_below(&path, extension));
+        } else if path.extension().is_some_and(|it| it == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
