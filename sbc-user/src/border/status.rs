@@ -92,15 +92,16 @@ impl Border<KernelTables> {
     /// Takes a snapshot of everything that an operator may ask about.
     pub fn status(&self) -> Result<Status, KernelError> {
         let now = self.now();
-        let (kernel, mut trust) = {
+        // Nobody is screened while the ledger is locked: it is copied, and described afterwards.
+        let (kernel, grants) = {
             let ledger = self.ledger();
             let kernel = KernelStatus::read(ledger.table())?;
-            let trust: Vec<_> = ledger
-                .grants()
-                .map(|(place, grant)| self.grant_status(place, grant, now))
-                .collect();
-            (kernel, trust)
+            let grants: Vec<_> =
+                ledger.grants().map(|(place, grant)| (*place, grant.clone())).collect();
+            (kernel, grants)
         };
+        let described = grants.iter().map(|(place, grant)| self.grant_status(place, grant, now));
+        let mut trust: Vec<_> = described.collect();
         trust.sort_by(|one, other| one.source.cmp(&other.source));
         let named = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| {
             counts.map(|(name, count)| (name.to_owned(), count)).collect()

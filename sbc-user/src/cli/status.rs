@@ -2,14 +2,14 @@ use std::path::Path;
 
 use crate::border::{KernelStatus, Status};
 use crate::config::Config;
-use crate::control::{self, ControlError};
+use crate::control;
 use crate::kernel::Pins;
 
 pub(super) fn status(path: &Path, json: bool) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     let status = match control::ask(&config.control.socket) {
         Ok(status) => status,
-        Err(ControlError::NoDaemon { .. }) => without_daemon(&config)?,
+        Err(error) if error.is_absence() => without_daemon(&config)?,
         Err(error) => return Err(error.into()),
     };
     if json {

@@ -24,6 +24,9 @@ pub enum ControlError {
     /// Another daemon answers there already.
     #[error("another daemon answers at {}", .0.display())]
     Taken(PathBuf),
+    /// Something else stands where the socket is to be made.
+    #[error("{} is no socket: it is left alone; choose another control.socket", .0.display())]
+    NotASocket(PathBuf),
     /// The socket cannot be made.
     #[error("cannot make the control socket {}: {cause}", path.display())]
     Socket {
@@ -37,6 +40,17 @@ pub enum ControlError {
     Unreadable(#[from] serde_json::Error),
 }
 
+impl ControlError {
+    /// Says whether there is no daemon, rather than one that does not answer us.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::NoDaemon { cause, .. } if matches!(
+            cause.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+        ))
+    }
+}
+
 /// Asks the daemon behind the socket at `path` for its status.
 pub fn ask(path: &Path) -> Result<Status, ControlError> {
     let silent = |cause| ControlError::NoDaemon { path: path.to_owned(), cause };
@@ -45,4 +59,28 @@ pub fn ask(path: &Path) -> Result<Status, ControlError> {
     let mut answer = Vec::new();
     stream.take(MAX_SNAPSHOT).read_to_end(&mut answer).map_err(silent)?;
     Ok(serde_json::from_slice(&answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_is_not_there_is_told_from_one_that_answers_nonsense() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        assert!(ask(&path).unwrap_err().is_absence(), "no socket");
+
+        let listener = UnixListener::bind(&path).unwrap();
+        let nonsense = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            io::Write::write_all(&mut stream, b"{}").unwrap();
+        });
+        let error = ask(&path).unwrap_err();
+        nonsense.join().unwrap();
+        assert!(!error.is_absence(), "{error}");
+        assert!(ask(&path).unwrap_err().is_absence(), "a socket that nobody answers at");
+    }
 }

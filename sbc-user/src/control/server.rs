@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +27,11 @@ impl ControlServer {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).map_err(failed)?;
         }
-        if path.exists() {
-            fs::remove_file(path).map_err(failed)?;
+        // A path that was mistyped must not cost anybody a file.
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.file_type().is_socket() => fs::remove_file(path).map_err(failed)?,
+            Ok(_) => return Err(ControlError::NotASocket(path.to_owned())),
+            Err(_) => {}
         }
         let listener = UnixListener::bind(path).map_err(failed)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
@@ -57,5 +60,46 @@ impl ControlServer {
 impl Drop for ControlServer {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_nobody_answers_at_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+
+        let server = ControlServer::bind(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop(server);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_somebody_answers_at_is_left_to_him() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let _first = ControlServer::bind(&path).unwrap();
+
+        let second = ControlServer::bind(&path);
+        assert!(matches!(second, Err(ControlError::Taken(_))));
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_socket_is_not_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users.toml");
+        fs::write(&path, "precious").unwrap();
+
+        let bound = ControlServer::bind(&path);
+        let error = bound.err().unwrap().to_string();
+        assert!(error.contains("users.toml is no socket"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 }
