@@ -75,6 +75,9 @@ pub enum KernelError {
     /// A pinned map was made by a different version.
     #[error("pinned map {0} has another shape than this version's; `sbc unload` removes it")]
     IncompatiblePin(PathBuf),
+    /// Another daemon writes the pinned tables.
+    #[error("another daemon holds the filter in {}: stop it first", .0.display())]
+    Taken(PathBuf),
     /// Nothing is pinned there.
     #[error("no filter is loaded (nothing pinned in {0})")]
     NotLoaded(PathBuf),

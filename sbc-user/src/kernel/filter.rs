@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::path::PathBuf;
 
 use sbc_common::maps::MapSpec;
@@ -29,6 +30,8 @@ pub struct Filter {
     device: Device,
     pins: Pins,
     mode: AttachMode,
+    /// Kept until the end.
+    _lock: File,
 }
 
 impl Filter {
@@ -39,6 +42,7 @@ impl Filter {
         let device = Device::find(&options.interface)?;
         let pins = Pins::below(&options.bpf_file_system);
         pins.prepare()?;
+        let lock = pins.lock()?;
         let specs = object::specs(options.trust_capacity);
         let loaded = match Object::load_pinned(&pins, &specs) {
             Err(KernelError::IncompatiblePin(path)) => {
@@ -48,7 +52,9 @@ impl Filter {
             loaded => loaded,
         };
         match loaded {
-            Ok((object, tables)) => Ok((Self { object, device, pins, mode: options.mode }, tables)),
+            Ok((object, tables)) => {
+                Ok((Self { object, device, pins, mode: options.mode, _lock: lock }, tables))
+            }
             Err(error) => {
                 pins.remove_unused();
                 Err(error)

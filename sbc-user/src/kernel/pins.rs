@@ -1,9 +1,10 @@
 use std::ffi::CString;
+use std::fs::{self, File, TryLockError};
 use std::io;
+use std::mem;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::{fs, mem};
 
 use aya::maps::MapData;
 use sbc_common::maps::{self, ABI_VERSION, MapSpec};
@@ -58,6 +59,19 @@ impl Pins {
                 .map_err(failed("cannot mount a BPF file system at", &self.root))?;
         }
         fs::create_dir_all(&self.directory).map_err(failed("cannot create", &self.directory))
+    }
+
+    /// Takes the tables for one daemon, for as long as the file is kept: a second one would replace the
+    /// policy of the first. The lock ends with the process, however it ends.
+    pub(super) fn lock(&self) -> Result<File, KernelError> {
+        let failed =
+            |cause| KernelError::Pin { action: "cannot lock", path: self.directory.clone(), cause };
+        let directory = File::open(&self.directory).map_err(failed)?;
+        match directory.try_lock() {
+            Ok(()) => Ok(directory),
+            Err(TryLockError::WouldBlock) => Err(KernelError::Taken(self.directory.clone())),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
     }
 
     /// Opens a pinned map of the shape that `spec` describes; `None` when nothing is pinned there.
@@ -197,4 +211,22 @@ fn open_object(path: &Path) -> io::Result<OwnedFd> {
     }
     // SAFETY: the kernel just opened this descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_one_daemons_until_it_ends() {
+        let root = tempfile::tempdir().unwrap();
+        let pins = Pins::below(root.path());
+        fs::create_dir(pins.directory()).unwrap();
+
+        let first = pins.lock().unwrap();
+        let second = pins.lock().unwrap_err();
+        assert!(matches!(second, KernelError::Taken(_)), "{second}");
+        drop(first);
+        assert!(pins.lock().is_ok());
+    }
 }
