@@ -8,6 +8,7 @@ use super::grammar::slice;
 use super::head::MAX_MESSAGE;
 use super::header::{Header, HeaderKind};
 use super::message::Message;
+use super::value::Split;
 
 /// Why a rewritten message was not written. Each one is a mistake of the caller, except `TooLarge`.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -104,9 +105,9 @@ impl<'m> Rewrite<'m> {
             if left == 0 {
                 break;
             }
-            let line = &header.line;
+            let start = message.range_of(header.value).map_or(0, |value| value.start);
             let values: Vec<_> =
-                message.values(kind).filter(|value| line.contains(&value.range.start)).collect();
+                Split::new(header.value, start).filter(|value| !value.bytes.is_empty()).collect();
             let Some(kept) = values.get(left) else {
                 left -= values.len();
                 self.edit(header.line, Vec::new());
