@@ -303,3 +303,6 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

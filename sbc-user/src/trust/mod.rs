@@ -3,6 +3,8 @@
 
 mod grant;
 mod ledger;
+#[cfg(test)]
+pub(crate) mod memory_table;
 mod table;
 
 pub use grant::{Grant, Holder, Place};

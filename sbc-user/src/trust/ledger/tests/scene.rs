@@ -1,14 +1,14 @@
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sbc_common::{Lane, MonotonicNanos, Prefix, SourceKey, TrustEntry};
+use sbc_common::{Lane, MonotonicNanos, Prefix, TrustEntry};
 
 use crate::config::{Config, sample};
 use crate::kernel::KernelError;
 use crate::transport::{Flow, Transport};
-use crate::trust::{Ledger, Place, TrustTable};
+pub(super) use crate::trust::memory_table::MemoryTable;
+use crate::trust::{Ledger, Place};
 
 pub(super) const START: MonotonicNanos = MonotonicNanos(1_000_000_000_000);
 pub(super) const LIFETIME: Duration = Duration::from_mins(10);
@@ -51,76 +51,6 @@ sources = ["203.0.113.64/26"]
 pub(super) const CARRIER: usize = 0;
 pub(super) const ROAMER: usize = 1;
 pub(super) const NOMAD: usize = 2;
-
-/// A table in memory, of which no more than `capacity` sources can be entered, and one prefix not be
-/// written.
-#[derive(Clone, Debug, Default)]
-pub(super) struct MemoryTable {
-    pub(super) sources: BTreeMap<Place, TrustEntry>,
-    pub(super) prefixes: BTreeMap<Prefix, TrustEntry>,
-    pub(super) capacity: Option<usize>,
-    pub(super) prefix_capacity: Option<usize>,
-    pub(super) broken: Option<Prefix>,
-}
-
-impl MemoryTable {
-    /// Everything in it.
-    pub(super) fn entries(&self) -> BTreeMap<Place, TrustEntry> {
-        let prefixes =
-            self.prefixes.iter().map(|(prefix, entry)| (Place::Network(*prefix), *entry));
-        self.sources.iter().map(|(place, entry)| (*place, *entry)).chain(prefixes).collect()
-    }
-
-    fn check(&self, prefix: Prefix) -> Result<(), KernelError> {
-        if self.broken == Some(prefix) { Err(KernelError::TableFull("PREFIXES")) } else { Ok(()) }
-    }
-}
-
-impl TrustTable for MemoryTable {
-    fn trust_source(&mut self, key: &SourceKey, entry: &TrustEntry) -> Result<(), KernelError> {
-        let place = Place::of_key(key);
-        let is_full = self.capacity.is_some_and(|capacity| self.sources.len() >= capacity);
-        if is_full && !self.sources.contains_key(&place) {
-            return Err(KernelError::TableFull("TRUST"));
-        }
-        self.sources.insert(place, *entry);
-        Ok(())
-    }
-
-    fn distrust_source(&mut self, key: &SourceKey) -> Result<(), KernelError> {
-        self.sources.remove(&Place::of_key(key));
-        Ok(())
-    }
-
-    fn sources(&self) -> Vec<(SourceKey, TrustEntry)> {
-        let key = |place: &Place| match place {
-            Place::Address(address) => SourceKey::every_port((*address).into()),
-            Place::Port(socket) => SourceKey::new(socket.ip().into(), socket.port()),
-            Place::Network(_) => panic!("a network among the sources"),
-        };
-        self.sources.iter().map(|(place, entry)| (key(place), *entry)).collect()
-    }
-
-    fn trust_prefix(&mut self, prefix: Prefix, entry: &TrustEntry) -> Result<(), KernelError> {
-        self.check(prefix)?;
-        let is_full = self.prefix_capacity.is_some_and(|most| self.prefixes.len() >= most);
-        if is_full && !self.prefixes.contains_key(&prefix) {
-            return Err(KernelError::TableFull("PREFIXES"));
-        }
-        self.prefixes.insert(prefix, *entry);
-        Ok(())
-    }
-
-    fn distrust_prefix(&mut self, prefix: Prefix) -> Result<(), KernelError> {
-        self.check(prefix)?;
-        self.prefixes.remove(&prefix);
-        Ok(())
-    }
-
-    fn prefixes(&self) -> Vec<(Prefix, TrustEntry)> {
-        self.prefixes.iter().map(|(prefix, entry)| (*prefix, *entry)).collect()
-    }
-}
 
 /// A ledger, its configuration, and the time.
 pub(super) struct Scene {
