@@ -104,21 +104,36 @@ impl FromStr for AssertablePattern {
 from_text!(AssertablePattern);
 
 /// The identities that a peer or a user may claim in From and in asserted-identity headers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(transparent)]
-pub struct Assertables(Vec<AssertablePattern>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assertables {
+    patterns: Vec<AssertablePattern>,
+    within: Option<Box<Self>>,
+}
 
 impl Assertables {
     /// The identities that any of these patterns allows.
     #[must_use]
     pub const fn new(patterns: Vec<AssertablePattern>) -> Self {
-        Self(patterns)
+        Self { patterns, within: None }
+    }
+
+    /// Only those of these identities that `other` allows too; `None` allows every one.
+    #[must_use]
+    pub fn within(self, other: Option<Self>) -> Self {
+        Self { within: other.map(Box::new), ..self }
     }
 
     /// Says whether `uri` may be claimed.
     #[must_use]
     pub fn allow(&self, uri: &Uri<'_>) -> bool {
-        self.0.iter().any(|pattern| pattern.allows(uri))
+        self.patterns.iter().any(|pattern| pattern.allows(uri))
+            && self.within.as_ref().is_none_or(|within| within.allow(uri))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Assertables {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -153,6 +168,19 @@ mod tests {
         assert!(!allows("tel:+1212*", "sip:+12125551234@carrier.example"));
         assert!(!allows("tel:+1212*", "tel:+1213"));
         assert!(!allows("tel:+1212", "tel:+12123"));
+    }
+
+    #[test]
+    fn what_two_lists_allow_together_is_what_each_allows() {
+        let list = |pattern: &str| Assertables::new(vec![pattern.parse().unwrap()]);
+        let uri = |text: &'static str| Uri::parse(text.as_bytes()).unwrap();
+        let both = list("alice@example.com").within(Some(list("*@example.com")));
+
+        assert!(both.allow(&uri("sip:alice@example.com")));
+        assert!(!both.allow(&uri("sip:bob@example.com")));
+        let neither = list("alice@example.com").within(Some(list("*@example.net")));
+        assert!(!neither.allow(&uri("sip:alice@example.com")));
+        assert!(list("alice@example.com").within(None).allow(&uri("sip:alice@example.com")));
     }
 
     #[test]

@@ -152,9 +152,8 @@ impl Screen<'_> {
         };
         let outcome = match digest.judge(&credentials, &facts, self.now) {
             DigestVerdict::Proven { user, .. } => {
-                let may_assert = self
-                    .claims_of_peer(position)
-                    .unwrap_or_else(|| assertables_of(&user, realm.as_str()));
+                let may_assert =
+                    assertables_of(&user, realm.as_str()).within(self.claims_of_peer(position));
                 if !may_claim(Some(&may_assert), request, method) {
                     let rejection = Rejection { status: 403, outcome: Outcome::IdentityNotAllowed };
                     let evidence = Evidence { has_answered: true, ..*evidence };
@@ -215,7 +214,7 @@ impl Screen<'_> {
         Screened::Silent(Outcome::WouldAmplify)
     }
 
-    /// The list of a peer: it holds for everybody behind it.
+    /// The list of a peer: nobody behind it may claim more, whatever he may claim elsewhere.
     fn claims_of_peer(&self, position: Option<usize>) -> Option<Assertables> {
         self.config.peers.get(position?)?.may_assert.clone()
     }

@@ -324,14 +324,24 @@ fn a_missing_certificate_is_silence_over_udp_and_said_over_a_stream() {
 }
 
 #[test]
-fn a_peer_that_must_know_a_password_too_is_challenged_and_claims_its_own_list() {
-    let mut scene = Scene::new();
-    scene.evidence.has_answered = true;
-    let invite = request("INVITE", "desk@office.example", "");
-    let challenge = scene.udp(OFFICE, &invite).reply(Outcome::Challenged);
-    let line = format!("Proxy-Authorization: {}\r\n", alice(&challenge));
-    let told = scene.udp(OFFICE, &request("INVITE", "desk@office.example", &line));
-    assert_eq!(told, Told::Accepted(Some("alice".to_owned()), true));
+fn whoever_answers_behind_a_peer_claims_what_both_may_claim() {
+    let call_as = |may_assert: &str, from: &str| {
+        let listed = PEERS.replace("*@office.example", may_assert);
+        let mut scene = Scene { config: sample::config(&listed), ..Scene::new() };
+        scene.evidence.has_answered = true;
+        let challenge = scene.udp(OFFICE, &request("INVITE", from, "")).reply(Outcome::Challenged);
+        let line = format!("Proxy-Authorization: {}\r\n", alice(&challenge));
+        scene.udp(OFFICE, &request("INVITE", from, &line))
+    };
+    let accepted = Told::Accepted(Some("alice".to_owned()), true);
+    assert_eq!(call_as("*@example.com", "alice@example.com"), accepted);
+    for (may_assert, from) in [
+        ("*@example.com", "ceo@example.com"),
+        ("*@office.example", "desk@office.example"),
+        ("*@office.example", "alice@example.com"),
+    ] {
+        call_as(may_assert, from).reply(Outcome::IdentityNotAllowed);
+    }
 }
 
 #[test]
