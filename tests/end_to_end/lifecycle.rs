@@ -111,6 +111,27 @@ fn a_peer_that_was_promoted_by_an_earlier_daemon_is_not_locked_out_by_the_next()
     Ok(())
 }
 
+#[test]
+fn a_driver_without_native_xdp_gets_a_warning_and_the_filter_moves_with_the_configuration()
+-> Result<()> {
+    let mut gateway = Setup::new().kept_on_shutdown().build()?;
+    let outside = fs::read_to_string(gateway.configuration())?;
+    let loopback = outside
+        .replace("[interface.outside]\nname = \"outside\"", "[interface.outside]\nname = \"lo\"");
+    assert_ne!(loopback, outside);
+    fs::write(gateway.configuration(), loopback)?;
+    gateway.start()?;
+    gateway.daemon()?.wait_for_output("generic mode", SOON)?;
+    assert!(gateway.edge.run("ip", ["link", "show", "dev", "lo"])?.contains("xdpgeneric"));
+    gateway.stop()?;
+
+    fs::write(gateway.configuration(), outside)?;
+    gateway.start()?;
+    assert!(has_filter(&gateway)?);
+    assert!(!gateway.edge.run("ip", ["link", "show", "dev", "lo"])?.contains("xdp"));
+    Ok(())
+}
+
 /// An OPTIONS from the internet.
 fn knock(gateway: &Gateway) -> Result<()> {
     let local = SocketAddr::new(Family::V4.caller(), 5070);

@@ -62,9 +62,13 @@ impl Filter {
         }
     }
 
-    /// Attaches the program; from here on it goes on without this process.
+    /// Attaches the program; from here on it goes on without this process. Interfaces that a previous
+    /// run filtered and this one does not are let go.
     pub fn attach(&mut self) -> Result<Attached, KernelError> {
-        attachment::attach(self.object.program()?, &self.device, &self.pins, self.mode)
+        let attached =
+            attachment::attach(self.object.program()?, &self.device, &self.pins, self.mode)?;
+        self.pins.remove_links_except(&self.device.name)?;
+        Ok(attached)
     }
 
     /// Detaches the program and removes its tables.

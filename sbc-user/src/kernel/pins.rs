@@ -143,6 +143,19 @@ impl Pins {
         fs::remove_dir(&self.directory).map_err(failed(&self.directory))
     }
 
+    /// Lets go of every interface but one.
+    pub(super) fn remove_links_except(&self, interface: &str) -> Result<(), KernelError> {
+        for other in self.interfaces().iter().filter(|other| *other != interface) {
+            let path = self.link(other);
+            fs::remove_file(&path).map_err(|cause| KernelError::Pin {
+                action: "cannot remove",
+                path,
+                cause,
+            })?;
+        }
+        Ok(())
+    }
+
     /// The interfaces that have a pinned link.
     #[must_use]
     pub fn interfaces(&self) -> Vec<String> {
