@@ -69,6 +69,25 @@ fn a_good_certificate_of_nobody_we_know_opens_nothing() -> Result<()> {
 }
 
 #[test]
+fn a_good_certificate_that_proves_no_domain_is_as_good_as_none() -> Result<()> {
+    for (demand, refused) in [("require", &[("identity-unknown", 1)][..]), ("request", &[])] {
+        let gateway = carrier::setup(&sources()).tls(demand).start()?;
+        // A name of its own, but no SIP URI and no DNS name.
+        let nameless = Certificate { uri_sans: &["https://carrier.example"], ..CARRIER };
+        let nameless = gateway.authority()?.issue(&nameless)?;
+        let mut client = show(&gateway, Family::V4, Family::V4.caller(), Some(&nameless))?;
+        if refused.is_empty() {
+            client.wait_until_connected()?;
+        } else {
+            client.wait_until_closed()?;
+        }
+        gateway.expect_refused_connections(refused)?;
+        gateway.expect_grants(&[])?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_peers_certificate_from_outside_its_sources_opens_nothing() -> Result<()> {
     let gateway = carrier::setup(&sources()).start()?;
     let certificate = gateway.authority()?.issue(&CARRIER)?;

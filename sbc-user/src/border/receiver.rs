@@ -9,11 +9,11 @@ use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
-use crate::proof::tls::Identity;
+use crate::proof::tls::{ClientCertificate, Identity};
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, Standing};
 use crate::session::{Forwarded, Forwarder, RelayRefusal};
 use crate::sip::{Message, StartLine};
-use crate::transport::{Admission, Flow, Outbox, Receiver, Refusal, SendFailure};
+use crate::transport::{Admission, Flow, Outbox, Receiver, Refusal, SendFailure, Transport};
 use crate::trust::{Ledger, TrustTable};
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
@@ -239,6 +239,22 @@ impl<T: TrustTable> Border<T> {
         }
     }
 
+    /// Where a certificate is required, one that proves no SIP domain is as good as none
+    /// (RFC 5922 §7.1).
+    fn admit_without_identity(&self, flow: &Flow) -> Admission {
+        let listen = self.config.listen.get(usize::from(flow.listener));
+        let requires_identity = listen.is_some_and(|listen| {
+            listen.transport == Transport::Tls
+                && listen.client_certificate.unwrap_or_default() == ClientCertificate::Require
+        });
+        if !requires_identity {
+            return Admission::Keep;
+        }
+        self.counters.count_unknown_identity();
+        tracing::info!(%flow, "a good certificate that proves no SIP domain");
+        Admission::Close
+    }
+
     fn peer_of(&self, identities: &[Identity]) -> Option<usize> {
         self.config.peers.iter().position(|peer| {
             peer.identities.iter().any(|identity| identities.contains(&identity.0))
@@ -249,7 +265,7 @@ impl<T: TrustTable> Border<T> {
 impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
     fn connected(&self, flow: &Flow, identities: &[Identity]) -> Admission {
         if identities.is_empty() {
-            return Admission::Keep;
+            return self.admit_without_identity(flow);
         }
         let found = self.peer_of(identities);
         let Some((position, peer)) =
