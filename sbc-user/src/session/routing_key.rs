@@ -55,14 +55,18 @@ impl RoutingKey {
                 let mut key = Zeroizing::new([0; 32]);
                 getrandom::fill(key.as_mut())?;
                 fs::create_dir_all(directory).map_err(failed("cannot make the directory of"))?;
+                // Under another name until it is whole: a crash must not leave half a key.
+                let draft = directory.join("routing.key.new");
                 let mut file = OpenOptions::new()
                     .write(true)
-                    .create_new(true)
+                    .create(true)
+                    .truncate(true)
                     .mode(0o600)
-                    .open(&path)
+                    .open(&draft)
                     .map_err(failed("cannot make"))?;
                 file.write_all(key.as_ref())
                     .and_then(|()| file.sync_all())
+                    .and_then(|()| fs::rename(&draft, &path))
                     .map_err(failed("cannot write"))?;
                 Ok(Self(key))
             }
