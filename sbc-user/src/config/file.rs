@@ -255,7 +255,7 @@ impl Users {
 }
 
 const fn default_user_lifetime() -> Lifetime {
-    Lifetime(Duration::from_mins(10))
+    Lifetime(Duration::from_hours(1))
 }
 
 const fn default_nonce_lifetime() -> Lifetime {

@@ -247,7 +247,7 @@ fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
     assert!(config.denied.sources.is_empty());
 
     let users = config.users.unwrap();
-    assert_eq!(users.lifetime(), Duration::from_mins(10));
+    assert_eq!(users.lifetime(), Duration::from_hours(1));
     assert_eq!(users.nonce_lifetime(), Duration::from_mins(5));
     assert_eq!(users.remembered_nonces.get(), 65_536);
 
