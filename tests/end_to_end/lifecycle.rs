@@ -18,7 +18,8 @@ fn sigterm_ends_the_daemon_and_with_detach_its_filter() -> Result<()> {
     knock(&gateway)?;
     gateway.expect_verdicts(&[("unknown-source", 1)])?;
     let (status, said) = gateway.sbc(&["status"])?;
-    assert!(status.success() && said.starts_with("filter: enforce\n"), "{said}");
+    let begins = said.starts_with("filter: enforce\nattached to outside\n");
+    assert!(status.success() && begins, "{said}");
     assert!(said.lines().any(|line| line.starts_with("unknown-source ")), "{said}");
     let log = gateway.stop()?;
     assert!(log.contains("the filter is detached"), "{log}");
@@ -50,8 +51,17 @@ fn a_filter_that_is_kept_goes_on_and_is_taken_over() -> Result<()> {
     knock(&gateway)?;
     let status = gateway.expect_verdicts(&[("unknown-source", 3)])?;
     assert!(status.has_daemon());
-    gateway.stop()?;
 
+    // While the daemon runs, and after it took over a filter that was there.
+    let (status, said) = gateway.sbc(&["unload"])?;
+    assert!(status.success() && said.contains("the daemon goes on without it"), "{said}");
+    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    let log = gateway.stop()?;
+    assert!(log.contains("the filter was unloaded before"), "{log}");
+
+    gateway.start()?;
+    gateway.stop()?;
+    assert!(has_filter(&gateway)? && has_pins(&gateway)?);
     let (status, said) = gateway.sbc(&["unload"])?;
     assert_eq!((status.code(), said.as_str()), (Some(0), "detached from outside\n"));
     assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);

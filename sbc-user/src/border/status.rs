@@ -4,7 +4,7 @@ use sbc_common::{MonotonicNanos, Protocol, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::Border;
-use crate::kernel::{KernelError, KernelTables};
+use crate::kernel::{KernelError, KernelTables, Pins};
 use crate::trust::{Grant, Holder, Place};
 
 /// What `sbc status` shows.
@@ -23,6 +23,8 @@ pub struct Status {
 pub struct KernelStatus {
     /// `observe` or `enforce`.
     pub mode: String,
+    /// The interfaces that the program is attached to.
+    pub attached: Vec<String>,
     /// The verdicts by reason.
     pub verdicts: Vec<CounterStatus>,
 }
@@ -76,15 +78,19 @@ pub struct GrantStatus {
 }
 
 impl KernelStatus {
-    /// Reads the kernel's tables.
-    pub fn read(tables: &KernelTables) -> Result<Self, KernelError> {
+    /// Reads the kernel's tables and the pins beside them.
+    pub fn read(tables: &KernelTables, pins: &Pins) -> Result<Self, KernelError> {
         let verdicts = tables.counters()?.into_iter().map(|row| CounterStatus {
             reason: row.reason.name().to_owned(),
             action: row.reason.action().name().to_owned(),
             packets: row.counter.packets,
             bytes: row.counter.bytes,
         });
-        Ok(Self { mode: tables.mode()?.name().to_owned(), verdicts: verdicts.collect() })
+        Ok(Self {
+            mode: tables.mode()?.name().to_owned(),
+            attached: pins.interfaces(),
+            verdicts: verdicts.collect(),
+        })
     }
 }
 
@@ -92,10 +98,11 @@ impl Border<KernelTables> {
     /// Takes a snapshot of everything that an operator may ask about.
     pub fn status(&self) -> Result<Status, KernelError> {
         let now = self.now();
+        let pins = Pins::below(&self.config().kernel.bpf_file_system);
         // Nobody is screened while the ledger is locked: it is copied, and described afterwards.
         let (kernel, grants) = {
             let ledger = self.ledger();
-            let kernel = KernelStatus::read(ledger.table())?;
+            let kernel = KernelStatus::read(ledger.table(), &pins)?;
             let grants: Vec<_> =
                 ledger.grants().map(|(place, grant)| (*place, grant.clone())).collect();
             (kernel, grants)

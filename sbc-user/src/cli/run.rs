@@ -3,17 +3,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sbc_common::{Address, Protocol, Service};
+use sbc_common::{Address, Mode, Protocol, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use zeroize::Zeroizing;
 
 use crate::border::{Border, BorderParts, Clock};
-use crate::config::{AssertablePattern, Config, OnShutdown, Peer, Proof, UnknownPolicy};
+use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
 use crate::kernel::{Filter, FilterOptions, FilterSettings, KernelTables, ProtectedService};
 use crate::proof::digest::{DigestCheck, DigestSettings};
-use crate::proof::tls::{TlsFiles, server_config};
+use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
 use crate::session::{Forwarder, RoutingKey, TokenSeal};
 use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
@@ -96,21 +96,24 @@ impl Prepared {
                     ));
                 }
             }
-            if config.unknown.action == UnknownPolicy::Drop
-                && config.listen.iter().all(|listen| listen.transport != Transport::Tls)
-                && config.peers.is_empty()
-            {
+            if !users_have_a_way_in(config) {
                 warnings.push(
-                    "users can prove themselves, but nobody can reach the daemon to do so: \
-                     unknown.action is drop, and there is no peer and no TLS listener"
+                    "no user can be challenged: unknown.action is drop, no peer requires digest, and \
+                     no TLS listener has client-certificate = \"request\""
                         .to_owned(),
                 );
             }
         }
-        if config.tls.is_some()
-            && config.listen.iter().all(|listen| listen.transport != Transport::Tls)
-        {
+        let has_tls = config.listen.iter().any(|listen| listen.transport == Transport::Tls);
+        if config.tls.is_some() && !has_tls {
             warnings.push("[tls] is not used: there is no TLS listener".to_owned());
+        }
+        if config.mode() == Mode::Observe && config.interface.inside.is_none() {
+            warnings.push(
+                "mode is observe and [interface.inside] is not named: whoever forges the upstream's \
+                 address from outside is taken for it"
+                    .to_owned(),
+            );
         }
         let may_be_anybody =
             |peer: &&Peer| peer.may_assert.is_none() && !peer.requires(Proof::Digest);
@@ -122,6 +125,16 @@ impl Prepared {
         }
         warnings
     }
+}
+
+fn users_have_a_way_in(config: &Config) -> bool {
+    let by_tls = |listen: &Listen| {
+        listen.transport == Transport::Tls
+            && listen.client_certificate == Some(ClientCertificate::Request)
+    };
+    config.unknown.action == UnknownPolicy::Challenge
+        || config.peers.iter().any(|peer| peer.requires(Proof::Digest))
+        || config.listen.iter().any(by_tls)
 }
 
 async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
@@ -163,7 +176,8 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
         tracing::warn!(%incomplete, "connections cut");
     }
     match config.kernel.on_shutdown {
-        OnShutdown::Keep => tracing::info!("the filter stays attached"),
+        OnShutdown::Keep if filter.is_attached() => tracing::info!("the filter stays attached"),
+        OnShutdown::Keep => tracing::info!("the filter was unloaded before"),
         OnShutdown::Detach => {
             filter.detach()?;
             tracing::info!("the filter is detached");

@@ -1,3 +1,4 @@
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::border::{KernelStatus, Status};
@@ -12,30 +13,43 @@ pub(super) fn status(path: &Path, json: bool) -> anyhow::Result<()> {
         Err(error) if error.is_absence() => without_daemon(&config)?,
         Err(error) => return Err(error.into()),
     };
-    if json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+    let mut out = io::stdout().lock();
+    let written = if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&status)?)
     } else {
-        print(&status);
+        write(&status, &mut out)
+    };
+    match written {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
-    Ok(())
 }
 
 /// The filter goes on without the daemon, and so does its half of the status.
 fn without_daemon(config: &Config) -> anyhow::Result<Status> {
     let pins = Pins::below(&config.kernel.bpf_file_system);
     let tables = pins.open_tables(config.kernel.trust_entries)?;
-    Ok(Status { kernel: KernelStatus::read(&tables)?, daemon: None })
+    Ok(Status { kernel: KernelStatus::read(&tables, &pins)?, daemon: None })
 }
 
-fn print(status: &Status) {
-    println!("filter: {}", status.kernel.mode);
-    println!("\n{:<30} {:>4} {:>12} {:>14}", "verdict", "", "packets", "bytes");
+fn write(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "filter: {}", status.kernel.mode)?;
+    match &status.kernel.attached[..] {
+        [] => writeln!(out, "attached to no interface")?,
+        interfaces => writeln!(out, "attached to {}", interfaces.join(", "))?,
+    }
+    writeln!(out, "\n{:<30} {:>4} {:>12} {:>14}", "verdict", "", "packets", "bytes")?;
     for row in status.kernel.verdicts.iter().filter(|row| row.packets > 0) {
-        println!("{:<30} {:>4} {:>12} {:>14}", row.reason, row.action, row.packets, row.bytes);
+        writeln!(
+            out,
+            "{:<30} {:>4} {:>12} {:>14}",
+            row.reason, row.action, row.packets, row.bytes
+        )?;
     }
     let Some(daemon) = &status.daemon else {
-        println!("\nthe daemon does not run; the filter goes on with its last policy");
-        return;
+        writeln!(out, "\nthe daemon does not run; the filter goes on with its last policy")?;
+        return Ok(());
     };
     let sections = [
         ("received over", &daemon.received),
@@ -44,22 +58,24 @@ fn print(status: &Status) {
     ];
     for (title, counts) in sections {
         if counts.values().any(|count| *count > 0) {
-            println!("\n{title:<30} {:>17}", "count");
+            writeln!(out, "\n{title:<30} {:>17}", "count")?;
         }
         for (name, count) in counts.iter().filter(|(_, count)| **count > 0) {
-            println!("{name:<30} {count:>17}");
+            writeln!(out, "{name:<30} {count:>17}")?;
         }
     }
     if daemon.trust_table_full > 0 {
-        println!("\nproofs that the kernel had no room for: {}", daemon.trust_table_full);
+        writeln!(out, "\nproofs that the kernel had no room for: {}", daemon.trust_table_full)?;
     }
-    println!("\n{:<30} {:<8} {:<8} {:>8}  holder", "source", "proof", "opens", "seconds");
+    writeln!(out, "\n{:<30} {:<8} {:<8} {:>8}  holder", "source", "proof", "opens", "seconds")?;
     for grant in &daemon.trust {
         let seconds = grant.expires_in_seconds.map_or("-".to_owned(), |left| left.to_string());
         let opens = grant.opens.join(",");
-        println!(
+        writeln!(
+            out,
             "{:<30} {:<8} {opens:<8} {seconds:>8}  {}",
             grant.source, grant.proof, grant.holder
-        );
+        )?;
     }
+    Ok(())
 }

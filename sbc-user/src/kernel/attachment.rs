@@ -61,7 +61,9 @@ fn replace(program: &mut Xdp, device: &Device, pins: &Pins) -> Result<Attached, 
     let pinned = PinnedLink::from_pin(&path).map_err(|error| failed(io::Error::other(error)))?;
     let link =
         XdpLink::try_from(FdLink::from(pinned)).map_err(|error| failed(io::Error::other(error)))?;
-    program.attach_to_link(link)?;
+    let id = program.attach_to_link(link)?;
+    // The pin alone holds the link, as after a first attachment: whoever removes it detaches.
+    drop(program.take_link(id)?);
     Ok(Attached::InPlace)
 }
 

@@ -35,8 +35,9 @@ pub enum KernelError {
     },
     /// Another XDP program holds the interface.
     #[error(
-        "another XDP program holds interface {0:?}; `ip link show {0}` names it, `ip link set {0} \
-         xdp off` removes it"
+        "another XDP program holds interface {0:?}; `bpftool net` names it; one of an earlier sbc is \
+         removed by that version's `sbc unload`, others by `bpftool link detach` or `ip link set {0} \
+         xdp off`"
     )]
     InterfaceTaken(String),
     /// The driver cannot run the program natively and the configuration asks for it.

@@ -71,6 +71,12 @@ impl Filter {
         Ok(attached)
     }
 
+    /// Says whether the program is attached still: it may have been unloaded by hand.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        !self.pins.interfaces().is_empty()
+    }
+
     /// Detaches the program and removes its tables.
     pub fn detach(self) -> Result<(), KernelError> {
         self.pins.remove()
@@ -106,6 +112,12 @@ impl Pins {
         if self.interfaces().is_empty() {
             let _ = self.remove();
         }
+    }
+
+    /// Says whether a daemon runs that uses the tables.
+    #[must_use]
+    pub fn are_in_use(&self) -> bool {
+        matches!(self.lock(), Err(KernelError::Taken(_)))
     }
 
     /// Detaches the program from every interface and removes its tables.
