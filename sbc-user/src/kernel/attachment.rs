@@ -42,7 +42,7 @@ pub(super) fn attach(
     match pins.linked_interface(&device.name)? {
         Some(index) if index == device.index => return replace(program, device, pins),
         // The interface that this link held is gone; its pin holds nothing any more.
-        Some(_) => remove_pin(pins, device)?,
+        Some(_) => pins.remove_link(&device.name)?,
         None => {}
     }
     match mode {
@@ -112,15 +112,6 @@ fn attach_in(
         cause: io::Error::other(error),
     })?;
     Ok(())
-}
-
-fn remove_pin(pins: &Pins, device: &Device) -> Result<(), KernelError> {
-    let path = pins.link(&device.name);
-    std::fs::remove_file(&path).map_err(|cause| KernelError::Pin {
-        action: "cannot remove",
-        path,
-        cause,
-    })
 }
 
 /// Drivers answer a mode, an MTU or a queue layout that XDP cannot have with one of these.

@@ -113,47 +113,35 @@ impl Pins {
     /// Removes the pins of the maps, so that the next load makes new ones. The attached program goes on
     /// with the old ones until it is replaced.
     pub(super) fn forget_maps(&self) -> Result<(), KernelError> {
-        for path in maps::ALL.iter().map(|spec| self.map(*spec)).filter(|path| path.exists()) {
-            fs::remove_file(&path).map_err(|cause| KernelError::Pin {
-                action: "cannot remove",
-                path,
-                cause,
-            })?;
-        }
-        Ok(())
+        let mut pinned = maps::ALL.iter().map(|spec| self.map(*spec)).filter(|path| path.exists());
+        pinned.try_for_each(|path| remove_pin(&path))
     }
 
     /// Removes every pin; the program is detached when the last descriptor of its link closes.
     pub(super) fn remove(&self) -> Result<(), KernelError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |cause| KernelError::Pin { action: "cannot remove", path, cause }
-        };
+        let failed = |cause| not_removed(&self.directory, cause);
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed(&self.directory)(error)),
+            Err(error) => return Err(failed(error)),
         };
         // Links first: a program must not run on with tables that nobody can reach.
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.sort_by_key(|path| !is_link(path));
-        for path in paths {
-            fs::remove_file(&path).map_err(failed(&path))?;
-        }
-        fs::remove_dir(&self.directory).map_err(failed(&self.directory))
+        paths.iter().try_for_each(|path| remove_pin(path))?;
+        fs::remove_dir(&self.directory).map_err(failed)
+    }
+
+    /// Lets go of one interface.
+    pub(super) fn remove_link(&self, interface: &str) -> Result<(), KernelError> {
+        remove_pin(&self.link(interface))
     }
 
     /// Lets go of every interface but one.
     pub(super) fn remove_links_except(&self, interface: &str) -> Result<(), KernelError> {
-        for other in self.interfaces().iter().filter(|other| *other != interface) {
-            let path = self.link(other);
-            fs::remove_file(&path).map_err(|cause| KernelError::Pin {
-                action: "cannot remove",
-                path,
-                cause,
-            })?;
-        }
-        Ok(())
+        let interfaces = self.interfaces();
+        let mut others = interfaces.iter().filter(|other| *other != interface);
+        others.try_for_each(|other| self.remove_link(other))
     }
 
     /// The interfaces that have a pinned link.
@@ -166,6 +154,14 @@ impl Pins {
             .filter_map(|name| name.strip_prefix("link-").map(str::to_owned))
             .collect()
     }
+}
+
+fn remove_pin(path: &Path) -> Result<(), KernelError> {
+    fs::remove_file(path).map_err(|cause| not_removed(path, cause))
+}
+
+fn not_removed(path: &Path, cause: io::Error) -> KernelError {
+    KernelError::Pin { action: "cannot remove", path: path.to_owned(), cause }
 }
 
 fn is_link(path: &Path) -> bool {
