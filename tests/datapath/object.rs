@@ -2,8 +2,8 @@ use sbc_common::maps::{self, MapSpec};
 
 use crate::fixture::load;
 
-/// What a program may cost at most: the kernel gives up at a million, and older verifiers than the one
-/// at hand walk up to twice as many instructions for the same program.
+/// What a program may cost at most: the kernel gives up at a million, and how many instructions it walks
+/// for the same program differs from release to release.
 const MOST_VERIFIED_INSTRUCTIONS: u32 = 300_000;
 
 /// `BPF_F_RDONLY_PROG`: the program cannot write to the map.
