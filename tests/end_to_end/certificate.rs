@@ -70,7 +70,7 @@ fn a_good_certificate_of_nobody_we_know_opens_nothing() -> Result<()> {
 
 #[test]
 fn a_good_certificate_that_proves_no_domain_is_as_good_as_none() -> Result<()> {
-    for (demand, refused) in [("require", &[("identity-unknown", 1)][..]), ("request", &[])] {
+    for (demand, refused) in [("require", &[("identity-missing", 1)][..]), ("request", &[])] {
         let gateway = carrier::setup(&sources()).tls(demand).start()?;
         // A name of its own, but no SIP URI and no DNS name.
         let nameless = Certificate { uri_sans: &["https://carrier.example"], ..CARRIER };
@@ -94,7 +94,7 @@ fn a_peers_certificate_from_outside_its_sources_opens_nothing() -> Result<()> {
     for family in Family::ALL {
         show(&gateway, family, family.elsewhere(), Some(&certificate))?.wait_until_closed()?;
     }
-    gateway.expect_refused_connections(&[("identity-unknown", 2)])?;
+    gateway.expect_refused_connections(&[("identity-elsewhere", 2)])?;
     gateway.expect_grants(&[])?;
     Ok(())
 }

@@ -8,9 +8,8 @@ use crate::transport::{Refusal, Transport};
 #[derive(Debug, Default)]
 pub struct Counters {
     outcomes: [AtomicU64; Outcome::COUNT],
-    refusals: [AtomicU64; Refusal::ALL.len()],
+    refusals: [AtomicU64; Refusal::COUNT],
     received: [AtomicU64; 3],
-    identity_unknown: AtomicU64,
     trust_table_full: AtomicU64,
 }
 
@@ -36,11 +35,6 @@ impl Counters {
         self.count(Outcome::Malformed);
     }
 
-    /// Counts a certificate that is good and belongs to no peer.
-    pub fn count_unknown_identity(&self) {
-        add(Some(&self.identity_unknown));
-    }
-
     /// Counts a proof that the kernel had no room for.
     pub fn count_full_table(&self) {
         add(Some(&self.trust_table_full));
@@ -54,12 +48,12 @@ impl Counters {
             .map(|(outcome, count)| (outcome.name(), read(count)))
     }
 
-    /// The refused connections by reason, and after them those whose certificate is no peer's.
+    /// The refused connections by reason.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let of_transport = Refusal::ALL.iter().zip(&self.refusals);
-        of_transport
+        Refusal::ALL
+            .iter()
+            .zip(&self.refusals)
             .map(|(refusal, count)| (refusal.name(), read(count)))
-            .chain([("identity-unknown", read(&self.identity_unknown))])
     }
 
     /// The messages from outside by transport.

@@ -250,7 +250,7 @@ impl<T: TrustTable> Border<T> {
         if !requires_identity {
             return Admission::Keep;
         }
-        self.counters.count_unknown_identity();
+        self.counters.count_refusal(Refusal::IdentityMissing);
         tracing::info!(%flow, "a good certificate that proves no SIP domain");
         Admission::Close
     }
@@ -271,12 +271,12 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
         let Some((position, peer)) =
             found.and_then(|position| Some((position, self.config.peers.get(position)?)))
         else {
-            self.counters.count_unknown_identity();
+            self.counters.count_refusal(Refusal::IdentityUnknown);
             tracing::info!(%flow, ?identities, "a good certificate of nobody we know");
             return Admission::Close;
         };
         if !peer.sources.is_empty() && !peer.comes_from(flow.remote.ip()) {
-            self.counters.count_unknown_identity();
+            self.counters.count_refusal(Refusal::IdentityElsewhere);
             tracing::warn!(%flow, peer = peer.name, "the certificate of a peer, but not its source");
             return Admission::Close;
         }

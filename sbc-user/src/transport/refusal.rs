@@ -5,82 +5,75 @@ use std::io;
 
 use rustls::CertificateError;
 
-/// The reasons, as they are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Refusal {
+macro_rules! refusals {
+    ($($(#[doc = $text:literal])+ $variant:ident $name:literal,)+) => {
+        /// Why a connection was refused: the one closed list that names every counter and line of
+        /// documentation about it. The transport finds most; who a good certificate belongs to, the
+        /// receiver knows.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Refusal {
+            $($(#[doc = $text])+ $variant,)+
+        }
+
+        impl Refusal {
+            /// Every reason, in the order of the counters.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name used in status, logs and the reference pages.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// One or two sentences for the operator.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($text),+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+refusals! {
     /// All connections that we allow are taken.
-    TooManyConnections,
+    TooManyConnections "too-many-connections",
     /// The source has all connections that we allow it.
-    TooManyConnectionsOfSource,
+    TooManyConnectionsOfSource "too-many-connections-of-source",
     /// The TLS handshake was not finished in time.
-    HandshakeTimeout,
+    HandshakeTimeout "handshake-timeout",
     /// The peer left during the TLS handshake.
-    HandshakeAbandoned,
+    HandshakeAbandoned "handshake-abandoned",
     /// The TLS handshake failed: no common version or cipher, not TLS at all, refused by the peer.
-    HandshakeFailed,
+    HandshakeFailed "handshake-failed",
     /// The listener requires a certificate, and the peer showed none.
-    CertificateMissing,
+    CertificateMissing "certificate-missing",
     /// The certificate's time is over.
-    CertificateExpired,
+    CertificateExpired "certificate-expired",
     /// The certificate's time has not begun.
-    CertificateNotYetValid,
+    CertificateNotYetValid "certificate-not-yet-valid",
     /// The certificate chains to no configured authority.
-    CertificateUnknownIssuer,
-    /// The certificate was withdrawn by its authority.
-    CertificateRevoked,
+    CertificateUnknownIssuer "certificate-unknown-issuer",
     /// The certificate is for another purpose.
-    CertificatePurpose,
+    CertificatePurpose "certificate-purpose",
     /// The certificate is wrong in another way.
-    CertificateInvalid,
+    CertificateInvalid "certificate-invalid",
+    /// A good certificate that proves no SIP domain, where one is required.
+    IdentityMissing "identity-missing",
+    /// A good certificate that is no configured peer's.
+    IdentityUnknown "identity-unknown",
+    /// A peer's certificate, shown from outside the peer's sources.
+    IdentityElsewhere "identity-elsewhere",
     /// A connection without identity sent no complete message in time.
-    FirstMessageTimeout,
+    FirstMessageTimeout "first-message-timeout",
     /// A message was begun and not finished in time.
-    PartialMessageTimeout,
+    PartialMessageTimeout "partial-message-timeout",
     /// The stream cannot be cut into messages.
-    MalformedStream,
+    MalformedStream "malformed-stream",
 }
 
 impl Refusal {
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 15] = [
-        Self::TooManyConnections,
-        Self::TooManyConnectionsOfSource,
-        Self::HandshakeTimeout,
-        Self::HandshakeAbandoned,
-        Self::HandshakeFailed,
-        Self::CertificateMissing,
-        Self::CertificateExpired,
-        Self::CertificateNotYetValid,
-        Self::CertificateUnknownIssuer,
-        Self::CertificateRevoked,
-        Self::CertificatePurpose,
-        Self::CertificateInvalid,
-        Self::FirstMessageTimeout,
-        Self::PartialMessageTimeout,
-        Self::MalformedStream,
-    ];
-
-    /// The name in counters, logs and the manual.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TooManyConnections => "too-many-connections",
-            Self::TooManyConnectionsOfSource => "too-many-connections-of-source",
-            Self::HandshakeTimeout => "handshake-timeout",
-            Self::HandshakeAbandoned => "handshake-abandoned",
-            Self::HandshakeFailed => "handshake-failed",
-            Self::CertificateMissing => "certificate-missing",
-            Self::CertificateExpired => "certificate-expired",
-            Self::CertificateNotYetValid => "certificate-not-yet-valid",
-            Self::CertificateUnknownIssuer => "certificate-unknown-issuer",
-            Self::CertificateRevoked => "certificate-revoked",
-            Self::CertificatePurpose => "certificate-purpose",
-            Self::CertificateInvalid => "certificate-invalid",
-            Self::FirstMessageTimeout => "first-message-timeout",
-            Self::PartialMessageTimeout => "partial-message-timeout",
-            Self::MalformedStream => "malformed-stream",
-        }
-    }
+    /// How many reasons there are.
+    pub const COUNT: usize = Self::ALL.len();
 
     /// The reason behind the error that ended a TLS handshake.
     pub(super) fn of_handshake(error: &io::Error) -> Self {
@@ -107,7 +100,6 @@ impl Refusal {
                 Self::CertificateNotYetValid
             }
             CertificateError::UnknownIssuer => Self::CertificateUnknownIssuer,
-            CertificateError::Revoked => Self::CertificateRevoked,
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 Self::CertificatePurpose
             }
@@ -129,11 +121,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_is_listed_once_and_has_its_own_name() {
-        for (position, refusal) in Refusal::ALL.into_iter().enumerate() {
-            assert_eq!(refusal as usize, position);
+    fn the_position_in_the_list_is_the_index_of_the_counter() {
+        for (position, refusal) in Refusal::ALL.iter().enumerate() {
+            assert_eq!(*refusal as usize, position);
         }
-        let names: HashSet<_> = Refusal::ALL.into_iter().map(Refusal::name).collect();
-        assert_eq!(names.len(), Refusal::ALL.len());
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.name()).collect();
+        assert_eq!(names.len(), Refusal::COUNT);
     }
 }

@@ -266,7 +266,7 @@ async fn a_certificate_lets_in_its_own_peer_from_its_own_sources() {
     assert_eq!(scene.border.ledger().table().entries(), entries);
     let refusals: Vec<_> =
         scene.border.counters().refusals().filter(|(_, count)| *count > 0).collect();
-    assert_eq!(refusals, [("identity-unknown", 2)]);
+    assert_eq!(refusals, [("identity-unknown", 1), ("identity-elsewhere", 1)]);
 }
 
 #[tokio::test]
