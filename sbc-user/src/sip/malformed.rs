@@ -165,46 +165,4 @@ impl Malformed {
             Self::RequestUriHeaders => "request-uri-headers",
         }
     }
-
-    /// The status code that tells a peer, where one is told at all.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        match self {
-            Self::MessageTooLarge | Self::HeadTooLarge | Self::TooManyHeaders => 413,
-            Self::UnsupportedVersion => 505,
-            Self::BareCarriageReturn
-            | Self::BareLineFeed
-            | Self::NulByte
-            | Self::MissingBlankLine
-            | Self::StartLine
-            | Self::LeadingWhitespace
-            | Self::BlankFold
-            | Self::HeaderName
-            | Self::DuplicateHeader(_)
-            | Self::MissingHeader(_)
-            | Self::CSeq
-            | Self::CSeqTooLarge
-            | Self::CSeqMethod
-            | Self::CallId
-            | Self::MaxForwards
-            | Self::ContentLength
-            | Self::BodyTooShort
-            | Self::Via
-            | Self::UnbalancedQuotes
-            | Self::UnbalancedAngleBrackets
-            | Self::NameAddr
-            | Self::Parameter
-            | Self::Tag
-            | Self::WildcardContact
-            | Self::UriScheme
-            | Self::UriCharacter
-            | Self::UriSecondAt
-            | Self::UriUser
-            | Self::UriHost
-            | Self::UriPort
-            | Self::UriParameter
-            | Self::UriHeaders
-            | Self::RequestUriHeaders => 400,
-        }
-    }
 }

@@ -166,12 +166,6 @@ impl<'a> Message<'a> {
         self.values(kind).filter_map(|value| NameAddr::parse(value.bytes).ok())
     }
 
-    /// Whether the only contact is `*`: all bindings are to be removed (RFC 3261 §10.2.2).
-    #[must_use]
-    pub fn has_wildcard_contact(&self) -> bool {
-        self.values(HeaderKind::Contact).any(|value| value.bytes == b"*")
-    }
-
     /// Where a part of this message, as an accessor gave it, is in the message.
     ///
     /// `None` for bytes from elsewhere.

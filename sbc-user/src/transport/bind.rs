@@ -103,13 +103,6 @@ pub(super) fn tcp_socket(
     tcp(address).map_err(|source| BindError::new(transport, address, source))
 }
 
-/// Prepares a socket that somebody else bound as if it were ours.
-pub(super) fn prepare_udp(socket: &UdpSocket) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
-    ask_for_receive_buffer(&SockRef::from(socket));
-    Ok(())
-}
-
 fn udp(address: SocketAddr, interface: Option<&str>) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // Before the address: no datagram from elsewhere may slip into the queue.
@@ -119,10 +112,10 @@ fn udp(address: SocketAddr, interface: Option<&str>) -> io::Result<UdpSocket> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    let socket = UdpSocket::from(socket);
-    prepare_udp(&socket)?;
-    Ok(socket)
+    ask_for_receive_buffer(&SockRef::from(&socket));
+    Ok(socket.into())
 }
 
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {

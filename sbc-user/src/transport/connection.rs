@@ -15,7 +15,7 @@ use tracing::debug;
 
 use super::framing::Malformed;
 use super::handshake::shake_hands;
-use super::queue::{Fate, SendQueue, send_queue};
+use super::queue::{SendQueue, send_queue};
 use super::reader::{Deadlines, Reader};
 use super::running::Stop;
 use super::slots::{Slot, Slots};
@@ -47,8 +47,6 @@ pub(super) enum End {
     ByPeer,
     /// The network or TLS broke it.
     Broken,
-    /// We were asked to close it.
-    ByUs,
     /// The peer did not read.
     QueueFull,
     /// Nothing was heard of the peer for too long.
@@ -122,7 +120,7 @@ async fn converse<S: Resettable>(
     let end = tokio::select! {
         end = reader.run() => end,
         Err(error) = writer.run() => End::broken(flow, &error),
-        fate = queue.ended() => End::of(fate),
+        () = queue.aborted() => End::QueueFull,
         _ = stop.requested() => End::Stopping,
     };
 
@@ -137,11 +135,7 @@ async fn converse<S: Resettable>(
         End::ByPeer | End::Stopping => {
             let _ = timeout(LINGER, writer.finish()).await;
         }
-        End::ByUs
-        | End::Idle
-        | End::FirstMessageLate
-        | End::PartialMessageLate
-        | End::Malformed => {
+        End::Idle | End::FirstMessageLate | End::PartialMessageLate | End::Malformed => {
             let _ = timeout(LINGER, async {
                 writer.finish().await?;
                 reader.discard().await;
@@ -163,25 +157,13 @@ impl End {
         Self::Malformed
     }
 
-    fn of(fate: Fate) -> Self {
-        match fate {
-            Fate::Open | Fate::Finish => Self::ByUs,
-            Fate::Abort => Self::QueueFull,
-        }
-    }
-
     /// The reason to count, if the end is the peer's fault.
     fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::FirstMessageLate => Some(Refusal::FirstMessageTimeout),
             Self::PartialMessageLate => Some(Refusal::PartialMessageTimeout),
             Self::Malformed => Some(Refusal::MalformedStream),
-            Self::ByPeer
-            | Self::Broken
-            | Self::ByUs
-            | Self::QueueFull
-            | Self::Idle
-            | Self::Stopping => None,
+            Self::ByPeer | Self::Broken | Self::QueueFull | Self::Idle | Self::Stopping => None,
         }
     }
 }

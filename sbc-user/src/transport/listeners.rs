@@ -93,7 +93,7 @@ impl Listeners {
     }
 
     /// Takes sockets that are bound already.
-    pub fn from_bound(listeners: Vec<Listener>, limits: Limits) -> Result<Self, BindError> {
+    pub(super) fn from_bound(listeners: Vec<Listener>, limits: Limits) -> Result<Self, BindError> {
         if listeners.len() > usize::from(u8::MAX) + 1 {
             return Err(BindError::TooManyListeners);
         }

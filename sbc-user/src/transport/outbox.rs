@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use thiserror::Error;
 
-use super::queue::{Fate, SendQueue};
+use super::queue::SendQueue;
 use super::{Flow, Transport};
 
 /// Sends messages; clones are cheap, and all send over the same sockets.
@@ -58,15 +58,6 @@ impl Outbox {
         match flow.transport {
             Transport::Udp => self.send_datagram(flow, &message),
             Transport::Tcp | Transport::Tls => self.enqueue(flow, message),
-        }
-    }
-
-    /// Closes the connection of `flow` once what is queued for it is written.
-    ///
-    /// The receiver is told that it ended, unless it has ended before. Does nothing over UDP.
-    pub fn close(&self, flow: &Flow) {
-        if let Some(queue) = self.queue(flow) {
-            queue.end(Fate::Finish);
         }
     }
 

@@ -8,23 +8,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::{SEND_QUEUE_BYTES, SEND_QUEUE_MESSAGES, SendFailure};
 
-/// What is to become of a connection; it only moves forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fate {
-    /// It stays.
-    Open,
-    /// It ends when the queue is written.
-    Finish,
-    /// It ends now.
-    Abort,
-}
-
 /// The end of the queue that senders hold; dropping all of them does not end the connection.
 #[derive(Clone)]
 pub(super) struct SendQueue {
     messages: mpsc::Sender<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
-    fate: Arc<watch::Sender<Fate>>,
+    aborted: Arc<watch::Sender<bool>>,
 }
 
 /// The end of the queue that the connection writes from.
@@ -38,8 +27,8 @@ pub(super) fn send_queue() -> (SendQueue, Waiting) {
     let (sender, receiver) = mpsc::channel(SEND_QUEUE_MESSAGES);
     let waiting = Arc::new(AtomicUsize::new(0));
     let bytes = Arc::clone(&waiting);
-    let fate = Arc::new(watch::Sender::new(Fate::Open));
-    (SendQueue { messages: sender, waiting, fate }, Waiting { messages: receiver, bytes })
+    let aborted = Arc::new(watch::Sender::new(false));
+    (SendQueue { messages: sender, waiting, aborted }, Waiting { messages: receiver, bytes })
 }
 
 impl SendQueue {
@@ -49,7 +38,7 @@ impl SendQueue {
         if size > SEND_QUEUE_BYTES {
             return Err(SendFailure::TooLarge);
         }
-        if !self.is_open() {
+        if self.is_aborted() {
             return Err(SendFailure::NoConnection);
         }
 
@@ -57,38 +46,32 @@ impl SendQueue {
             waiting.checked_add(size).filter(|total| *total <= SEND_QUEUE_BYTES)
         });
         if reserved.is_err() {
-            self.end(Fate::Abort);
+            self.abort();
             return Err(SendFailure::QueueFull);
         }
         match self.messages.try_send(message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => {
-                self.end(Fate::Abort);
+                self.abort();
                 Err(SendFailure::QueueFull)
             }
             Err(TrySendError::Closed(_)) => Err(SendFailure::NoConnection),
         }
     }
 
-    /// Decides the connection's fate, unless a worse one is decided already.
-    pub(super) fn end(&self, fate: Fate) {
-        self.fate.send_if_modified(|current| {
-            let worse = fate > *current;
-            *current = fate.max(*current);
-            worse
-        });
+    /// Ends the connection now, for all who hold its queue.
+    fn abort(&self) {
+        self.aborted.send_replace(true);
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        *self.fate.borrow() == Fate::Open
+    pub(super) fn is_aborted(&self) -> bool {
+        *self.aborted.borrow()
     }
 
     /// Waits until the connection is to end.
-    pub(super) async fn ended(&self) -> Fate {
-        let mut fate = self.fate.subscribe();
-        let ended = fate.wait_for(|fate| *fate != Fate::Open).await;
+    pub(super) async fn aborted(&self) {
         // The sender lives in `self`, so it cannot be gone.
-        ended.map_or(Fate::Abort, |fate| *fate)
+        let _ = self.aborted.subscribe().wait_for(|aborted| *aborted).await;
     }
 }
 
@@ -121,7 +104,7 @@ mod tests {
         }
 
         assert_eq!(queue.push(b"message".to_vec()), Err(SendFailure::QueueFull));
-        assert_eq!(*queue.fate.borrow(), Fate::Abort);
+        assert!(queue.is_aborted());
         assert_eq!(queue.push(b"message".to_vec()), Err(SendFailure::NoConnection));
     }
 
@@ -138,7 +121,7 @@ mod tests {
         let (queue, _waiting) = send_queue();
 
         assert_eq!(queue.push(vec![0; SEND_QUEUE_BYTES + 1]), Err(SendFailure::TooLarge));
-        assert!(queue.is_open());
+        assert!(!queue.is_aborted());
     }
 
     #[tokio::test]
@@ -149,14 +132,5 @@ mod tests {
             let message = waiting.next().await.unwrap();
             waiting.written(message.len());
         }
-    }
-
-    #[test]
-    fn an_abort_is_not_taken_back() {
-        let (queue, _waiting) = send_queue();
-        queue.end(Fate::Abort);
-        queue.end(Fate::Finish);
-
-        assert_eq!(*queue.fate.borrow(), Fate::Abort);
     }
 }

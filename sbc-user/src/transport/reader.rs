@@ -78,7 +78,7 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
     fn receive_batch(&mut self) -> ControlFlow<End, bool> {
         let mut pinged = false;
         let mut pieces = 0;
-        while pieces < BATCH && self.queue.is_open() {
+        while pieces < BATCH && !self.queue.is_aborted() {
             match self.inbound.next() {
                 Ok(Some(Piece::Message(message))) => {
                     self.deadlines.first_message = None;

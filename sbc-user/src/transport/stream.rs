@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A bound socket for TCP or TLS connections.
 pub struct StreamListener {
-    socket: TcpListener,
+    pub(super) socket: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
 }
@@ -38,23 +38,10 @@ impl StreamListener {
         Ok(Self { socket, address, tls })
     }
 
-    /// Takes a socket that was bound elsewhere and listens already.
-    pub fn from_socket(socket: TcpListener, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
-        Ok(Self { socket, address, tls: tls.map(TlsAcceptor::from) })
-    }
-
     /// The address that is listened on, with the port that the system chose for port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// TCP or TLS.
-    #[must_use]
-    pub fn transport(&self) -> Transport {
-        transport(self.tls.as_ref())
     }
 
     pub(super) fn register(self) -> io::Result<Acceptor> {

@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 use tracing::{debug, error};
 
-use super::bind::{prepare_udp, udp_socket};
+use super::bind::udp_socket;
 use super::datagram::is_keepalive;
 use super::running::Stop;
 use super::{BindError, Flow, Receiver};
@@ -36,13 +36,6 @@ impl UdpListener {
     pub fn bind(address: SocketAddr, interface: Option<&str>) -> Result<Self, BindError> {
         let socket = udp_socket(address, interface)?;
         let address = socket.local_addr().unwrap_or(address);
-        Ok(Self { socket: Arc::new(socket), address })
-    }
-
-    /// Takes a socket that was bound elsewhere.
-    pub fn from_socket(socket: UdpSocket) -> io::Result<Self> {
-        prepare_udp(&socket)?;
-        let address = socket.local_addr()?;
         Ok(Self { socket: Arc::new(socket), address })
     }
 

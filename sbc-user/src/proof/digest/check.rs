@@ -105,12 +105,6 @@ impl DigestCheck {
         }
     }
 
-    /// Takes over another snapshot of the users. Nonces stay good unless the realm changes with it.
-    pub fn replace_users(&mut self, users: Arc<Users>) {
-        self.mint.set_realm(users.realm().clone());
-        self.users = users;
-    }
-
     /// The realm that is challenged for.
     #[must_use]
     pub fn realm(&self) -> &Realm {

@@ -122,11 +122,6 @@ impl NonceMint {
         &self.realm
     }
 
-    /// Moves on to another realm; nonces issued for the old one are no longer ours.
-    pub(super) fn set_realm(&mut self, realm: Realm) {
-        self.realm = realm;
-    }
-
     fn mac(
         &self,
         time: [u8; TIME_LENGTH],

@@ -138,9 +138,8 @@ fn reads_lists_of_routes_contacts_and_identities() {
 }
 
 #[test]
-fn knows_the_contact_that_removes_all_bindings() {
+fn the_contact_that_removes_all_bindings_is_no_address() {
     let bytes = invite_with("<sip:alice@pc33.atlanta.example>", "*");
     let message = Message::scan(&bytes).unwrap();
-    assert!(message.has_wildcard_contact());
     assert_eq!(message.contacts().count(), 0);
 }

@@ -297,13 +297,6 @@ fn has_a_row_for_every_reason() {
 }
 
 #[test]
-fn answers_with_the_status_that_fits() {
-    assert_eq!(Malformed::StartLine.status(), 400);
-    assert_eq!(Malformed::MessageTooLarge.status(), 413);
-    assert_eq!(Malformed::UnsupportedVersion.status(), 505);
-}
-
-#[test]
 fn reads_the_largest_message_and_the_most_headers() {
     let headers = INVITE.lines().take_while(|line| !line.is_empty()).count() - 1;
     let filler = "X: y\r\n".repeat(MAX_HEADERS - headers + 1);

@@ -27,20 +27,6 @@ async fn a_peer_that_leaves_is_disconnected_once() {
 }
 
 #[tokio::test]
-async fn closing_a_flow_writes_what_is_queued_and_receives_nothing_more() {
-    let mut site = Site::tcp(Limits::default(), Behaviour::AnswerAndClose);
-    let mut peer = site.connect().await;
-    write(&mut peer, &[message(1), message(2)].concat()).await;
-
-    let (flow, _) = site.connected().await;
-    assert_eq!(site.received().await, (flow, message(1)));
-    site.disconnected(flow).await;
-    assert_eq!(read_to_end(&mut peer).await, message(1));
-    drop(peer);
-    site.ends_quietly().await;
-}
-
-#[tokio::test]
 async fn a_peer_that_does_not_read_is_disconnected() {
     let mut site = Site::tcp(Limits::default(), Behaviour::Watch);
     let mut peer = site.connect().await;
@@ -81,6 +67,5 @@ async fn a_flow_that_is_not_exactly_that_of_a_connection_reaches_nobody() {
 
     let other = Flow { remote: "127.0.0.2:5060".parse().unwrap(), ..flow };
     assert_eq!(site.outbox.send(&other, message(1)), Err(SendFailure::NoConnection));
-    site.outbox.close(&other);
     assert_eq!(site.outbox.send(&flow, message(1)), Ok(()));
 }

@@ -46,7 +46,6 @@ enum Behaviour {
     Watch,
     Echo,
     RefuseConnections,
-    AnswerAndClose,
     PanicOnMessages,
 }
 
@@ -65,10 +64,6 @@ impl Receiver for Witness {
         match self.behaviour {
             Behaviour::Watch | Behaviour::RefuseConnections => {}
             Behaviour::Echo => self.outbox.send(flow, message.to_vec()).unwrap(),
-            Behaviour::AnswerAndClose => {
-                self.outbox.send(flow, message.to_vec()).unwrap();
-                self.outbox.close(flow);
-            }
             Behaviour::PanicOnMessages => panic!("a bug, as a test wants it"),
         }
     }

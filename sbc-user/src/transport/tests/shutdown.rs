@@ -1,4 +1,4 @@
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
@@ -77,11 +77,9 @@ async fn after_a_shutdown_the_udp_port_is_free_although_an_outbox_is_left() {
 
 /// A site whose kernel takes but little off the send queues.
 fn site_with_small_buffers() -> Site {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.set_send_buffer_size(4096).unwrap();
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    socket.listen(1).unwrap();
-    let listener = Listener::Stream(StreamListener::from_socket(socket.into(), None).unwrap());
-    let listeners = Listeners::from_bound(vec![listener], Limits::default()).unwrap();
-    Site::listen(listeners, Behaviour::Watch)
+    let listener = StreamListener::bind(([127, 0, 0, 1], 0).into(), None).unwrap();
+    // Connections inherit it.
+    socket2::SockRef::from(&listener.socket).set_send_buffer_size(4096).unwrap();
+    let listeners = Listeners::from_bound(vec![Listener::Stream(listener)], Limits::default());
+    Site::listen(listeners.unwrap(), Behaviour::Watch)
 }

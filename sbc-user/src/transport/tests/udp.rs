@@ -1,4 +1,4 @@
-use std::net::{Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket};
+use std::net::{Ipv6Addr, UdpSocket as StdUdpSocket};
 
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -87,23 +87,6 @@ async fn a_message_can_be_sent_before_anything_was_received() {
     let flow = Flow::udp(0, peer.local_addr().unwrap());
 
     assert_eq!(site.outbox.send(&flow, message(1)), Ok(()));
-    assert_eq!(read(&peer).await, message(1));
-}
-
-#[tokio::test]
-async fn a_socket_for_both_families_names_ipv4_peers_as_such() {
-    let both = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).unwrap();
-    both.set_only_v6(false).unwrap();
-    both.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into()).unwrap();
-    let listener = UdpListener::from_socket(StdUdpSocket::from(both)).unwrap();
-    let port = listener.address().port();
-    let listeners = Listeners::from_bound(vec![Listener::Udp(listener)], Limits::default());
-    let mut site = Site::listen(listeners.unwrap(), Behaviour::Echo);
-
-    let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    peer.send_to(&message(1), ("127.0.0.1", port)).await.unwrap();
-
-    assert_eq!(site.received().await.0.remote, peer.local_addr().unwrap());
     assert_eq!(read(&peer).await, message(1));
 }
 
