@@ -48,17 +48,17 @@ fn decide_fragment<T: Tables>(
     protocol: Protocol,
 ) -> Reason {
     match standing(tables, source, port, protocol) {
-        Standing::Trusted => Reason::TrustedSource,
-        Standing::Denied => Reason::DeniedSource,
-        Standing::Unknown(_) => Reason::UnknownFragment,
+        SourceStanding::Trusted => Reason::TrustedSource,
+        SourceStanding::Denied => Reason::DeniedSource,
+        SourceStanding::Unknown(_) => Reason::UnknownFragment,
     }
 }
 
 #[inline(always)]
 fn decide_tls<T: Tables>(tables: &T, source: Address, port: u16, protocol: Protocol) -> Reason {
     match standing(tables, source, port, protocol) {
-        Standing::Denied => Reason::DeniedSource,
-        Standing::Trusted | Standing::Unknown(_) => Reason::TlsReachable,
+        SourceStanding::Denied => Reason::DeniedSource,
+        SourceStanding::Trusted | SourceStanding::Unknown(_) => Reason::TlsReachable,
     }
 }
 
@@ -71,9 +71,9 @@ fn decide_clear_sip<F: Frame, T: Tables>(
     protocol: Protocol,
 ) -> Reason {
     let refusal = match standing(tables, source, port, protocol) {
-        Standing::Trusted => return Reason::TrustedSource,
-        Standing::Denied => return Reason::DeniedSource,
-        Standing::Unknown(refusal) => refusal,
+        SourceStanding::Trusted => return Reason::TrustedSource,
+        SourceStanding::Denied => return Reason::DeniedSource,
+        SourceStanding::Unknown(refusal) => refusal,
     };
     match UnknownAction::from_table(tables.setting(Setting::UnknownAction)) {
         UnknownAction::Drop => return refusal,
@@ -90,7 +90,7 @@ fn decide_clear_sip<F: Frame, T: Tables>(
 }
 
 /// What the trust table says of a source and a transport.
-enum Standing {
+enum SourceStanding {
     Trusted,
     Denied,
     /// Nothing opens the transport; the reason is the most telling one.
@@ -101,7 +101,12 @@ enum Standing {
 /// unexpired entry that denies the source or opens the transport decides: an entry for a port that
 /// expired or opens something else does not shadow what is known of the address.
 #[inline(always)]
-fn standing<T: Tables>(tables: &T, source: Address, port: u16, protocol: Protocol) -> Standing {
+fn standing<T: Tables>(
+    tables: &T,
+    source: Address,
+    port: u16,
+    protocol: Protocol,
+) -> SourceStanding {
     let mut refusal = Reason::UnknownSource;
     if port != 0
         && let Some(entry) = tables.trusted_source(&SourceKey::new(source, port))
@@ -119,7 +124,7 @@ fn standing<T: Tables>(tables: &T, source: Address, port: u16, protocol: Protoco
     {
         return standing;
     }
-    Standing::Unknown(refusal)
+    SourceStanding::Unknown(refusal)
 }
 
 /// Returns the standing that `entry` gives, or leaves in `refusal` why it gives none.
@@ -129,7 +134,7 @@ fn weigh<T: Tables>(
     entry: TrustEntry,
     protocol: Protocol,
     refusal: &mut Reason,
-) -> Option<Standing> {
+) -> Option<SourceStanding> {
     if entry.expires_at != TrustEntry::NEVER && entry.is_expired(tables.now()) {
         if *refusal == Reason::UnknownSource {
             *refusal = Reason::ExpiredSource;
@@ -137,9 +142,9 @@ fn weigh<T: Tables>(
         return None;
     }
     match entry.lane() {
-        Some(Lane::Denied) => Some(Standing::Denied),
+        Some(Lane::Denied) => Some(SourceStanding::Denied),
         Some(Lane::Static | Lane::Digest | Lane::Tls) if entry.transports.opens(protocol) => {
-            Some(Standing::Trusted)
+            Some(SourceStanding::Trusted)
         }
         Some(Lane::Static | Lane::Digest | Lane::Tls) => {
             *refusal = Reason::TransportNotOpened;

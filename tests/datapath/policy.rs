@@ -96,7 +96,7 @@ impl Policy {
     }
 }
 
-pub(crate) const BOTH: Transports = Transports::UDP.and(Transports::TCP);
+pub(crate) const BOTH: Transports = Transports::UDP.union(Transports::TCP);
 
 /// Expired long ago by any clock, but never zero, which could be mistaken for "not set".
 const LONG_AGO: u64 = 1;

@@ -98,7 +98,7 @@ impl Peer {
     #[must_use]
     pub fn opens(&self) -> Transports {
         self.opens.iter().fold(Transports::NONE, |transports, transport| {
-            transports.and(match transport {
+            transports.union(match transport {
                 ClearTransport::Udp => Transports::UDP,
                 ClearTransport::Tcp => Transports::TCP,
             })

@@ -16,7 +16,7 @@ const BLANK_LINE: &[u8] = b"\r\n\r\n";
 
 /// What a stream carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
+pub enum StreamPiece {
     /// One message, to be read by [`Message::scan`](super::Message::scan).
     Message(Bytes),
     /// Two CRLF between messages: the peer wants one CRLF back (RFC 5626 §4.4.1).
@@ -46,7 +46,7 @@ impl StreamFramer {
 
     /// Takes what was read from the stream, at most 65,535 bytes at a time.
     ///
-    /// [`next_frame`](Self::next_frame) has to be called until it yields `None` before the next read:
+    /// [`next_piece`](Self::next_piece) has to be called until it yields `None` before the next read:
     /// more than 131,070 bytes waiting are an error.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         if let Some(error) = self.failed {
@@ -59,8 +59,8 @@ impl StreamFramer {
         Ok(())
     }
 
-    /// The next frame that is complete; `None` if more has to be read first.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, Malformed> {
+    /// The next piece that is complete; `None` if more has to be read first.
+    pub fn next_piece(&mut self) -> Result<Option<StreamPiece>, Malformed> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -73,12 +73,12 @@ impl StreamFramer {
         self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
-    fn cut(&mut self) -> Result<Option<Frame>, Malformed> {
+    fn cut(&mut self) -> Result<Option<StreamPiece>, Malformed> {
         let expected = match self.expected {
             Some(expected) => expected,
             None => match self.front()? {
                 Front::Incomplete => return Ok(None),
-                Front::Ping => return Ok(Some(Frame::Ping)),
+                Front::Ping => return Ok(Some(StreamPiece::Ping)),
                 Front::Message(length) => *self.expected.insert(length),
             },
         };
@@ -87,7 +87,7 @@ impl StreamFramer {
         }
         self.expected = None;
         self.searched = 0;
-        Ok(Some(Frame::Message(self.buffer.split_to(expected).freeze())))
+        Ok(Some(StreamPiece::Message(self.buffer.split_to(expected).freeze())))
     }
 
     /// Finds out what the buffer begins with, and takes CRLFs between messages out of it.

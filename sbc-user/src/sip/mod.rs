@@ -26,7 +26,7 @@ mod value;
 mod via;
 
 pub use field::FieldError;
-pub use framer::{Frame, MAX_STREAM_HEAD, StreamFramer};
+pub use framer::{MAX_STREAM_HEAD, StreamFramer, StreamPiece};
 pub use head::{MAX_HEADERS, MAX_MESSAGE};
 pub use header::{Header, HeaderKind};
 pub use malformed::Malformed;

@@ -28,8 +28,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Time after which the kernel gives up a peer that acknowledges nothing.
 const ACKNOWLEDGE: Duration = Duration::from_secs(30);
 
-/// What all stream connections share.
-pub(super) struct Service {
+/// What gives every stream connection its place and number, and its ends to talk between.
+pub(super) struct Switchboard {
     pub(super) receiver: Arc<dyn Receiver>,
     pub(super) outbox: Outbox,
     pub(super) limits: Limits,
@@ -66,23 +66,24 @@ pub(super) async fn serve(
     stream: TcpStream,
     flow: Flow,
     tls: Option<TlsAcceptor>,
-    service: Arc<Service>,
+    switchboard: Arc<Switchboard>,
     mut stop: Stop,
     slot: Slot,
 ) {
     set_options(&stream, &flow);
     match tls {
-        None => converse(stream, &flow, &[], &service, &mut stop).await,
+        None => converse(stream, &flow, &[], &switchboard, &mut stop).await,
         Some(acceptor) => {
+            let limit = switchboard.limits.handshake;
             let shaken = tokio::select! {
-                shaken = shake_hands(acceptor, stream, &flow, service.limits.handshake) => shaken,
+                shaken = shake_hands(acceptor, stream, &flow, limit) => shaken,
                 _ = stop.requested() => return,
             };
             match shaken {
                 Ok((stream, identities)) => {
-                    converse(stream, &flow, &identities, &service, &mut stop).await;
+                    converse(stream, &flow, &identities, &switchboard, &mut stop).await;
                 }
-                Err(refusal) => service.receiver.refused(&flow, refusal),
+                Err(refusal) => switchboard.receiver.refused(&flow, refusal),
             }
         }
     }
@@ -103,19 +104,19 @@ async fn converse<S: Resettable>(
     stream: S,
     flow: &Flow,
     identities: &[Identity],
-    service: &Service,
+    switchboard: &Switchboard,
     stop: &mut Stop,
 ) {
     let (queue, waiting) = send_queue();
-    let mut presence = Presence::enter(flow, queue.clone(), service);
-    match service.receiver.connected(flow, identities) {
+    let mut presence = Presence::enter(flow, queue.clone(), switchboard);
+    match switchboard.receiver.connected(flow, identities) {
         Admission::Keep => presence.is_kept = true,
         Admission::Close => return,
     }
 
-    let deadlines = Deadlines::new(service.limits, Instant::now(), !identities.is_empty());
+    let deadlines = Deadlines::new(switchboard.limits, Instant::now(), !identities.is_empty());
     let (read_half, write_half) = tokio::io::split(stream);
-    let mut reader = Reader::new(read_half, deadlines, flow, &queue, &*service.receiver);
+    let mut reader = Reader::new(read_half, deadlines, flow, &queue, &*switchboard.receiver);
     let mut writer = Writer::new(write_half, waiting);
     let end = tokio::select! {
         end = reader.run() => end,
@@ -126,7 +127,7 @@ async fn converse<S: Resettable>(
 
     debug!(%flow, ?end, "connection ends");
     if let Some(refusal) = end.refusal() {
-        service.receiver.refused(flow, refusal);
+        switchboard.receiver.refused(flow, refusal);
     }
     drop(presence);
     match end {
@@ -174,22 +175,22 @@ impl End {
 /// sent to, and the receiver is told, in this order.
 struct Presence<'a> {
     flow: &'a Flow,
-    service: &'a Service,
+    switchboard: &'a Switchboard,
     is_kept: bool,
 }
 
 impl<'a> Presence<'a> {
-    fn enter(flow: &'a Flow, queue: SendQueue, service: &'a Service) -> Self {
-        service.outbox.register(*flow, queue);
-        Self { flow, service, is_kept: false }
+    fn enter(flow: &'a Flow, queue: SendQueue, switchboard: &'a Switchboard) -> Self {
+        switchboard.outbox.register(*flow, queue);
+        Self { flow, switchboard, is_kept: false }
     }
 }
 
 impl Drop for Presence<'_> {
     fn drop(&mut self) {
-        self.service.outbox.forget(self.flow);
+        self.switchboard.outbox.forget(self.flow);
         if self.is_kept {
-            self.service.receiver.disconnected(self.flow);
+            self.switchboard.receiver.disconnected(self.flow);
         }
     }
 }

@@ -1,20 +1,10 @@
 //! The only place that knows how a stream is cut into messages.
 
-use bytes::Bytes;
-
-pub(super) use crate::sip::Malformed;
-use crate::sip::{Frame, StreamFramer};
+use crate::sip::StreamFramer;
+pub(super) use crate::sip::{Malformed, StreamPiece};
 
 /// What has arrived on one connection and is not yet received.
 pub(super) struct Inbound(StreamFramer);
-
-/// One piece of a stream.
-pub(super) enum Piece {
-    /// One whole message.
-    Message(Bytes),
-    /// A double CRLF between messages, which wants a single one back (RFC 5626 §3.5.1).
-    Ping,
-}
 
 impl Inbound {
     pub(super) fn new() -> Self {
@@ -27,11 +17,8 @@ impl Inbound {
     }
 
     /// The next piece, if it is complete.
-    pub(super) fn next(&mut self) -> Result<Option<Piece>, Malformed> {
-        Ok(self.0.next_frame()?.map(|frame| match frame {
-            Frame::Message(message) => Piece::Message(message),
-            Frame::Ping => Piece::Ping,
-        }))
+    pub(super) fn next(&mut self) -> Result<Option<StreamPiece>, Malformed> {
+        self.0.next_piece()
     }
 
     /// Whether a message has begun and was not taken; a lone CRLF begins none.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
 
-use super::connection::{ConnectionNumbers, Service};
+use super::connection::{ConnectionNumbers, Switchboard};
 use super::running::Stop;
 use super::slots::Slots;
 use super::stream::Acceptor;
@@ -123,7 +123,7 @@ impl Listeners {
         let registered =
             self.bound.into_iter().map(Listener::register).collect::<io::Result<Vec<_>>>()?;
 
-        let service = Arc::new(Service {
+        let switchboard = Arc::new(Switchboard {
             receiver,
             outbox: self.outbox.clone(),
             limits: self.limits,
@@ -133,17 +133,17 @@ impl Listeners {
         let (stop_sender, stop) = Stop::channel();
         let mut tasks = JoinSet::new();
         for (position, listener) in (0..=u8::MAX).zip(registered) {
-            let (service, stop) = (Arc::clone(&service), stop.clone());
+            let (switchboard, stop) = (Arc::clone(&switchboard), stop.clone());
             match listener {
                 Registered::Udp(datagrams) => {
-                    let receiver = Arc::clone(&service.receiver);
+                    let receiver = Arc::clone(&switchboard.receiver);
                     tasks.spawn(async move {
                         datagrams.receive(position, receiver, stop).await;
                         0
                     });
                 }
                 Registered::Stream(acceptor) => {
-                    tasks.spawn(acceptor.accept(position, service, stop));
+                    tasks.spawn(acceptor.accept(position, switchboard, stop));
                 }
             }
         }

@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::End;
-use super::framing::{Inbound, Piece};
+use super::framing::{Inbound, StreamPiece};
 use super::queue::SendQueue;
 use super::{Flow, Limits, Receiver};
 
@@ -80,11 +80,11 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
         let mut pieces = 0;
         while pieces < BATCH && !self.queue.is_aborted() {
             match self.inbound.next() {
-                Ok(Some(Piece::Message(message))) => {
+                Ok(Some(StreamPiece::Message(message))) => {
                     self.deadlines.first_message = None;
                     self.receiver.received(self.flow, &message);
                 }
-                Ok(Some(Piece::Ping)) => pinged = true,
+                Ok(Some(StreamPiece::Ping)) => pinged = true,
                 Ok(None) => break,
                 Err(error) => return ControlFlow::Break(End::malformed(self.flow, error)),
             }

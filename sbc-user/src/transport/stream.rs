@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, warn};
 
 use super::bind::tcp_socket;
-use super::connection::{Service, serve};
+use super::connection::{Switchboard, serve};
 use super::running::Stop;
 use super::{BindError, Flow, Transport};
 
@@ -62,7 +62,12 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     /// Serves connections until told to stop; returns how many had to be cut off then.
-    pub(super) async fn accept(self, listener: u8, service: Arc<Service>, mut stop: Stop) -> usize {
+    pub(super) async fn accept(
+        self,
+        listener: u8,
+        switchboard: Arc<Switchboard>,
+        mut stop: Stop,
+    ) -> usize {
         let mut connections = JoinSet::new();
         let mut failing = false;
         let deadline = loop {
@@ -72,8 +77,8 @@ impl Acceptor {
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, remote)) => {
                         failing = false;
-                        let flow = self.flow(listener, remote, &service);
-                        self.admit(stream, flow, &service, &stop, &mut connections);
+                        let flow = self.flow(listener, remote, &switchboard);
+                        self.admit(stream, flow, &switchboard, &stop, &mut connections);
                     }
                     // The connection was gone before it was accepted.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -100,8 +105,8 @@ impl Acceptor {
         cut_off
     }
 
-    fn flow(&self, listener: u8, remote: SocketAddr, service: &Service) -> Flow {
-        Flow::stream(transport(self.tls.as_ref()), listener, remote, service.numbers.next())
+    fn flow(&self, listener: u8, remote: SocketAddr, switchboard: &Switchboard) -> Flow {
+        Flow::stream(transport(self.tls.as_ref()), listener, remote, switchboard.numbers.next())
     }
 
     /// Lets a connection in if there is a place for it, and closes it otherwise.
@@ -109,20 +114,21 @@ impl Acceptor {
         &self,
         stream: TcpStream,
         flow: Flow,
-        service: &Arc<Service>,
+        switchboard: &Arc<Switchboard>,
         stop: &Stop,
         connections: &mut JoinSet<()>,
     ) {
-        match service.slots.take(flow.remote.ip()) {
+        match switchboard.slots.take(flow.remote.ip()) {
             Ok(slot) => {
-                let (tls, service, stop) = (self.tls.clone(), Arc::clone(service), stop.clone());
-                connections.spawn(serve(stream, flow, tls, service, stop, slot));
+                let (tls, switchboard, stop) =
+                    (self.tls.clone(), Arc::clone(switchboard), stop.clone());
+                connections.spawn(serve(stream, flow, tls, switchboard, stop, slot));
             }
             Err(refusal) => {
                 // A reset: thousands of these must not leave thousands of sockets in TIME_WAIT.
                 let _ = stream.set_zero_linger();
                 drop(stream);
-                service.receiver.refused(&flow, refusal);
+                switchboard.receiver.refused(&flow, refusal);
             }
         }
     }

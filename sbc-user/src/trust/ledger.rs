@@ -320,7 +320,7 @@ impl<T: TrustTable> Ledger<T> {
                 .filter(|_| entry.lane() == Some(Lane::Tls) && !entry.is_expired(now));
             if let Some((position, peer)) = owner {
                 let expires_at = after(now, peer.lifetime()).0.min(entry.expires_at);
-                let transports = entry.transports.within(peer.opens());
+                let transports = entry.transports.intersection(peer.opens());
                 let grant = earlier(Holder::Peer(position), Lane::Tls, transports, expires_at);
                 self.enter(place, grant)?;
             } else if lasting.iter().all(|(lasting, _)| *lasting != place) {

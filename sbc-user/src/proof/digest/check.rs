@@ -4,8 +4,8 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::{
-    Admission, Algorithm, Credentials, HashValue, MalformedCredentials, NonceMint, NonceState,
-    OfferedAlgorithms, Realm, ReplayWindow, UnixMillis, uri::names_same_target,
+    Algorithm, Credentials, HashValue, MalformedCredentials, NonceMint, NonceState,
+    OfferedAlgorithms, Realm, ReplayVerdict, ReplayWindow, UnixMillis, uri::names_same_target,
 };
 use crate::proof::users::{User, Users};
 
@@ -177,10 +177,10 @@ impl DigestCheck {
         };
         let count = credentials.nonce_count.number;
         match self.replay.admit(nonce, count, request.fingerprint, now) {
-            Admission::New => DigestVerdict::Proven { user, retransmission: false },
-            Admission::Retransmission => DigestVerdict::Proven { user, retransmission: true },
-            Admission::Replayed => DigestVerdict::Replayed,
-            Admission::Stale => DigestVerdict::Stale,
+            ReplayVerdict::New => DigestVerdict::Proven { user, retransmission: false },
+            ReplayVerdict::Retransmission => DigestVerdict::Proven { user, retransmission: true },
+            ReplayVerdict::Replayed => DigestVerdict::Replayed,
+            ReplayVerdict::Stale => DigestVerdict::Stale,
         }
     }
 

@@ -32,5 +32,5 @@ pub use ha1::Ha1;
 pub use hash_value::{HashValue, HexDigits};
 pub use nonce::{CLOCK_TOLERANCE, FreshNonce, NONCE_LENGTH, NonceId, NonceMint, NonceState};
 pub use realm::{InvalidRealm, Realm};
-pub use replay::{Admission, ReplayWindow};
+pub use replay::{ReplayVerdict, ReplayWindow};
 pub use unix_millis::UnixMillis;

@@ -19,7 +19,7 @@ const EXPIRIES_PER_CALL: usize = 2;
 ///
 /// **When full**, the nonce that was first used longest ago is forgotten. What was forgotten is never
 /// accepted again: a nonce that is not in the table enters only with a nonce count of 1, and only if
-/// it was issued after every forgotten one. Everything else is [`Admission::Stale`], which costs the
+/// it was issued after every forgotten one. Everything else is [`ReplayVerdict::Stale`], which costs the
 /// client a round trip and nothing more. The same covers a restart: nonces issued before `started`
 /// are stale.
 ///
@@ -38,7 +38,7 @@ pub struct ReplayWindow {
 /// Whether a correct response may count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Admission {
+pub enum ReplayVerdict {
     /// The first request with this nonce and nonce count.
     New,
     /// The very same request again, as UDP clients send it until they are answered.
@@ -72,20 +72,20 @@ impl ReplayWindow {
         count: NonZeroU32,
         fingerprint: u64,
         now: UnixMillis,
-    ) -> Admission {
+    ) -> ReplayVerdict {
         self.forget_expired(now);
         if let Some(used) = self.used.get_mut(&nonce.id) {
             return used.admit(count, fingerprint);
         }
         if count != NonZeroU32::MIN || nonce.issued < self.forgotten_before {
-            return Admission::Stale;
+            return ReplayVerdict::Stale;
         }
         if self.used.len() >= self.capacity.get() {
             self.forget_first_used();
         }
         self.used.insert(nonce.id, UsedNonce::first(fingerprint));
         self.in_order_of_first_use.push_back(nonce);
-        Admission::New
+        ReplayVerdict::New
     }
 
     /// How many nonces are remembered.
@@ -147,27 +147,27 @@ impl UsedNonce {
         used
     }
 
-    fn admit(&mut self, count: NonZeroU32, fingerprint: u64) -> Admission {
+    fn admit(&mut self, count: NonZeroU32, fingerprint: u64) -> ReplayVerdict {
         let count = count.get();
         if let Some(ahead) = count.checked_sub(self.highest).filter(|ahead| *ahead > 0) {
             self.bitmap = self.bitmap.checked_shl(ahead).unwrap_or(0) | 1;
             self.highest = count;
             self.remember(count, fingerprint);
-            return Admission::New;
+            return ReplayVerdict::New;
         }
         let Some(bit) = 1_u64.checked_shl(self.highest.saturating_sub(count)) else {
-            return Admission::Replayed;
+            return ReplayVerdict::Replayed;
         };
         if self.bitmap & bit == 0 {
             self.bitmap |= bit;
             self.remember(count, fingerprint);
-            return Admission::New;
+            return ReplayVerdict::New;
         }
         let is_same = |it: &AcceptedRequest| it.count == count && it.fingerprint == fingerprint;
         if self.latest.iter().any(is_same) {
-            Admission::Retransmission
+            ReplayVerdict::Retransmission
         } else {
-            Admission::Replayed
+            ReplayVerdict::Replayed
         }
     }
 

@@ -1,18 +1,18 @@
 use super::sample::{INVITE, invite_with};
-use crate::sip::{Frame, HeaderKind, MAX_STREAM_HEAD, Malformed, StreamFramer};
+use crate::sip::{HeaderKind, MAX_STREAM_HEAD, Malformed, StreamFramer, StreamPiece};
 
-/// Everything a stream yields when it arrives in pieces of that length, and how it ends.
-pub(super) fn frames(stream: &[u8], piece: usize) -> (Vec<Frame>, Option<Malformed>) {
+/// Everything a stream yields when it arrives in chunks of that length, and how it ends.
+pub(super) fn pieces(stream: &[u8], chunk: usize) -> (Vec<StreamPiece>, Option<Malformed>) {
     let mut framer = StreamFramer::new();
     let mut yielded = Vec::new();
-    for piece in stream.chunks(piece) {
-        framer.push(piece).unwrap();
+    for chunk in stream.chunks(chunk) {
+        framer.push(chunk).unwrap();
         loop {
-            match framer.next_frame() {
-                Ok(Some(frame)) => yielded.push(frame),
+            match framer.next_piece() {
+                Ok(Some(piece)) => yielded.push(piece),
                 Ok(None) => break,
                 Err(error) => {
-                    assert_eq!(framer.next_frame(), Err(error));
+                    assert_eq!(framer.next_piece(), Err(error));
                     assert_eq!(framer.push(b"x"), Err(error));
                     return (yielded, Some(error));
                 }
@@ -22,8 +22,8 @@ pub(super) fn frames(stream: &[u8], piece: usize) -> (Vec<Frame>, Option<Malform
     (yielded, None)
 }
 
-fn message(text: &str) -> Frame {
-    Frame::Message(text.as_bytes().to_vec().into())
+fn message(text: &str) -> StreamPiece {
+    StreamPiece::Message(text.as_bytes().to_vec().into())
 }
 
 #[test]
@@ -34,14 +34,14 @@ fn cuts_a_stream_into_messages_and_pings() {
     let expected = [
         message(INVITE),
         message(&empty),
-        Frame::Ping,
+        StreamPiece::Ping,
         message(&compact),
-        Frame::Ping,
-        Frame::Ping,
+        StreamPiece::Ping,
+        StreamPiece::Ping,
         message(INVITE),
     ];
-    for piece in [1, 2, 3, 5, 100, stream.len()] {
-        assert_eq!(frames(stream.as_bytes(), piece), (expected.to_vec(), None));
+    for chunk in [1, 2, 3, 5, 100, stream.len()] {
+        assert_eq!(pieces(stream.as_bytes(), chunk), (expected.to_vec(), None));
     }
 }
 
@@ -68,8 +68,8 @@ fn closes_a_stream_whose_boundaries_are_lost() {
         (b"\r\n\rINVITE".to_vec(), Malformed::BareCarriageReturn),
     ];
     for (stream, error) in rows {
-        for piece in [1, 7, stream.len()] {
-            assert_eq!(frames(&stream, piece), (vec![], Some(error)), "{}", stream.escape_ascii());
+        for chunk in [1, 7, stream.len()] {
+            assert_eq!(pieces(&stream, chunk), (vec![], Some(error)), "{}", stream.escape_ascii());
         }
     }
 }
@@ -78,7 +78,7 @@ fn closes_a_stream_whose_boundaries_are_lost() {
 fn yields_what_came_before_the_error() {
     let stream = format!("{INVITE}\n");
     assert_eq!(
-        frames(stream.as_bytes(), 9),
+        pieces(stream.as_bytes(), 9),
         (vec![message(INVITE)], Some(Malformed::BareLineFeed))
     );
 }
@@ -87,13 +87,13 @@ fn yields_what_came_before_the_error() {
 fn takes_the_largest_head_and_the_largest_message() {
     let head = INVITE.find("v=0").unwrap();
     let bytes = invite_with("lunch", &"x".repeat(MAX_STREAM_HEAD - head + "lunch".len()));
-    for piece in [1000, MAX_STREAM_HEAD] {
-        assert_eq!(frames(&bytes, piece).0.len(), 1);
+    for chunk in [1000, MAX_STREAM_HEAD] {
+        assert_eq!(pieces(&bytes, chunk).0.len(), 1);
     }
     let room = 65_535 - (head + 4);
     let mut bytes = invite_with("Length: 4", &format!("Length: {room}"));
     bytes.resize(65_535, b'x');
-    assert_eq!(frames(&bytes, 60_000).0.len(), 1);
+    assert_eq!(pieces(&bytes, 60_000).0.len(), 1);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn holds_no_more_than_its_bound() {
     framer.push(&read).unwrap();
     framer.push(&read).unwrap();
     assert_eq!(framer.push(b"x"), Err(Malformed::MessageTooLarge));
-    assert_eq!(framer.next_frame(), Err(Malformed::MessageTooLarge));
+    assert_eq!(framer.next_piece(), Err(Malformed::MessageTooLarge));
 }
 
 #[test]
@@ -111,9 +111,9 @@ fn knows_whether_the_stream_may_end() {
     let mut framer = StreamFramer::new();
     assert!(framer.is_between_messages());
     framer.push(b"\r\n").unwrap();
-    assert_eq!(framer.next_frame(), Ok(None));
+    assert_eq!(framer.next_piece(), Ok(None));
     assert!(framer.is_between_messages());
     framer.push(b"INVITE").unwrap();
-    assert_eq!(framer.next_frame(), Ok(None));
+    assert_eq!(framer.next_piece(), Ok(None));
     assert!(!framer.is_between_messages());
 }

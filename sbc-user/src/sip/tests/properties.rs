@@ -5,9 +5,11 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use rsip::headers::UntypedHeader as _;
 
-use super::framer::frames;
+use super::framer::pieces;
 use super::sample::{INVITE, text};
-use crate::sip::{Frame, HeaderKind, Message, NameAddr, Reply, Rewrite, StreamFramer, Uri, Via};
+use crate::sip::{
+    HeaderKind, Message, NameAddr, Reply, Rewrite, StreamFramer, StreamPiece, Uri, Via,
+};
 
 /// Pieces that a message is made of, for mutations that random bytes would not find.
 const PIECES: [&str; 32] = [
@@ -140,7 +142,7 @@ proptest! {
     #[test]
     fn never_panics_on_any_bytes(bytes in vec(any::<u8>(), 0..600)) {
         exercise(&bytes);
-        frames(&bytes, 7);
+        pieces(&bytes, 7);
     }
 
     #[test]
@@ -154,25 +156,25 @@ proptest! {
     }
 
     #[test]
-    fn frames_are_the_same_however_the_bytes_are_split(
+    fn pieces_are_the_same_however_the_bytes_are_split(
         mutations in vec(mutation(), 0..2),
         repeats in 1_usize..4,
         lengths in vec(1_usize..400, 1..40),
     ) {
         let stream = [&mutated(&mutations)[..], b"\r\n\r\n", INVITE.as_bytes()].concat().repeat(repeats);
-        let whole = frames(&stream, stream.len());
-        prop_assert_eq!(&frames(&stream, 1), &whole);
+        let whole = pieces(&stream, stream.len());
+        prop_assert_eq!(&pieces(&stream, 1), &whole);
         let mut framer = StreamFramer::new();
         let mut split = Vec::new();
         let mut rest = &stream[..];
         let mut error = None;
         for length in lengths.iter().cycle() {
-            let (piece, after) = rest.split_at(rest.len().min(*length));
+            let (chunk, after) = rest.split_at(rest.len().min(*length));
             rest = after;
-            error = error.or(framer.push(piece).err());
+            error = error.or(framer.push(chunk).err());
             loop {
-                match framer.next_frame() {
-                    Ok(Some(frame)) => split.push(frame),
+                match framer.next_piece() {
+                    Ok(Some(piece)) => split.push(piece),
                     Ok(None) => break,
                     Err(found) => { error = error.or(Some(found)); break; }
                 }
@@ -185,9 +187,9 @@ proptest! {
     }
 
     #[test]
-    fn frames_of_a_stream_are_whole_messages(mutations in vec(mutation(), 0..3)) {
-        for frame in frames(&mutated(&mutations), 64).0 {
-            if let Frame::Message(bytes) = frame
+    fn pieces_of_a_stream_are_whole_messages(mutations in vec(mutation(), 0..3)) {
+        for piece in pieces(&mutated(&mutations), 64).0 {
+            if let StreamPiece::Message(bytes) = piece
                 && let Ok(message) = Message::scan(&bytes)
             {
                 prop_assert_eq!(message.bytes(), &bytes[..]);

@@ -31,7 +31,7 @@ impl Scene {
         nonce
     }
 
-    fn admit(&mut self, nonce: FreshNonce, count: u32, fingerprint: u64, at: u64) -> Admission {
+    fn admit(&mut self, nonce: FreshNonce, count: u32, fingerprint: u64, at: u64) -> ReplayVerdict {
         let count = NonZeroU32::new(count).unwrap();
         self.window.admit(nonce, count, fingerprint, UnixMillis(START.0 + at))
     }
@@ -39,7 +39,7 @@ impl Scene {
 
 #[test]
 fn a_nonce_count_is_accepted_once_and_its_retransmission_again() {
-    use Admission::{New, Replayed, Retransmission};
+    use ReplayVerdict::{New, Replayed, Retransmission};
     let mut scene = Scene::new(4);
     let nonce = scene.nonce(0);
     for (count, fingerprint, expected) in [
@@ -73,19 +73,19 @@ fn only_the_last_eight_requests_are_recognized_as_retransmissions() {
     let mut scene = Scene::new(4);
     let nonce = scene.nonce(0);
     for count in 1..=9 {
-        assert_eq!(scene.admit(nonce, count, u64::from(count), 0), Admission::New);
+        assert_eq!(scene.admit(nonce, count, u64::from(count), 0), ReplayVerdict::New);
     }
-    assert_eq!(scene.admit(nonce, 1, 1, 0), Admission::Replayed);
-    assert_eq!(scene.admit(nonce, 2, 2, 0), Admission::Retransmission);
+    assert_eq!(scene.admit(nonce, 1, 1, 0), ReplayVerdict::Replayed);
+    assert_eq!(scene.admit(nonce, 2, 2, 0), ReplayVerdict::Retransmission);
 }
 
 #[test]
 fn a_nonce_enters_only_with_its_first_count() {
     let mut scene = Scene::new(4);
     let nonce = scene.nonce(0);
-    assert_eq!(scene.admit(nonce, 2, 1, 0), Admission::Stale);
+    assert_eq!(scene.admit(nonce, 2, 1, 0), ReplayVerdict::Stale);
     assert!(scene.window.is_empty());
-    assert_eq!(scene.admit(nonce, 1, 1, 0), Admission::New);
+    assert_eq!(scene.admit(nonce, 1, 1, 0), ReplayVerdict::New);
 }
 
 #[test]
@@ -93,23 +93,23 @@ fn a_full_window_forgets_the_oldest_nonce_and_never_accepts_it_again() {
     let mut scene = Scene::new(2);
     let [first, second, third] = [0, 10, 20].map(|offset| scene.nonce(offset));
     for nonce in [first, second, third] {
-        assert_eq!(scene.admit(nonce, 1, 1, 20), Admission::New);
+        assert_eq!(scene.admit(nonce, 1, 1, 20), ReplayVerdict::New);
     }
     assert_eq!(scene.window.len(), 2);
-    assert_eq!(scene.admit(first, 2, 2, 20), Admission::Stale);
-    assert_eq!(scene.admit(first, 1, 1, 20), Admission::Stale);
-    assert_eq!(scene.admit(second, 2, 2, 20), Admission::New);
-    assert_eq!(scene.admit(third, 2, 2, 20), Admission::New);
+    assert_eq!(scene.admit(first, 2, 2, 20), ReplayVerdict::Stale);
+    assert_eq!(scene.admit(first, 1, 1, 20), ReplayVerdict::Stale);
+    assert_eq!(scene.admit(second, 2, 2, 20), ReplayVerdict::New);
+    assert_eq!(scene.admit(third, 2, 2, 20), ReplayVerdict::New);
 }
 
 #[test]
 fn a_nonce_as_old_as_a_forgotten_one_is_stale_and_a_younger_one_is_not() {
     let mut scene = Scene::new(1);
     let [unused, first, second, third] = [5, 10, 15, 20].map(|offset| scene.nonce(offset));
-    assert_eq!(scene.admit(first, 1, 1, 20), Admission::New);
-    assert_eq!(scene.admit(second, 1, 1, 20), Admission::New);
-    assert_eq!(scene.admit(unused, 1, 1, 20), Admission::Stale);
-    assert_eq!(scene.admit(third, 1, 1, 20), Admission::New);
+    assert_eq!(scene.admit(first, 1, 1, 20), ReplayVerdict::New);
+    assert_eq!(scene.admit(second, 1, 1, 20), ReplayVerdict::New);
+    assert_eq!(scene.admit(unused, 1, 1, 20), ReplayVerdict::Stale);
+    assert_eq!(scene.admit(third, 1, 1, 20), ReplayVerdict::New);
 }
 
 #[test]
@@ -117,12 +117,12 @@ fn expired_nonces_leave_and_the_window_stays_bounded() {
     let mut scene = Scene::new(100);
     for offset in 0..50 {
         let nonce = scene.nonce(offset);
-        assert_eq!(scene.admit(nonce, 1, 1, offset), Admission::New);
+        assert_eq!(scene.admit(nonce, 1, 1, offset), ReplayVerdict::New);
     }
     for offset in 0..50 {
         let at = 60_100 + offset;
         let nonce = scene.nonce(at);
-        assert_eq!(scene.admit(nonce, 1, 1, at), Admission::New);
+        assert_eq!(scene.admit(nonce, 1, 1, at), ReplayVerdict::New);
     }
     assert_eq!(scene.window.len(), 50);
     assert_eq!(scene.window.in_order_of_first_use.len(), 50);
@@ -133,7 +133,7 @@ fn nonces_of_an_earlier_run_are_stale() {
     let mut scene = Scene::new(4);
     let mut earlier = scene.nonce(0);
     earlier.issued = UnixMillis(START.0 - 1);
-    assert_eq!(scene.admit(earlier, 1, 1, 0), Admission::Stale);
+    assert_eq!(scene.admit(earlier, 1, 1, 0), ReplayVerdict::Stale);
 }
 
 #[test]
@@ -141,12 +141,12 @@ fn new_nonces_are_accepted_soon_after_the_clock_was_set_back() {
     let mut scene = Scene::new(1);
     for offset in [3_600_000, 3_600_001] {
         let nonce = scene.nonce(offset);
-        assert_eq!(scene.admit(nonce, 1, 1, offset), Admission::New);
+        assert_eq!(scene.admit(nonce, 1, 1, offset), ReplayVerdict::New);
     }
     let nonce = scene.nonce(0);
-    assert_eq!(scene.admit(nonce, 1, 1, 0), Admission::Stale);
+    assert_eq!(scene.admit(nonce, 1, 1, 0), ReplayVerdict::Stale);
     let nonce = scene.nonce(5_001);
-    assert_eq!(scene.admit(nonce, 1, 1, 5_001), Admission::New);
+    assert_eq!(scene.admit(nonce, 1, 1, 5_001), ReplayVerdict::New);
 }
 
 proptest! {
@@ -160,12 +160,12 @@ proptest! {
         let mut accepted = HashMap::new();
         for (count, fingerprint) in requests {
             match scene.admit(nonce, count, fingerprint, 0) {
-                Admission::New => prop_assert_eq!(accepted.insert(count, fingerprint), None),
-                Admission::Retransmission => {
+                ReplayVerdict::New => prop_assert_eq!(accepted.insert(count, fingerprint), None),
+                ReplayVerdict::Retransmission => {
                     prop_assert_eq!(accepted.get(&count), Some(&fingerprint));
                 }
-                Admission::Replayed => prop_assert!(!accepted.is_empty()),
-                Admission::Stale => prop_assert!(accepted.is_empty() && count != 1),
+                ReplayVerdict::Replayed => prop_assert!(!accepted.is_empty()),
+                ReplayVerdict::Stale => prop_assert!(accepted.is_empty() && count != 1),
             }
         }
     }
@@ -184,7 +184,7 @@ proptest! {
                 continue;
             }
             let nonce = scene.nonce(issued);
-            if scene.admit(nonce, 1, 0, now) == Admission::New {
+            if scene.admit(nonce, 1, 0, now) == ReplayVerdict::New {
                 prop_assert!(accepted.insert(number));
             }
             prop_assert!(scene.window.len() <= 5);
