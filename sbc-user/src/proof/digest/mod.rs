@@ -30,7 +30,7 @@ pub use check::{DigestCheck, DigestSettings, DigestVerdict, RequestFacts};
 pub use credentials::{Credentials, MalformedCredentials, NonceCount};
 pub use ha1::Ha1;
 pub use hash_value::{HashValue, HexDigits};
-pub use nonce::{CLOCK_TOLERANCE, FreshNonce, NONCE_LENGTH, NonceId, NonceMint, NonceState};
+pub use nonce::{FreshNonce, NONCE_LENGTH, NonceId, NonceMint, NonceState};
 pub use realm::{InvalidRealm, Realm};
 pub use replay::{ReplayVerdict, ReplayWindow};
 pub use unix_millis::UnixMillis;

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use super::{CLOCK_TOLERANCE, FreshNonce, NonceId, UnixMillis};
+use super::{FreshNonce, NonceId, UnixMillis};
 
 /// How many accepted requests per nonce can be recognized when they are retransmitted.
 const REMEMBERED_REQUESTS: usize = 8;
@@ -22,9 +22,6 @@ const EXPIRIES_PER_CALL: usize = 2;
 /// it was issued after every forgotten one. Everything else is [`ReplayVerdict::Stale`], which costs the
 /// client a round trip and nothing more. The same covers a restart: nonces issued before `started`
 /// are stale.
-///
-/// If the clock is set back, nonces already forgotten can be used once more as soon as their time
-/// comes again; those in the table stay protected.
 #[derive(Debug)]
 pub struct ReplayWindow {
     capacity: NonZeroUsize,
@@ -110,9 +107,6 @@ impl ReplayWindow {
             }
             self.forget_first_used();
         }
-        // Only after the clock was set back. Without this every new nonce would be stale until the
-        // clock has caught up.
-        self.forgotten_before = self.forgotten_before.min(now.saturating_add(CLOCK_TOLERANCE));
     }
 
     fn forget_first_used(&mut self) {

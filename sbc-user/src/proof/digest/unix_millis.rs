@@ -2,10 +2,8 @@ use std::time::Duration;
 
 /// A moment as milliseconds since the Unix epoch.
 ///
-/// The clock behind it should be read from the wall once, at start, and then be advanced by a
-/// monotonic clock: nonces and their replay protection assume that time does not run backwards.
-/// What happens when it does is stated where it matters ([`NonceMint`](super::NonceMint),
-/// [`ReplayWindow`](super::ReplayWindow)).
+/// The clock behind it never steps back ([`Clock`](crate::border::Clock)): nonces and their replay
+/// protection count on that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(pub u64);
 

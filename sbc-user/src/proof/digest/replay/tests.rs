@@ -63,8 +63,8 @@ fn a_nonce_count_is_accepted_once_and_its_retransmission_again() {
         (u32::MAX - 63, 2, New),
         (u32::MAX - 64, 3, Replayed),
     ] {
-        let admission = scene.admit(nonce, count, fingerprint, 0);
-        assert_eq!(admission, expected, "nc={count} fingerprint={fingerprint}");
+        let verdict = scene.admit(nonce, count, fingerprint, 0);
+        assert_eq!(verdict, expected, "nc={count} fingerprint={fingerprint}");
     }
 }
 
@@ -134,19 +134,6 @@ fn nonces_of_an_earlier_run_are_stale() {
     let mut earlier = scene.nonce(0);
     earlier.issued = UnixMillis(START.0 - 1);
     assert_eq!(scene.admit(earlier, 1, 1, 0), ReplayVerdict::Stale);
-}
-
-#[test]
-fn new_nonces_are_accepted_soon_after_the_clock_was_set_back() {
-    let mut scene = Scene::new(1);
-    for offset in [3_600_000, 3_600_001] {
-        let nonce = scene.nonce(offset);
-        assert_eq!(scene.admit(nonce, 1, 1, offset), ReplayVerdict::New);
-    }
-    let nonce = scene.nonce(0);
-    assert_eq!(scene.admit(nonce, 1, 1, 0), ReplayVerdict::Stale);
-    let nonce = scene.nonce(5_001);
-    assert_eq!(scene.admit(nonce, 1, 1, 5_001), ReplayVerdict::New);
 }
 
 proptest! {
