@@ -12,8 +12,8 @@ pub enum FirstLine {
 }
 
 impl FirstLine {
-    /// Looks at the next twelve bytes of `frame`, which the shortest request is longer than. It is a sanity check that costs a stranger's noise its
-    /// way to user space, not a parser: the daemon judges what passes.
+    /// Looks at the next twelve bytes; the shortest request is longer. Keeps noise out of user
+    /// space: the daemon judges what passes.
     #[inline(always)]
     pub fn read<F: Frame>(frame: &mut F) -> Self {
         let Some(words) = frame.words::<3>() else { return Self::Other };

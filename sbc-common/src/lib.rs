@@ -3,7 +3,7 @@
 //!
 //! [`decide()`] reads a frame from first byte to last, asks the [`Tables`] and returns a [`Reason`]. It
 //! performs no I/O, reads no clock and allocates nothing, so the XDP program runs it over packet
-//! memory and kernel maps, while tests and offline tools run the same code on the host.
+//! memory and kernel maps, while tests run the same code on the host.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 #![expect(

@@ -8,7 +8,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The name used in metrics, logs and the manual.
+    /// The name used in status, logs and the reference pages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -20,8 +20,8 @@ impl Action {
 
 macro_rules! reasons {
     ($($(#[doc = $text:literal])+ $variant:ident => $action:ident $name:literal,)+) => {
-        /// Why a frame was passed or dropped: the one closed list that names every counter, metric,
-        /// event and line of documentation about a verdict. A reason implies its [`Action`].
+        /// Why a frame was passed or dropped: the one closed list that names every counter, event and
+        /// line of documentation about a verdict. A reason implies its [`Action`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         #[must_use]
@@ -40,7 +40,7 @@ macro_rules! reasons {
                 match self { $(Self::$variant => Action::$action,)+ }
             }
 
-            /// The name used in metrics, logs and the manual.
+            /// The name used in status, logs and the reference pages.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }

@@ -40,7 +40,7 @@ impl Mode {
         }
     }
 
-    /// The name used in configuration, logs and the manual.
+    /// The name used in configuration, status, logs and the reference pages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

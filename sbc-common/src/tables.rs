@@ -1,7 +1,6 @@
 use crate::{Address, MonotonicNanos, Service, ServiceKey, Setting, SourceKey, TrustEntry};
 
-/// What [`decide()`](crate::decide()) may ask. The kernel answers from maps, tests and offline tools from
-/// host memory.
+/// What [`decide()`](crate::decide()) may ask. The kernel answers from maps, tests from host memory.
 pub trait Tables {
     /// Says whether any protected service uses `port` (host byte order), over whatever protocol and at
     /// whatever address. The cheap first question that most traffic of a gateway ends with.

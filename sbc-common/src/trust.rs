@@ -30,7 +30,7 @@ impl Lane {
         }
     }
 
-    /// The name used in configuration, metrics, logs and the manual.
+    /// The name used in configuration, status, logs and the reference pages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

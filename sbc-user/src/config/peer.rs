@@ -61,7 +61,7 @@ from_text!(PeerIdentity);
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Peer {
-    /// The name in logs, metrics and commands.
+    /// The name in status and logs.
     pub name: String,
     /// The proofs that must all hold.
     pub require: Vec<Proof>,

@@ -1,6 +1,6 @@
 macro_rules! outcomes {
     ($($(#[doc = $text:literal])+ $variant:ident $name:literal,)+) => {
-        /// What became of a message: the one closed list that names every counter, metric and line of
+        /// What became of a message: the one closed list that names every counter and line of
         /// documentation about the daemon's decisions. Each message has exactly one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Outcome {
@@ -11,7 +11,7 @@ macro_rules! outcomes {
             /// Every outcome, in the order of the counters.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The name used in metrics, logs and the manual.
+            /// The name used in status, logs and the reference pages.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }

@@ -76,7 +76,7 @@ pub enum DigestVerdict {
 }
 
 impl DigestVerdict {
-    /// The name in metrics, logs and documentation.
+    /// A short name, kebab-case.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
