@@ -191,8 +191,8 @@ impl<T: TrustTable> Border<T> {
     fn forward(&self, forwarded: Result<Forwarded, RelayRefusal>, outcome: Outcome) {
         let sent = match forwarded {
             Ok(Forwarded { to, message }) => self.outbox.send(&to, message),
-            Err(RelayRefusal::Unwritable(_)) => {
-                return self.counters.count(Outcome::MessageTooLarge);
+            Err(refusal @ RelayRefusal::Unwritable(_)) => {
+                return self.counters.count(Rejection::of_relay(refusal).outcome);
             }
             Err(_) => return self.counters.count(Outcome::ResponseNotOurs),
         };

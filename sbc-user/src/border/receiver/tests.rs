@@ -11,6 +11,7 @@ use super::*;
 use crate::config::sample;
 use crate::proof::digest::test_client;
 use crate::session::{RoutingKey, TokenSeal};
+use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;
 
@@ -267,6 +268,16 @@ async fn a_certificate_lets_in_its_own_peer_from_its_own_sources() {
     let refusals: Vec<_> =
         scene.border.counters().refusals().filter(|(_, count)| *count > 0).collect();
     assert_eq!(refusals, [("identity-unknown", 1), ("identity-elsewhere", 1)]);
+}
+
+#[tokio::test]
+async fn a_response_that_cannot_be_rewritten_is_counted_by_what_is_wrong_with_it() {
+    let scene = Scene::new("", MemoryTable::default());
+    for error in [RewriteError::TooLarge, RewriteError::Overlap] {
+        let unwritable = Err(RelayRefusal::Unwritable(error));
+        scene.border.forward(unwritable, Outcome::ResponseRelayedOutwards);
+    }
+    scene.counted(&[(Outcome::MessageTooLarge, 1), (Outcome::Malformed, 1)]);
 }
 
 #[tokio::test]
