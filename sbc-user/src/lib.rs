@@ -4,6 +4,7 @@
 
 pub mod border;
 pub mod cli;
+mod closed_list;
 pub mod config;
 pub mod control;
 pub mod kernel;

@@ -1,109 +1,62 @@
-macro_rules! outcomes {
-    ($($(#[doc = $text:literal])+ $variant:ident $name:literal,)+) => {
-        /// What became of a message: the one closed list that names every counter and line of
-        /// documentation about the daemon's decisions. Each message has exactly one.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Outcome {
-            $($(#[doc = $text])+ $variant,)+
-        }
+use crate::closed_list::closed_list;
 
-        impl Outcome {
-            /// Every outcome, in the order of the counters.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+closed_list! {
+    /// What became of a message: the one closed list that names every counter and line of
+    /// documentation about the daemon's decisions. Each message has exactly one.
+    pub enum Outcome {
+        /// A request from outside was accepted and sent to the upstream.
+        RequestRelayedInwards "request-relayed-inwards",
+        /// A request of the upstream was sent to the outside.
+        RequestRelayedOutwards "request-relayed-outwards",
+        /// A response from outside was sent to the upstream.
+        ResponseRelayedInwards "response-relayed-inwards",
+        /// A response of the upstream was sent to the outside.
+        ResponseRelayedOutwards "response-relayed-outwards",
+        /// The upstream asked whether we are alive, and was answered.
+        UpstreamOptionsAnswered "upstream-options-answered",
 
-            /// The name used in status, logs and the reference pages.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
+        /// A request without credentials got a challenge.
+        Challenged "challenged",
+        /// A correct response to an expired challenge got a fresh one.
+        StaleCredentials "stale-credentials",
+        /// A wrong password or an unknown user got a challenge; nothing tells the two apart.
+        WrongCredentials "wrong-credentials",
+        /// A response to a challenge that was not made to this source got a challenge.
+        ForeignNonce "foreign-nonce",
+        /// Credentials that were used before, for another request, got a challenge.
+        ReplayedCredentials "replayed-credentials",
+        /// Credentials that cannot be read, or that are for another Request-URI: 400.
+        BadCredentials "bad-credentials",
+        /// A proven user or peer claimed an identity that it may not claim: 403.
+        IdentityNotAllowed "identity-not-allowed",
+        /// A proof that no challenge can bring is missing: 403 over a connection, silence over UDP, where
+        /// the source may be forged.
+        ProofMissing "proof-missing",
+        /// Max-Forwards has run out: 483.
+        TooManyHops "too-many-hops",
+        /// Proxy-Require asks for an unsupported extension: 420.
+        BadExtension "bad-extension",
+        /// A request of the upstream that no token of ours routes: 404.
+        NoRoute "no-route",
+        /// The message would be too large once it is rewritten: 513.
+        MessageTooLarge "message-too-large",
 
-            /// One or two sentences for the operator.
-            #[must_use]
-            pub const fn description(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($text),+).trim_ascii(),)+ }
-            }
-        }
-    };
-}
-
-outcomes! {
-    /// A request from outside was accepted and sent to the upstream.
-    RequestRelayedInwards "request-relayed-inwards",
-    /// A request of the upstream was sent to the outside.
-    RequestRelayedOutwards "request-relayed-outwards",
-    /// A response from outside was sent to the upstream.
-    ResponseRelayedInwards "response-relayed-inwards",
-    /// A response of the upstream was sent to the outside.
-    ResponseRelayedOutwards "response-relayed-outwards",
-    /// The upstream asked whether we are alive, and was answered.
-    UpstreamOptionsAnswered "upstream-options-answered",
-
-    /// A request without credentials got a challenge.
-    Challenged "challenged",
-    /// A correct response to an expired challenge got a fresh one.
-    StaleCredentials "stale-credentials",
-    /// A wrong password or an unknown user got a challenge; nothing tells the two apart.
-    WrongCredentials "wrong-credentials",
-    /// A response to a challenge that was not made to this source got a challenge.
-    ForeignNonce "foreign-nonce",
-    /// Credentials that were used before, for another request, got a challenge.
-    ReplayedCredentials "replayed-credentials",
-    /// Credentials that cannot be read, or that are for another Request-URI: 400.
-    BadCredentials "bad-credentials",
-    /// A proven user or peer claimed an identity that it may not claim: 403.
-    IdentityNotAllowed "identity-not-allowed",
-    /// A proof that no challenge can bring is missing: 403 over a connection, silence over UDP, where
-    /// the source may be forged.
-    ProofMissing "proof-missing",
-    /// Max-Forwards has run out: 483.
-    TooManyHops "too-many-hops",
-    /// Proxy-Require asks for an unsupported extension: 420.
-    BadExtension "bad-extension",
-    /// A request of the upstream that no token of ours routes: 404.
-    NoRoute "no-route",
-    /// The message would be too large once it is rewritten: 513.
-    MessageTooLarge "message-too-large",
-
-    /// The ACK to one of our own answers.
-    OwnAck "own-ack",
-    /// An ACK or CANCEL from a source without proof; neither can be challenged.
-    Unchallengeable "unchallengeable",
-    /// The challenge would be larger than the request, and the source is unproven: silence, so that
-    /// nobody can be flooded by us.
-    WouldAmplify "would-amplify",
-    /// Not a SIP message, or one that two readers could understand differently.
-    Malformed "malformed",
-    /// A response to a request that we did not forward.
-    ResponseNotOurs "response-not-ours",
-    /// Somebody other than the upstream wrote to the inside socket.
-    NotFromUpstream "not-from-upstream",
-    /// The connection that a message should go out on has ended.
-    ConnectionGone "connection-gone",
-    /// The socket or the connection's queue took no more.
-    SendFailed "send-failed",
-}
-
-impl Outcome {
-    /// How many outcomes there are.
-    pub const COUNT: usize = Self::ALL.len();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_position_in_the_list_is_the_index_of_the_counter() {
-        for (position, outcome) in Outcome::ALL.iter().enumerate() {
-            assert_eq!(*outcome as usize, position);
-        }
-    }
-
-    #[test]
-    fn names_are_unique() {
-        let mut names: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), Outcome::COUNT);
+        /// The ACK to one of our own answers.
+        OwnAck "own-ack",
+        /// An ACK or CANCEL from a source without proof; neither can be challenged.
+        Unchallengeable "unchallengeable",
+        /// The challenge would be larger than the request, and the source is unproven: silence, so that
+        /// nobody can be flooded by us.
+        WouldAmplify "would-amplify",
+        /// Not a SIP message, or one that two readers could understand differently.
+        Malformed "malformed",
+        /// A response to a request that we did not forward.
+        ResponseNotOurs "response-not-ours",
+        /// Somebody other than the upstream wrote to the inside socket.
+        NotFromUpstream "not-from-upstream",
+        /// The connection that a message should go out on has ended.
+        ConnectionGone "connection-gone",
+        /// The socket or the connection's queue took no more.
+        SendFailed "send-failed",
     }
 }

@@ -5,76 +5,51 @@ use std::io;
 
 use rustls::CertificateError;
 
-macro_rules! refusals {
-    ($($(#[doc = $text:literal])+ $variant:ident $name:literal,)+) => {
-        /// Why a connection was refused: the one closed list that names every counter and line of
-        /// documentation about it. The transport finds most; who a good certificate belongs to, the
-        /// receiver knows.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Refusal {
-            $($(#[doc = $text])+ $variant,)+
-        }
+use crate::closed_list::closed_list;
 
-        impl Refusal {
-            /// Every reason, in the order of the counters.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The name used in status, logs and the reference pages.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
-            /// One or two sentences for the operator.
-            #[must_use]
-            pub const fn description(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($text),+).trim_ascii(),)+ }
-            }
-        }
-    };
-}
-
-refusals! {
-    /// All connections that we allow are taken.
-    TooManyConnections "too-many-connections",
-    /// The source has all connections that we allow it.
-    TooManyConnectionsOfSource "too-many-connections-of-source",
-    /// The TLS handshake was not finished in time.
-    HandshakeTimeout "handshake-timeout",
-    /// The peer left during the TLS handshake.
-    HandshakeAbandoned "handshake-abandoned",
-    /// The TLS handshake failed: no common version or cipher, not TLS at all, refused by the peer.
-    HandshakeFailed "handshake-failed",
-    /// The listener requires a certificate, and the peer showed none.
-    CertificateMissing "certificate-missing",
-    /// The certificate's time is over.
-    CertificateExpired "certificate-expired",
-    /// The certificate's time has not begun.
-    CertificateNotYetValid "certificate-not-yet-valid",
-    /// The certificate chains to no configured authority.
-    CertificateUnknownIssuer "certificate-unknown-issuer",
-    /// The certificate is for another purpose.
-    CertificatePurpose "certificate-purpose",
-    /// The certificate is wrong in another way.
-    CertificateInvalid "certificate-invalid",
-    /// A good certificate that proves no SIP domain, where one is required.
-    IdentityMissing "identity-missing",
-    /// A good certificate that is no configured peer's.
-    IdentityUnknown "identity-unknown",
-    /// A peer's certificate, shown from outside the peer's sources.
-    IdentityElsewhere "identity-elsewhere",
-    /// A connection without identity sent no complete message in time.
-    FirstMessageTimeout "first-message-timeout",
-    /// A message was begun and not finished in time.
-    PartialMessageTimeout "partial-message-timeout",
-    /// The stream cannot be cut into messages.
-    MalformedStream "malformed-stream",
+closed_list! {
+    /// Why a connection was refused: the one closed list that names every counter and line of
+    /// documentation about it. The transport finds most; who a good certificate belongs to, the
+    /// receiver knows.
+    pub enum Refusal {
+        /// All connections that we allow are taken.
+        TooManyConnections "too-many-connections",
+        /// The source has all connections that we allow it.
+        TooManyConnectionsOfSource "too-many-connections-of-source",
+        /// The TLS handshake was not finished in time.
+        HandshakeTimeout "handshake-timeout",
+        /// The peer left during the TLS handshake.
+        HandshakeAbandoned "handshake-abandoned",
+        /// The TLS handshake failed: no common version or cipher, not TLS at all, refused by the peer.
+        HandshakeFailed "handshake-failed",
+        /// The listener requires a certificate, and the peer showed none.
+        CertificateMissing "certificate-missing",
+        /// The certificate's time is over.
+        CertificateExpired "certificate-expired",
+        /// The certificate's time has not begun.
+        CertificateNotYetValid "certificate-not-yet-valid",
+        /// The certificate chains to no configured authority.
+        CertificateUnknownIssuer "certificate-unknown-issuer",
+        /// The certificate is for another purpose.
+        CertificatePurpose "certificate-purpose",
+        /// The certificate is wrong in another way.
+        CertificateInvalid "certificate-invalid",
+        /// A good certificate that proves no SIP domain, where one is required.
+        IdentityMissing "identity-missing",
+        /// A good certificate that is no configured peer's.
+        IdentityUnknown "identity-unknown",
+        /// A peer's certificate, shown from outside the peer's sources.
+        IdentityElsewhere "identity-elsewhere",
+        /// A connection without identity sent no complete message in time.
+        FirstMessageTimeout "first-message-timeout",
+        /// A message was begun and not finished in time.
+        PartialMessageTimeout "partial-message-timeout",
+        /// The stream cannot be cut into messages.
+        MalformedStream "malformed-stream",
+    }
 }
 
 impl Refusal {
-    /// How many reasons there are.
-    pub const COUNT: usize = Self::ALL.len();
-
     /// The reason behind the error that ended a TLS handshake.
     pub(super) fn of_handshake(error: &io::Error) -> Self {
         let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
@@ -111,25 +86,5 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn the_position_in_the_list_is_the_index_of_the_counter() {
-        for (position, refusal) in Refusal::ALL.iter().enumerate() {
-            assert_eq!(*refusal as usize, position);
-        }
-    }
-
-    #[test]
-    fn names_are_unique() {
-        let names: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.name()).collect();
-        assert_eq!(names.len(), Refusal::COUNT);
     }
 }
