@@ -125,7 +125,7 @@ impl Forwarder {
         }
         without_false_claims(&mut rewrite, request, may_assert);
         let to = Flow::udp(self.inside, self.upstream);
-        write(&rewrite, to)
+        write(rewrite, to)
     }
 
     /// Rewrites a request of the upstream for the flow that its Route token names.
@@ -145,7 +145,7 @@ impl Forwarder {
             .ok_or(RelayRefusal::NoRoute)?;
         let mut rewrite = Rewrite::new(request);
         self.pass_on(&mut rewrite, request, origin, to.listener)?;
-        write(&rewrite, to)
+        write(rewrite, to)
     }
 
     /// Rewrites a response that arrived on `arrival` for the flow that its request came from, without
@@ -172,7 +172,7 @@ impl Forwarder {
         let mut rewrite = Rewrite::new(response);
         rewrite.remove_first_values(HeaderKind::Via, 1);
         without_false_claims(&mut rewrite, response, may_assert);
-        write(&rewrite, to)
+        write(rewrite, to)
     }
 
     /// What every forwarded request undergoes (RFC 3261 §16.3 to §16.6).
@@ -207,8 +207,7 @@ impl Forwarder {
 
     /// The Routes at the beginning that name us (RFC 3261 §16.4).
     fn own_routes<'m>(&self, request: &Message<'m>) -> impl Iterator<Item = NameAddr<'m>> {
-        let routes: Vec<_> = request.routes().take_while(|route| self.is_own(&route.uri)).collect();
-        routes.into_iter()
+        request.routes().take_while(|route| self.is_own(&route.uri))
     }
 
     fn is_own(&self, uri: &Uri<'_>) -> bool {
@@ -253,8 +252,7 @@ fn forms_a_dialog(request: &Message<'_>) -> bool {
         )
 }
 
-fn write(rewrite: &Rewrite<'_>, to: Flow) -> Result<Forwarded, RelayRefusal> {
-    let mut rewrite = rewrite.clone();
+fn write(mut rewrite: Rewrite<'_>, to: Flow) -> Result<Forwarded, RelayRefusal> {
     if to.transport.is_stream() {
         rewrite.ensure_content_length();
     }
