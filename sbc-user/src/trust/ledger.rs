@@ -222,11 +222,9 @@ impl<T: TrustTable> Ledger<T> {
 
     fn enter(&mut self, place: Place, grant: Grant) -> Result<(), KernelError> {
         let entry = grant.entry();
-        match place {
-            Place::Network(prefix) => self.table.trust_prefix(prefix, &entry)?,
-            Place::Address(_) | Place::Port(_) => {
-                self.table.trust_source(&key_of(place), &entry)?;
-            }
+        match row_of(place) {
+            Row::Source(key) => self.table.trust_source(&key, &entry)?,
+            Row::Prefix(prefix) => self.table.trust_prefix(prefix, &entry)?,
         }
         let holder = grant.holder.clone();
         if let Some(displaced) = self.grants.insert(place, grant)
@@ -238,9 +236,9 @@ impl<T: TrustTable> Ledger<T> {
     }
 
     fn remove(&mut self, place: Place) -> Result<(), KernelError> {
-        match place {
-            Place::Network(prefix) => self.table.distrust_prefix(prefix)?,
-            Place::Address(_) | Place::Port(_) => self.table.distrust_source(&key_of(place))?,
+        match row_of(place) {
+            Row::Source(key) => self.table.distrust_source(&key)?,
+            Row::Prefix(prefix) => self.table.distrust_prefix(prefix)?,
         }
         if let Some(removed) = self.grants.remove(&place) {
             self.leave_share(&removed.holder, place);
@@ -322,11 +320,19 @@ const fn clear_transports(transport: Transport) -> Transports {
     }
 }
 
-fn key_of(place: Place) -> SourceKey {
+/// Where a place stands in the kernel's tables.
+enum Row {
+    Source(SourceKey),
+    Prefix(Prefix),
+}
+
+fn row_of(place: Place) -> Row {
     match place {
-        Place::Address(address) => SourceKey::every_port(Address::from(address)),
-        Place::Port(socket) => SourceKey::new(Address::from(socket.ip()), socket.port()),
-        Place::Network(Prefix { address, .. }) => SourceKey::every_port(address),
+        Place::Address(address) => Row::Source(SourceKey::every_port(Address::from(address))),
+        Place::Port(socket) => {
+            Row::Source(SourceKey::new(Address::from(socket.ip()), socket.port()))
+        }
+        Place::Network(prefix) => Row::Prefix(prefix),
     }
 }
 
