@@ -125,7 +125,7 @@ impl Listeners {
 
         let switchboard = Arc::new(Switchboard {
             receiver,
-            outbox: self.outbox.clone(),
+            outbox: self.outbox,
             limits: self.limits,
             slots: Slots::new(&self.limits),
             numbers: ConnectionNumbers::new(RandomState::new().hash_one(())),
@@ -147,6 +147,6 @@ impl Listeners {
                 }
             }
         }
-        Ok(Running::new(self.addresses, self.outbox, stop_sender, tasks))
+        Ok(Running::new(stop_sender, tasks))
     }
 }

@@ -1,6 +1,5 @@
 //! Listening, and the way to end it.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -8,15 +7,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::Outbox;
-
 /// Time for tasks to go away after they were cut off.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Sockets that are listened to; dropped, it cuts off all connections.
 pub struct Running {
-    addresses: Vec<SocketAddr>,
-    outbox: Outbox,
     stop: watch::Sender<Option<Instant>>,
     /// One per listener; each returns how many of its connections had to be cut off.
     tasks: JoinSet<usize>,
@@ -33,25 +28,8 @@ pub struct ShutdownIncomplete {
 }
 
 impl Running {
-    pub(super) fn new(
-        addresses: Vec<SocketAddr>,
-        outbox: Outbox,
-        stop: watch::Sender<Option<Instant>>,
-        tasks: JoinSet<usize>,
-    ) -> Self {
-        Self { addresses, outbox, stop, tasks }
-    }
-
-    /// The addresses that are listened on, in the order of the configuration.
-    #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// The way out over these sockets.
-    #[must_use]
-    pub fn outbox(&self) -> Outbox {
-        self.outbox.clone()
+    pub(super) fn new(stop: watch::Sender<Option<Instant>>, tasks: JoinSet<usize>) -> Self {
+        Self { stop, tasks }
     }
 
     /// Stops listening and closes all connections; returns when all tasks are gone.

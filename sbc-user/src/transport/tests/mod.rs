@@ -87,6 +87,7 @@ impl Witness {
 /// A daemon that is nothing but transport, with one listener.
 struct Site {
     running: Running,
+    address: SocketAddr,
     outbox: Outbox,
     events: mpsc::UnboundedReceiver<Event>,
 }
@@ -110,14 +111,14 @@ impl Site {
 
     fn listen(listeners: Listeners, behaviour: Behaviour) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
-        let outbox = listeners.outbox();
+        let (address, outbox) = (listeners.addresses()[0], listeners.outbox());
         let witness = Witness { events: sender, outbox: outbox.clone(), behaviour };
         let running = listeners.start(Arc::new(witness)).unwrap();
-        Self { running, outbox, events }
+        Self { running, address, outbox, events }
     }
 
     fn address(&self) -> SocketAddr {
-        self.running.addresses()[0]
+        self.address
     }
 
     async fn connect(&self) -> TcpStream {
