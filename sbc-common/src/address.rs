@@ -14,6 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     Hash,
@@ -31,11 +32,6 @@ pub struct Address([u32; 4]);
 const MAPPED: u32 = 0xffff_u32.to_be();
 
 impl Address {
-    /// `0.0.0.0`, which as a service's address stands for every IPv4 address.
-    pub const EVERY_IPV4: Self = Self([0, 0, MAPPED, 0]);
-    /// `::`, which as a service's address stands for every IPv6 address.
-    pub const EVERY_IPV6: Self = Self([0; 4]);
-
     /// Takes the four words of an IPv6 address as they lie in memory.
     #[must_use]
     #[inline(always)]
@@ -48,6 +44,21 @@ impl Address {
     #[inline(always)]
     pub const fn from_ipv4_word(word: u32) -> Self {
         Self([0, 0, MAPPED, word])
+    }
+
+    /// The one word of an IPv4 address as it lies in memory; `None` for IPv6.
+    #[must_use]
+    #[inline(always)]
+    pub const fn ipv4_word(self) -> Option<u32> {
+        let [_, _, _, fourth] = self.0;
+        if self.is_ipv4() { Some(fourth) } else { None }
+    }
+
+    /// The four words of an IPv6 address as they lie in memory, or of an IPv4 address's mapped form.
+    #[must_use]
+    #[inline(always)]
+    pub const fn ipv6_words(self) -> [u32; 4] {
+        self.0
     }
 
     /// The sixteen bytes, network byte order.
@@ -70,12 +81,50 @@ impl Address {
         first == 0 && second == 0 && third == MAPPED
     }
 
-    /// The wildcard of this address's family.
+    /// The network address of the /64 around an IPv6 address.
     #[must_use]
     #[inline(always)]
-    pub fn wildcard(&self) -> Self {
-        if self.is_ipv4() { Self::EVERY_IPV4 } else { Self::EVERY_IPV6 }
+    pub const fn subnet(self) -> Self {
+        let [first, second, _, _] = self.0;
+        Self([first, second, 0, 0])
     }
+
+    /// What of the address its holder cannot choose freely: all of IPv4, the first 64 bits of IPv6.
+    #[inline(always)]
+    pub(crate) const fn holder(&self) -> u64 {
+        let [first, second, third, fourth] = self.0;
+        if self.is_ipv4() { join(fourth, third) } else { join(first, second) }
+    }
+
+    /// The network that budgets of strangers are kept for: an IPv4 /24, an IPv6 /48.
+    #[inline(always)]
+    pub(crate) const fn neighbourhood(&self) -> u64 {
+        let [first, second, third, fourth] = self.0;
+        if self.is_ipv4() {
+            join(fourth & 0xffff_ff00_u32.to_be(), third)
+        } else {
+            join(first, second & 0xffff_0000_u32.to_be())
+        }
+    }
+
+    /// The first 32 bits of an IPv6 address, and of an IPv4 address its bits: host byte order.
+    #[inline(always)]
+    pub(crate) const fn leading_word(&self) -> u32 {
+        let [first, _, _, fourth] = self.0;
+        u32::from_be(if self.is_ipv4() { fourth } else { first })
+    }
+
+    /// The two halves.
+    #[inline(always)]
+    pub(crate) const fn halves(&self) -> [u64; 2] {
+        let [first, second, third, fourth] = self.0;
+        [join(first, second), join(third, fourth)]
+    }
+}
+
+#[inline(always)]
+const fn join(low: u32, high: u32) -> u64 {
+    low as u64 | (high as u64) << 32
 }
 
 impl From<IpAddr> for Address {
@@ -121,7 +170,7 @@ impl Prefix {
         let bits = u128::from_be_bytes(Address::from(address).octets());
         let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
         let prefix = Self { address: Address::from_octets((bits & mask).to_be_bytes()), length };
-        let takes_in_ipv4 = length < 96 && prefix.contains(&Address::EVERY_IPV4);
+        let takes_in_ipv4 = length < 96 && prefix.contains(&Address::from(Ipv4Addr::UNSPECIFIED));
         (!takes_in_ipv4).then_some(prefix)
     }
 

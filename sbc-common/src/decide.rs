@@ -1,175 +1,316 @@
-use crate::packet::Segment;
+use crate::standing::standing;
 use crate::{
-    Address, FirstLine, Fragment, Frame, Lane, Packet, Protocol, Reason, Service, ServiceKey,
-    Setting, SourceKey, Tables, TrustEntry, UnknownAction,
+    Action, Budget, Carried, Carrier, Datagram, Family, FirstLine, Fragment, Frame, Later, Meter,
+    Mode, Packet, Protocol, Reason, Scrutiny, Service, ServiceKey, Setting, Standing, StandingKind,
+    Tables, TcpFlags, Transports, TrustEntry, UnknownAction, Verdict,
 };
 
-/// Decides what happens to one received frame, and why.
+/// Decides what happens to one received frame, and why. The frame is read from its first byte on, once,
+/// within fixed bounds.
+#[inline(always)]
+pub fn decide<F: Frame, T: Tables>(frame: &mut F, tables: &mut T) -> Verdict {
+    match Packet::read(frame) {
+        Ok(packet) => decide_packet(&packet, frame, tables),
+        Err(reason) => Verdict::unread(reason),
+    }
+}
+
+/// Decides what happens to a packet whose headers are read; `payload` stands where they end.
 ///
-/// The rules stand here in the order in which they apply. The function reads `frame` from its first
-/// byte on, once, within fixed bounds.
+/// The rules stand here in the order in which they apply. Apart from [`decide()`], so that the
+/// in-kernel verifier can follow the two parts one after the other and not the product of their paths.
 #[inline(always)]
-pub fn decide<F: Frame, T: Tables>(frame: &mut F, tables: &mut T) -> Reason {
-    let packet = match Packet::read(frame) {
-        Ok(packet) => packet,
-        Err(reason) => return reason,
+pub fn decide_packet<F: Frame, T: Tables>(
+    packet: &Packet,
+    payload: &mut F,
+    tables: &mut T,
+) -> Verdict {
+    let family = if packet.source.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+    let (carrier, claim) = match Claim::of(packet, tables) {
+        Ok(claim) => claim,
+        Err(reason) => {
+            return Verdict { reason, lane: None, family, carrier: packet.carrier() };
+        }
     };
-    match packet.segment {
-        Segment::Unreadable(unreadable) if protects(tables, &packet.destination) => {
-            unreadable.reason()
+    let standing = standing(tables, packet.source, claim.port, claim.transport);
+    let reason = match claim.wants {
+        Wanted::ClearSip(protocol) => {
+            decide_clear_sip(payload, tables, packet, &standing, protocol)
         }
-        Segment::Portless { protocol } if protects(tables, &packet.destination) => {
-            decide_fragment(tables, packet.source, 0, protocol)
-        }
-        Segment::Other | Segment::Unreadable(_) | Segment::Portless { .. } => Reason::NotProtected,
-        Segment::Ports { protocol, source, destination } => {
-            match service(tables, packet.destination, destination, protocol) {
-                None => Reason::NotProtected,
-                Some(Service::Inside) => Reason::InsideService,
-                Some(_) if packet.fragment == Fragment::First => {
-                    decide_fragment(tables, packet.source, source, protocol)
-                }
-                Some(Service::Tls) => decide_tls(tables, packet.source, source, protocol),
-                Some(Service::ClearSip) => {
-                    decide_clear_sip(frame, tables, packet.source, source, protocol)
-                }
-            }
+        Wanted::Tls(flags) => decide_tls(tables, packet, &standing, flags),
+        Wanted::Ipsec => decide_ipsec(&standing),
+        Wanted::FirstFragment => decide_first_fragment(tables, packet, &standing),
+        Wanted::LaterFragment => decide_later_fragment(tables, packet, &standing),
+    };
+    Verdict { reason, lane: standing.lane(), family, carrier }
+}
+
+/// What becomes of the frame: verdicts are carried out unless the operator only observes, or chose that
+/// everything passes once the daemon has been silent for too long.
+#[inline(always)]
+pub fn carry_out<T: Tables>(verdict: Verdict, tables: &T) -> Action {
+    match (verdict.action(), Mode::from_table(tables.setting(Setting::Mode))) {
+        (Action::Pass, _) | (Action::Drop, Mode::Observe) => Action::Pass,
+        (Action::Drop, Mode::Enforce) => {
+            let longest = tables.setting(Setting::SilenceEndsEnforcement);
+            let is_silent = longest != 0
+                && tables.now().0.saturating_sub(tables.setting(Setting::Heartbeat)) > longest;
+            if is_silent { Action::Pass } else { Action::Drop }
         }
     }
 }
 
-/// A fragment passes only where an entry opens the transport that it is part of: a stranger's leaves
-/// no state behind, here or in the reassembly queue of the network stack.
-#[inline(always)]
-fn decide_fragment<T: Tables>(
-    tables: &T,
-    source: Address,
+/// What a packet to a protected address asks for, and what an entry has to open for it.
+struct Claim {
+    wants: Wanted,
+    transport: Transports,
+    /// The source port, zero where it is not known.
     port: u16,
-    protocol: Protocol,
-) -> Reason {
-    match standing(tables, source, port, protocol) {
-        SourceStanding::Trusted => Reason::TrustedSource,
-        SourceStanding::Denied => Reason::DeniedSource,
-        SourceStanding::Unknown(_) => Reason::UnknownFragment,
+}
+
+enum Wanted {
+    ClearSip(Protocol),
+    Tls(TcpFlags),
+    Ipsec,
+    FirstFragment,
+    LaterFragment,
+}
+
+impl Claim {
+    /// Says what `packet` claims, or the reason that settles it whoever sent it.
+    #[inline(always)]
+    fn of<T: Tables>(packet: &Packet, tables: &T) -> Result<(Carrier, Self), Reason> {
+        let is_whole = packet.fragment == Fragment::Whole;
+        let protocol = match packet.carried {
+            Carried::Udp => Protocol::Udp,
+            Carried::Tcp => Protocol::Tcp,
+            Carried::Esp => Protocol::Esp,
+            Carried::Other | Carried::Tunnel => return Self::of_other(packet, tables),
+        };
+        let service = if packet.unreadable.is_none() && packet.fragment != Fragment::Later {
+            tables.service(&ServiceKey::new(packet.destination, packet.destination_port, protocol))
+        } else {
+            None
+        };
+        let transport = match service {
+            Some(Service::Inside) => return Err(Reason::InsideService),
+            Some(Service::Tls) => Transports::TLS,
+            Some(Service::Ipsec) => Transports::IPSEC,
+            Some(Service::ClearSip) | None => Transports::over(protocol),
+        };
+        let (carrier, wants) = match service {
+            Some(Service::ClearSip) if is_whole => (packet.carrier(), Wanted::ClearSip(protocol)),
+            Some(Service::Tls) if is_whole => (Carrier::Tls, Wanted::Tls(packet.flags)),
+            Some(Service::Ipsec) if is_whole => (Carrier::Ipsec, Wanted::Ipsec),
+            _ => return Self::of_fragment(packet, tables, transport),
+        };
+        Ok((carrier, Self { wants, transport, port: packet.source_port }))
+    }
+
+    /// Of what is neither UDP nor TCP nor ESP, only tunnels and fragments are of interest.
+    #[inline(always)]
+    fn of_other<T: Tables>(packet: &Packet, tables: &T) -> Result<(Carrier, Self), Reason> {
+        let is_tunnel =
+            packet.carried == Carried::Tunnel && tables.setting(Setting::TunnelsPass) != 1;
+        if is_tunnel && packet.unreadable.is_none() && tables.protects(&packet.destination) {
+            return Err(Reason::Tunnel);
+        }
+        Self::of_fragment(packet, tables, Transports::NONE)
+    }
+
+    /// What is left: fragments and what cannot be read are of interest if they are addressed to where a
+    /// service is, a whole packet is to none.
+    #[inline(always)]
+    fn of_fragment<T: Tables>(
+        packet: &Packet,
+        tables: &T,
+        transport: Transports,
+    ) -> Result<(Carrier, Self), Reason> {
+        let is_whole = packet.fragment == Fragment::Whole;
+        if is_whole && packet.unreadable.is_none() || !tables.protects(&packet.destination) {
+            return Err(Reason::NotProtected);
+        }
+        if let Some(unreadable) = packet.unreadable {
+            return Err(unreadable.reason());
+        }
+        let wants = match packet.fragment {
+            Fragment::Later => Wanted::LaterFragment,
+            Fragment::Whole | Fragment::First => Wanted::FirstFragment,
+        };
+        Ok((packet.carrier(), Self { wants, transport, port: packet.source_port }))
     }
 }
 
-#[inline(always)]
-fn decide_tls<T: Tables>(tables: &T, source: Address, port: u16, protocol: Protocol) -> Reason {
-    match standing(tables, source, port, protocol) {
-        SourceStanding::Denied => Reason::DeniedSource,
-        SourceStanding::Trusted | SourceStanding::Unknown(_) => Reason::TlsReachable,
+impl Packet {
+    #[inline(always)]
+    const fn carrier(&self) -> Carrier {
+        match self.carried {
+            Carried::Udp => Carrier::Udp,
+            Carried::Tcp => Carrier::Tcp,
+            Carried::Esp => Carrier::Ipsec,
+            Carried::Other | Carried::Tunnel => Carrier::Other,
+        }
     }
 }
 
 #[inline(always)]
 fn decide_clear_sip<F: Frame, T: Tables>(
-    frame: &mut F,
+    payload: &mut F,
     tables: &mut T,
-    source: Address,
-    port: u16,
+    packet: &Packet,
+    standing: &Standing,
     protocol: Protocol,
 ) -> Reason {
-    let refusal = match standing(tables, source, port, protocol) {
-        SourceStanding::Trusted => return Reason::TrustedSource,
-        SourceStanding::Denied => return Reason::DeniedSource,
-        SourceStanding::Unknown(refusal) => refusal,
-    };
+    match standing.kind {
+        StandingKind::Trusted => return decide_trusted(tables, packet, &standing.entry),
+        StandingKind::Denied => return Reason::DeniedSource,
+        StandingKind::Stranger | StandingKind::Unknown => {}
+    }
     match UnknownAction::from_table(tables.setting(Setting::UnknownAction)) {
-        UnknownAction::Drop => return refusal,
+        UnknownAction::Drop => return standing.refusal,
         UnknownAction::Challenge => {}
     }
     if protocol == Protocol::Udp {
-        match FirstLine::read(frame) {
+        match FirstLine::read(payload) {
             FirstLine::Request => {}
             FirstLine::Response => return Reason::ResponseFromStranger,
             FirstLine::Other => return Reason::NotASipRequest,
         }
     }
-    if tables.spend_unknown() { Reason::UnknownWithinBudget } else { Reason::UnknownBudgetSpent }
+    let budget = Budget {
+        interval: tables.setting(Setting::UnknownInterval),
+        tolerance: tables.setting(Setting::UnknownTolerance),
+    };
+    if tables.spend(Meter::Unknown, budget) {
+        Reason::UnknownWithinBudget
+    } else {
+        Reason::UnknownBudgetSpent
+    }
 }
 
-/// What the trust table says of a source and a transport.
-enum SourceStanding {
-    Trusted,
-    Denied,
-    /// Nothing opens the transport; the reason is the most telling one.
-    Unknown(Reason),
-}
-
-/// Asks for the source's port, then for its address, then for the prefixes around it. The first
-/// unexpired entry that denies the source or opens the transport decides: an entry for a port that
-/// expired or opens something else does not shadow what is known of the address.
+/// An address can be forged: a packet that claims a trusted one has to look like its packets. What
+/// does not is refused before it can spend the source's budget.
 #[inline(always)]
-fn standing<T: Tables>(
-    tables: &T,
-    source: Address,
-    port: u16,
-    protocol: Protocol,
-) -> SourceStanding {
-    let mut refusal = Reason::UnknownSource;
-    if port != 0
-        && let Some(entry) = tables.trusted_source(&SourceKey::new(source, port))
-        && let Some(standing) = weigh(tables, entry, protocol, &mut refusal)
-    {
-        return standing;
-    }
-    if let Some(entry) = tables.trusted_source(&SourceKey::every_port(source))
-        && let Some(standing) = weigh(tables, entry, protocol, &mut refusal)
-    {
-        return standing;
-    }
-    if let Some(entry) = tables.trusted_prefix(&source)
-        && let Some(standing) = weigh(tables, entry, protocol, &mut refusal)
-    {
-        return standing;
-    }
-    SourceStanding::Unknown(refusal)
-}
-
-/// Returns the standing that `entry` gives, or leaves in `refusal` why it gives none.
-#[inline(always)]
-fn weigh<T: Tables>(
-    tables: &T,
-    entry: TrustEntry,
-    protocol: Protocol,
-    refusal: &mut Reason,
-) -> Option<SourceStanding> {
-    if entry.expires_at != TrustEntry::NEVER && entry.is_expired(tables.now()) {
-        if *refusal == Reason::UnknownSource {
-            *refusal = Reason::ExpiredSource;
+fn decide_trusted<T: Tables>(tables: &mut T, packet: &Packet, entry: &TrustEntry) -> Reason {
+    let mut reason = Reason::TrustedSource;
+    if !entry.hops.admits(packet.hop_limit) {
+        match Scrutiny::from_table(tables.setting(Setting::HopLimits)) {
+            Scrutiny::Enforce => return Reason::StrangeHopLimit,
+            Scrutiny::Observe => reason = Reason::SuspectSource,
+            Scrutiny::Off => {}
         }
-        return None;
     }
-    match entry.lane() {
-        Some(Lane::Denied) => Some(SourceStanding::Denied),
-        Some(Lane::Static | Lane::Digest | Lane::Tls) if entry.transports.opens(protocol) => {
-            Some(SourceStanding::Trusted)
+    match Scrutiny::from_table(tables.setting(Setting::ReversePath)) {
+        Scrutiny::Off => {}
+        Scrutiny::Observe if tables.returns_the_same_way(packet) => {}
+        Scrutiny::Observe => reason = Reason::SuspectSource,
+        Scrutiny::Enforce if tables.returns_the_same_way(packet) => {}
+        Scrutiny::Enforce => return Reason::StrangePath,
+    }
+    match entry.pace.budget() {
+        Some(budget) if !tables.spend(Meter::Source(entry.pace.slot), budget) => {
+            Reason::SourceBudgetSpent
         }
-        Some(Lane::Static | Lane::Digest | Lane::Tls) => {
-            *refusal = Reason::TransportNotOpened;
-            None
-        }
-        None => None,
+        Some(_) | None => reason,
+    }
+}
+
+/// Strangers reach TLS listeners, so that they can prove who they are. What they may ask for is new
+/// connections, within a budget.
+#[inline(always)]
+fn decide_tls<T: Tables>(
+    tables: &mut T,
+    packet: &Packet,
+    standing: &Standing,
+    flags: TcpFlags,
+) -> Reason {
+    match standing.kind {
+        StandingKind::Trusted => return Reason::TrustedSource,
+        StandingKind::Denied => return Reason::DeniedSource,
+        StandingKind::Stranger | StandingKind::Unknown => {}
+    }
+    if !flags.opens() {
+        return Reason::TlsReachable;
+    }
+    let neighbourhood = Budget {
+        interval: tables.setting(Setting::TlsAttemptsFromInterval),
+        tolerance: tables.setting(Setting::TlsAttemptsFromTolerance),
+    };
+    if !tables.spend(Meter::TlsAttemptsFrom(packet.source), neighbourhood) {
+        return Reason::TlsNeighbourhoodSpent;
+    }
+    let all = Budget {
+        interval: tables.setting(Setting::TlsAttemptsInterval),
+        tolerance: tables.setting(Setting::TlsAttemptsTolerance),
+    };
+    if tables.spend(Meter::TlsAttempts, all) {
+        Reason::TlsReachable
+    } else {
+        Reason::TlsAttemptsSpent
     }
 }
 
 #[inline(always)]
-fn service<T: Tables>(
-    tables: &T,
-    address: Address,
-    port: u16,
-    protocol: Protocol,
-) -> Option<Service> {
-    if !tables.serves_port(port) {
-        return None;
+const fn decide_ipsec(standing: &Standing) -> Reason {
+    match standing.kind {
+        StandingKind::Trusted => Reason::TrustedSource,
+        StandingKind::Denied => Reason::DeniedSource,
+        StandingKind::Stranger | StandingKind::Unknown => Reason::UnknownIpsecPeer,
     }
-    tables
-        .service(&ServiceKey::new(address, port, protocol))
-        .or_else(|| tables.service(&ServiceKey::new(address.wildcard(), port, protocol)))
 }
 
+/// A fragment passes only where an entry opens the transport that it is part of: a stranger's leaves
+/// no state behind, here or in the reassembly queue of the network stack, whatever it is part of.
 #[inline(always)]
-fn protects<T: Tables>(tables: &T, address: &Address) -> bool {
-    tables.protects(address) || tables.protects(&address.wildcard())
+fn decide_first_fragment<T: Tables>(
+    tables: &mut T,
+    packet: &Packet,
+    standing: &Standing,
+) -> Reason {
+    match standing.kind {
+        StandingKind::Trusted => {}
+        StandingKind::Denied => return Reason::DeniedSource,
+        StandingKind::Stranger | StandingKind::Unknown => return Reason::UnknownFragment,
+    }
+    let reason = decide_trusted(tables, packet, &standing.entry);
+    if let Action::Pass = reason.action() {
+        let datagram = Datagram::of(packet, tables.setting(Setting::Seed));
+        let seen = datagram.first_seen(packet.place, tables.now());
+        tables.remember(datagram, seen);
+    }
+    reason
+}
+
+/// Ports are in the first fragment alone, so a later one shares its verdict. One that overtook it
+/// passes where the address may send such packets from any port, within a budget.
+#[inline(always)]
+fn decide_later_fragment<T: Tables>(
+    tables: &mut T,
+    packet: &Packet,
+    standing: &Standing,
+) -> Reason {
+    let may_be_early = match standing.kind {
+        StandingKind::Denied => return Reason::DeniedSource,
+        StandingKind::Stranger => return Reason::UnknownFragment,
+        // A port of the address may be trusted, which this fragment does not tell.
+        StandingKind::Unknown => false,
+        StandingKind::Trusted => true,
+    };
+    let datagram = Datagram::of(packet, tables.setting(Setting::Seed));
+    match datagram.later(tables.first_seen(datagram), packet.place, tables.now()) {
+        Later::Belongs => Reason::LaterFragment,
+        Later::Overlaps => Reason::OverlappingFragment,
+        Later::Early if !may_be_early => Reason::UnknownFragment,
+        Later::Early => {
+            let budget = Budget {
+                interval: tables.setting(Setting::EarlyFragmentsInterval),
+                tolerance: tables.setting(Setting::EarlyFragmentsTolerance),
+            };
+            if tables.spend(Meter::EarlyFragmentsFrom(packet.source), budget) {
+                Reason::EarlyFragment
+            } else {
+                Reason::EarlyFragmentsSpent
+            }
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! The kernel maps: one table of names and capacities for both sides.
 
-use crate::{Address, Reason, ServiceKey, Setting, SourceKey, TrustEntry};
+use crate::{
+    Address, Coarse, Datagram, Filter, ServiceBucket, ServiceTable, Setting, SourceKey, TrustEntry,
+    Verdict,
+};
 
 /// Version of the layout of keys, values and map meanings. It is part of the directory that maps are
 /// pinned in, so that two versions that disagree never share one.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// A map type by its number in the kernel's `enum bpf_map_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub enum MapKind {
     PerCpuArray = 6,
     /// `BPF_MAP_TYPE_LPM_TRIE`.
     LpmTrie = 11,
+    /// `BPF_MAP_TYPE_RINGBUF`.
+    RingBuf = 27,
 }
 
 /// The name and the shape of a map.
@@ -50,30 +55,47 @@ impl MapSpec {
 
 /// `u32` → `u64`: the words of [`Setting`].
 pub const SETTINGS: MapSpec = MapSpec::new::<u32, u64>("SETTINGS", MapKind::Array, Setting::COUNT);
-/// `u32` port / 64 → `u64` bit set of the ports that any service uses.
-pub const PORTS: MapSpec = MapSpec::new::<u32, u64>("PORTS", MapKind::Array, 1024);
-/// [`ServiceKey`] → `u32` [`Service`](crate::Service), zero for an address alone.
-pub const SERVICES: MapSpec = MapSpec::new::<ServiceKey, u32>("SERVICES", MapKind::Hash, 256);
+/// `u32` [`ServiceTable::bucket`] → [`ServiceBucket`].
+pub const SERVICES: MapSpec =
+    MapSpec::new::<u32, ServiceBucket>("SERVICES", MapKind::Array, ServiceTable::BUCKETS);
+/// `u32` → `u64`: the words of [`Coarse`].
+pub const COARSE: MapSpec = MapSpec::new::<u32, u64>("COARSE", MapKind::Array, Coarse::WORDS);
+/// `u32` → `u64`: the words of [`Filter`]. The number of words is the default that goes with that of
+/// [`TRUST`].
+pub const FILTER: MapSpec =
+    MapSpec::new::<u32, u64>("FILTER", MapKind::Array, Filter::words_for(TRUST.capacity));
 /// [`SourceKey`] → [`TrustEntry`]. Written by the daemon alone, and only upon proof: no packet can
 /// fill it or push an entry out.
 pub const TRUST: MapSpec = MapSpec::new::<SourceKey, TrustEntry>("TRUST", MapKind::Hash, 65_536);
 /// Longest-prefix match of an [`Address`] → [`TrustEntry`].
 pub const PREFIXES: MapSpec =
     MapSpec::new::<(u32, Address), TrustEntry>("PREFIXES", MapKind::LpmTrie, 4096);
-/// `u32` [`Reason`] → per-CPU [`Counter`].
+/// `u32` [`Meter::index`](crate::Meter::index) → `u64`: the theoretical arrival time of a [`Budget`](crate::Budget).
+pub const METERS: MapSpec = MapSpec::new::<u32, u64>("METERS", MapKind::Array, 70_672);
+/// `u32` [`Datagram::index`] → `u64` [`FirstSeen`](crate::FirstSeen). Only trusted sources are
+/// remembered.
+pub const DATAGRAMS: MapSpec =
+    MapSpec::new::<u32, u64>("DATAGRAMS", MapKind::Array, Datagram::PLACES);
+/// `u32` [`Verdict::index`] → per-CPU [`Counter`].
 pub const COUNTERS: MapSpec =
-    MapSpec::new::<u32, Counter>("COUNTERS", MapKind::PerCpuArray, Reason::COUNT);
-/// `u32` zero → `u64`: the theoretical arrival time of the unknown lane's [`Budget`](crate::Budget).
-pub const UNKNOWN_BUDGET: MapSpec = MapSpec::new::<u32, u64>("UNKNOWN_BUDGET", MapKind::Array, 1);
+    MapSpec::new::<u32, Counter>("COUNTERS", MapKind::PerCpuArray, Verdict::COUNT);
+/// [`Event`](crate::Event)s. The capacity is in bytes.
+pub const EVENTS: MapSpec = MapSpec {
+    name: "EVENTS",
+    kind: MapKind::RingBuf,
+    key_size: 0,
+    value_size: 0,
+    capacity: 256 * 1024,
+};
 
 /// Every map of the program.
-pub const ALL: [MapSpec; 7] =
-    [SETTINGS, PORTS, SERVICES, TRUST, PREFIXES, COUNTERS, UNKNOWN_BUDGET];
+pub const ALL: [MapSpec; 10] =
+    [SETTINGS, SERVICES, COARSE, FILTER, TRUST, PREFIXES, METERS, DATAGRAMS, COUNTERS, EVENTS];
 
 /// The longest prefix that [`PREFIXES`] takes, in bits.
 pub const LONGEST_PREFIX: u32 = 128;
 
-/// Frames and bytes (Ethernet header included) that met one reason on one CPU.
+/// What met one verdict on one CPU: 32 bytes, native byte order.
 #[derive(
     Clone,
     Copy,
@@ -92,4 +114,8 @@ pub struct Counter {
     pub packets: u64,
     /// Bytes, Ethernet header included.
     pub bytes: u64,
+    /// The timer tick of the last [`Event`](crate::Event): there is at most one in each.
+    pub sampled_at: u64,
+    /// Events that found the ring full.
+    pub lost: u64,
 }

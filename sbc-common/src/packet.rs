@@ -20,6 +20,12 @@ const NEXT_HEADER_DESTINATION: u8 = 60;
 const NEXT_HEADER_MOBILITY: u8 = 135;
 const PROTOCOL_TCP: u8 = Protocol::Tcp as u8;
 const PROTOCOL_UDP: u8 = Protocol::Udp as u8;
+const PROTOCOL_ESP: u8 = Protocol::Esp as u8;
+/// IPv4 in IP (RFC 2003), IPv6 in IP (RFC 4213), GRE (RFC 2784) and Ethernet in IP (RFC 3378).
+const PROTOCOL_IPV4_IN_IP: u8 = 4;
+const PROTOCOL_IPV6_IN_IP: u8 = 41;
+const PROTOCOL_GRE: u8 = 47;
+const PROTOCOL_ETHERNET_IN_IP: u8 = 97;
 
 /// Which part of an IP packet a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,17 @@ pub enum Fragment {
     Later,
 }
 
+/// Where a fragment belongs in its datagram. All zero for a whole packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FragmentPlace {
+    /// The identification: 16 bits of IPv4, 32 bits of IPv6.
+    pub id: u32,
+    /// Units of eight bytes before this fragment.
+    pub offset: u16,
+    /// Bytes in this fragment.
+    pub length: u16,
+}
+
 /// What cannot be read behind an IP header that can. Whether that matters depends on the destination,
 /// which is known by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +59,12 @@ pub enum Unreadable {
     BadExtensionHeader,
     /// The UDP header is cut off or its length is impossible.
     BadUdpHeader,
-    /// The TCP header is cut off or its data offset is impossible.
+    /// The TCP header is cut off, or its data offset or its combination of flags is impossible.
     BadTcpHeader,
+    /// A fragment that no sender makes: not the last and of a length that is no multiple of eight, or
+    /// reaching beyond the largest packet, or a later one that reaches into the transport header of
+    /// the first (RFC 1858, RFC 3128).
+    BadFragment,
 }
 
 impl Unreadable {
@@ -55,35 +76,79 @@ impl Unreadable {
             Self::BadExtensionHeader => Reason::BadExtensionHeader,
             Self::BadUdpHeader => Reason::BadUdpHeader,
             Self::BadTcpHeader => Reason::BadTcpHeader,
+            Self::BadFragment => Reason::BadFragment,
         }
     }
 }
 
-/// The transport layer of a packet.
+/// What a packet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Segment {
-    /// Neither UDP nor TCP.
+pub enum Carried {
+    /// Nothing that could be SIP.
     Other,
-    /// Ports in host byte order; the frame stands at the first byte of a UDP payload, or behind the
-    /// fixed part of a TCP header.
-    Ports { protocol: Protocol, source: u16, destination: u16 },
-    /// A later fragment of a UDP or TCP packet.
-    Portless { protocol: Protocol },
-    /// Something that cannot be parsed.
-    Unreadable(Unreadable),
+    /// Another packet, without proof of who put it there: IP in IP, GRE, Ethernet in IP.
+    Tunnel,
+    /// Encapsulating Security Payload (RFC 4303).
+    Esp,
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
 }
 
-/// The addresses of a frame's IP packet and what it carries.
+/// The control bits of a TCP header (RFC 9293 §3.1); none for UDP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpFlags(u8);
+
+impl TcpFlags {
+    const FIN: u8 = 0x01;
+    const SYN: u8 = 0x02;
+    const RST: u8 = 0x04;
+    const ACK: u8 = 0x10;
+
+    /// Says whether a connection is asked for.
+    #[inline(always)]
+    pub const fn opens(self) -> bool {
+        self.0 & (Self::SYN | Self::ACK) == Self::SYN
+    }
+
+    /// Says whether no TCP would send this: scanners do, to learn from what comes back.
+    #[inline(always)]
+    const fn is_impossible(self) -> bool {
+        let connection = self.0 & (Self::SYN | Self::RST | Self::FIN);
+        let acknowledges = self.0 & Self::ACK != 0;
+        !(connection == Self::SYN
+            || connection == Self::RST
+            || acknowledges && (connection == 0 || connection == Self::FIN))
+    }
+}
+
+/// What the headers of a frame say. Every field has a value whatever the frame: in the kernel, one half
+/// of the program leaves it in memory for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// The source address.
     pub source: Address,
     /// The destination address.
     pub destination: Address,
+    /// Where in its datagram a fragment belongs.
+    pub place: FragmentPlace,
+    /// The source port of UDP and TCP, host byte order; zero where there is none.
+    pub source_port: u16,
+    /// The destination port.
+    pub destination_port: u16,
     /// Which part of the packet this is.
     pub fragment: Fragment,
-    /// The transport layer.
-    pub(crate) segment: Segment,
+    /// The time to live of IPv4, the hop limit of IPv6.
+    pub hop_limit: u8,
+    /// The IP protocol number.
+    pub protocol: u8,
+    /// What it carries.
+    pub carried: Carried,
+    /// The control bits of TCP.
+    pub flags: TcpFlags,
+    /// What cannot be read behind the IP header.
+    pub unreadable: Option<Unreadable>,
 }
 
 /// An IP packet up to its transport header.
@@ -91,6 +156,8 @@ struct Network {
     source: Address,
     destination: Address,
     fragment: Fragment,
+    place: FragmentPlace,
+    hop_limit: u8,
     protocol: u8,
     /// Bytes of the IP packet behind the headers read so far, by the IP header's own account: a frame
     /// may be padded.
@@ -99,22 +166,107 @@ struct Network {
 }
 
 impl Packet {
-    /// Reads the headers of `frame`. The error is the final reason of a frame whose destination
-    /// cannot be known or does not matter.
+    /// Reads the headers of `frame`, which then stands at the first byte of a UDP payload, or behind the
+    /// fixed part of a TCP header. The error is the final reason of a frame whose destination cannot be
+    /// known or does not matter.
     #[inline(always)]
     pub fn read<F: Frame>(frame: &mut F) -> Result<Self, Reason> {
         let network = Network::read(frame)?;
-        let segment = network.segment(frame);
-        Ok(Self {
+        let mut packet = Self {
             source: network.source,
             destination: network.destination,
+            place: network.place,
+            source_port: 0,
+            destination_port: 0,
             fragment: network.fragment,
-            segment,
-        })
+            hop_limit: network.hop_limit,
+            protocol: network.protocol,
+            carried: network.carried(),
+            flags: TcpFlags::default(),
+            unreadable: network.unreadable,
+        };
+        if packet.unreadable.is_none() {
+            packet.unreadable = packet.read_transport(frame, network.remaining).err();
+        }
+        Ok(packet)
+    }
+
+    #[inline(always)]
+    fn read_transport<F: Frame>(
+        &mut self,
+        frame: &mut F,
+        remaining: u16,
+    ) -> Result<(), Unreadable> {
+        match (self.carried, self.fragment) {
+            (Carried::Udp, Fragment::Whole | Fragment::First) => self.read_udp(frame, remaining),
+            (Carried::Tcp, Fragment::Whole | Fragment::First) => self.read_tcp(frame, remaining),
+            // The flags are in the second unit of eight bytes: a fragment that begins there changes
+            // what the first one said.
+            (Carried::Tcp, Fragment::Later) if self.place.offset < 3 => {
+                Err(Unreadable::BadFragment)
+            }
+            // A later fragment in the middle of an extension header chain: RFC 7112 §5 wants the
+            // whole chain in the first, so what follows may be UDP or TCP.
+            (Carried::Other, Fragment::Later) if is_extension_header(self.protocol) => {
+                Err(Unreadable::BadExtensionHeader)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(always)]
+    fn read_udp<F: Frame>(&mut self, frame: &mut F, remaining: u16) -> Result<(), Unreadable> {
+        if remaining < 8 {
+            return Err(Unreadable::BadUdpHeader);
+        }
+        let [ports, length] = frame.words().ok_or(Unreadable::BadUdpHeader)?;
+        let length = (u32::from_be(length) >> 16) as u16;
+        if length < 8 || self.fragment == Fragment::Whole && length > remaining {
+            return Err(Unreadable::BadUdpHeader);
+        }
+        self.take_ports(ports);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn read_tcp<F: Frame>(&mut self, frame: &mut F, remaining: u16) -> Result<(), Unreadable> {
+        if remaining < 20 {
+            return Err(Unreadable::BadTcpHeader);
+        }
+        let [ports, _, _, fourth, _] = frame.words().ok_or(Unreadable::BadTcpHeader)?;
+        let fourth = u32::from_be(fourth);
+        let header_length = nibble(fourth, 28) * 4;
+        let flags = TcpFlags(byte(fourth, 16));
+        if header_length < 20 || header_length > remaining || flags.is_impossible() {
+            return Err(Unreadable::BadTcpHeader);
+        }
+        self.take_ports(ports);
+        self.flags = flags;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn take_ports(&mut self, ports: u32) {
+        let ports = u32::from_be(ports);
+        self.source_port = (ports >> 16) as u16;
+        self.destination_port = low_half(ports);
     }
 }
 
 impl Network {
+    #[inline(always)]
+    const fn carried(&self) -> Carried {
+        match self.protocol {
+            PROTOCOL_UDP => Carried::Udp,
+            PROTOCOL_TCP => Carried::Tcp,
+            PROTOCOL_ESP => Carried::Esp,
+            PROTOCOL_IPV4_IN_IP | PROTOCOL_IPV6_IN_IP | PROTOCOL_GRE | PROTOCOL_ETHERNET_IN_IP => {
+                Carried::Tunnel
+            }
+            _ => Carried::Other,
+        }
+    }
+
     #[inline(always)]
     fn read<F: Frame>(frame: &mut F) -> Result<Self, Reason> {
         frame.skip(12);
@@ -157,15 +309,19 @@ impl Network {
         }
         frame.skip(header_length - 20);
 
-        let more_fragments = second & 0x2000 != 0;
-        Ok(Self {
+        let mut network = Self {
             source: Address::from_ipv4_word(source),
             destination: Address::from_ipv4_word(destination),
-            fragment: Fragment::of(low_half(second) & 0x1fff, more_fragments),
+            fragment: Fragment::Whole,
+            place: FragmentPlace::default(),
+            hop_limit: byte(third, 24),
             protocol: byte(third, 16),
             remaining: total_length - header_length,
             unreadable: None,
-        })
+        };
+        let more_fragments = second & 0x2000 != 0;
+        network.divide(second >> 16, low_half(second) & 0x1fff, more_fragments);
+        Ok(network)
     }
 
     /// Reads an IPv6 header (RFC 8200 §3) and walks its extension headers.
@@ -188,12 +344,36 @@ impl Network {
             source,
             destination,
             fragment: Fragment::Whole,
+            place: FragmentPlace::default(),
+            hop_limit: byte(second, 0),
             protocol: byte(second, 8),
             remaining: payload_length,
             unreadable: None,
         };
-        network.unreadable = network.walk_extension_headers(frame).err();
+        if let Err(unreadable) = network.walk_extension_headers(frame) {
+            network.unreadable = Some(unreadable);
+        }
         Ok(network)
+    }
+
+    /// Takes note that this is a part of a datagram, or all of it after all.
+    #[inline(always)]
+    fn divide(&mut self, id: u32, offset: u16, more: bool) {
+        let fragment = Fragment::of(offset, more);
+        // A fragment stays one, whatever a second header inside it says.
+        if self.fragment != Fragment::Whole && fragment != Fragment::Later {
+            return;
+        }
+        self.fragment = fragment;
+        if fragment == Fragment::Whole {
+            return;
+        }
+        self.place = FragmentPlace { id, offset, length: self.remaining };
+        let end = u32::from(offset) * 8 + u32::from(self.remaining);
+        let is_ragged = more && self.remaining & 7 != 0;
+        if is_ragged || end > u32::from(u16::MAX) || self.remaining == 0 {
+            self.unreadable = Some(Unreadable::BadFragment);
+        }
     }
 
     #[inline(always)]
@@ -202,92 +382,24 @@ impl Network {
             if !is_extension_header(self.protocol) || self.fragment == Fragment::Later {
                 return Ok(());
             }
-            let [first, _] = frame.words().ok_or(Unreadable::BadExtensionHeader)?;
+            let [first, id] = frame.words().ok_or(Unreadable::BadExtensionHeader)?;
             let first = u32::from_be(first);
-            let beyond_first_eight = if self.protocol == NEXT_HEADER_FRAGMENT {
-                let inner = Fragment::of(low_half(first) >> 3, first & 1 != 0);
-                // A fragment stays one, whatever a second header inside it says.
-                if self.fragment == Fragment::Whole || inner == Fragment::Later {
-                    self.fragment = inner;
-                }
-                0
-            } else {
-                u16::from(byte(first, 16)) * 8
-            };
+            let is_fragment = self.protocol == NEXT_HEADER_FRAGMENT;
+            let beyond_first_eight = if is_fragment { 0 } else { u16::from(byte(first, 16)) * 8 };
             self.remaining = self
                 .remaining
                 .checked_sub(8 + beyond_first_eight)
                 .ok_or(Unreadable::BadExtensionHeader)?;
             frame.skip(beyond_first_eight);
             self.protocol = byte(first, 24);
+            if is_fragment {
+                self.divide(u32::from_be(id), low_half(first) >> 3, first & 1 != 0);
+            }
         }
         if is_extension_header(self.protocol) && self.fragment != Fragment::Later {
             return Err(Unreadable::TooManyExtensionHeaders);
         }
         Ok(())
-    }
-
-    #[inline(always)]
-    fn segment<F: Frame>(&self, frame: &mut F) -> Segment {
-        if let Some(unreadable) = self.unreadable {
-            return Segment::Unreadable(unreadable);
-        }
-        let read = match (self.protocol, self.fragment) {
-            (PROTOCOL_UDP, Fragment::Later) => {
-                return Segment::Portless { protocol: Protocol::Udp };
-            }
-            (PROTOCOL_TCP, Fragment::Later) => {
-                return Segment::Portless { protocol: Protocol::Tcp };
-            }
-            (PROTOCOL_UDP, Fragment::Whole | Fragment::First) => self.read_udp(frame),
-            (PROTOCOL_TCP, Fragment::Whole | Fragment::First) => self.read_tcp(frame),
-            // A later fragment in the middle of an extension header chain: RFC 7112 §5 wants the
-            // whole chain in the first, so what follows may be UDP or TCP.
-            (protocol, Fragment::Later) if is_extension_header(protocol) => {
-                return Segment::Unreadable(Unreadable::BadExtensionHeader);
-            }
-            _ => return Segment::Other,
-        };
-        read.unwrap_or_else(Segment::Unreadable)
-    }
-
-    #[inline(always)]
-    fn read_udp<F: Frame>(&self, frame: &mut F) -> Result<Segment, Unreadable> {
-        if self.remaining < 8 {
-            return Err(Unreadable::BadUdpHeader);
-        }
-        let [ports, length] = frame.words().ok_or(Unreadable::BadUdpHeader)?;
-        let (ports, length) = (u32::from_be(ports), (u32::from_be(length) >> 16) as u16);
-        let is_impossible = match self.fragment {
-            Fragment::Whole => length < 8 || length > self.remaining,
-            Fragment::First | Fragment::Later => length < 8,
-        };
-        if is_impossible {
-            return Err(Unreadable::BadUdpHeader);
-        }
-        Ok(Segment::Ports {
-            protocol: Protocol::Udp,
-            source: (ports >> 16) as u16,
-            destination: low_half(ports),
-        })
-    }
-
-    #[inline(always)]
-    fn read_tcp<F: Frame>(&self, frame: &mut F) -> Result<Segment, Unreadable> {
-        if self.remaining < 20 {
-            return Err(Unreadable::BadTcpHeader);
-        }
-        let [ports, _, _, fourth, _] = frame.words().ok_or(Unreadable::BadTcpHeader)?;
-        let ports = u32::from_be(ports);
-        let header_length = nibble(u32::from_be(fourth), 28) * 4;
-        if header_length < 20 || header_length > self.remaining {
-            return Err(Unreadable::BadTcpHeader);
-        }
-        Ok(Segment::Ports {
-            protocol: Protocol::Tcp,
-            source: (ports >> 16) as u16,
-            destination: low_half(ports),
-        })
     }
 }
 

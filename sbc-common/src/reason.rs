@@ -62,6 +62,14 @@ reasons! {
     NotProtected => Pass "not-protected",
     /// An unexpired entry of the trust table opens this transport for the source.
     TrustedSource => Pass "trusted-source",
+    /// A later fragment of a datagram whose first one passed.
+    LaterFragment => Pass "later-fragment",
+    /// A later fragment that arrived before the first, from a source that may send such packets and
+    /// within its budget for early ones.
+    EarlyFragment => Pass "early-fragment",
+    /// From a trusted source, but with a hop limit that is not the source's, or by another way than an
+    /// answer would leave: perhaps forged. It passes because these checks observe only.
+    SuspectSource => Pass "suspect-source",
     /// A TCP segment to a TLS listener: strangers reach it so that they can prove who they are.
     TlsReachable => Pass "tls-reachable",
     /// A stranger's SIP request within the budget of the unknown lane, let up to be challenged.
@@ -81,13 +89,24 @@ reasons! {
     BadExtensionHeader => Drop "bad-extension-header",
     /// A UDP header that is cut off, or whose length contradicts the IP header, to a protected address.
     BadUdpHeader => Drop "bad-udp-header",
-    /// A TCP header that is cut off, or whose data offset is impossible, to a protected address.
+    /// A TCP header that is cut off, or with an impossible data offset or combination of flags, to a
+    /// protected address.
     BadTcpHeader => Drop "bad-tcp-header",
+    /// A fragment that no sender makes, to a protected address: it reaches into the first one's header,
+    /// beyond the largest packet, or has an impossible length.
+    BadFragment => Drop "bad-fragment",
+    /// Another packet inside this one (IP in IP, GRE, Ethernet in IP), to a protected address: SIP could
+    /// come in unseen.
+    Tunnel => Drop "tunnel",
     /// Addressed to the socket that faces the upstream: nobody outside has business there, least of all
     /// who claims to be the upstream.
     InsideService => Drop "inside-service",
-    /// A fragment of a UDP or TCP packet from a source that no entry opens that transport for.
+    /// A fragment to a protected address, from a source that no entry opens its transport for.
     UnknownFragment => Drop "unknown-fragment",
+    /// A later fragment that says otherwise what the first one of its datagram said.
+    OverlappingFragment => Drop "overlapping-fragment",
+    /// A later fragment that arrived before the first, beyond its source's budget for early ones.
+    EarlyFragmentsSpent => Drop "early-fragments-spent",
     /// The source is on the operator's list of denied sources.
     DeniedSource => Drop "denied-source",
     /// No entry of the trust table speaks for the source.
@@ -96,6 +115,19 @@ reasons! {
     ExpiredSource => Drop "expired-source",
     /// The source is trusted, but its proof does not open this transport.
     TransportNotOpened => Drop "transport-not-opened",
+    /// A trusted source beyond the budget of its entry.
+    SourceBudgetSpent => Drop "source-budget-spent",
+    /// From a trusted source, but with a hop limit that is not the source's: perhaps forged.
+    StrangeHopLimit => Drop "strange-hop-limit",
+    /// From a trusted source, but an answer to it would leave another way: perhaps forged.
+    StrangePath => Drop "strange-path",
+    /// IKE or ESP from a source that is not an IPsec peer.
+    UnknownIpsecPeer => Drop "unknown-ipsec-peer",
+    /// An attempt to connect to a TLS listener, beyond the budget of the stranger's neighbourhood (an
+    /// IPv4 /24, an IPv6 /48).
+    TlsNeighbourhoodSpent => Drop "tls-neighbourhood-spent",
+    /// An attempt to connect to a TLS listener, beyond the budget of all strangers.
+    TlsAttemptsSpent => Drop "tls-attempts-spent",
     /// A stranger's datagram that does not begin with a SIP method.
     NotASipRequest => Drop "not-a-sip-request",
     /// A SIP response from a stranger: nothing was asked of it.
@@ -109,7 +141,14 @@ impl Reason {
     #[expect(clippy::cast_possible_truncation, reason = "a few dozen")]
     pub const COUNT: u32 = Self::ALL.len() as u32;
 
-    /// The index of this reason's counter.
+    /// Says whether samples of such frames are kept: of drops, and of what may have been forged.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_sampled(self) -> bool {
+        matches!(self.action(), Action::Drop) || matches!(self, Self::SuspectSource)
+    }
+
+    /// The index of this reason in the list.
     #[must_use]
     #[inline(always)]
     pub const fn index(self) -> u32 {

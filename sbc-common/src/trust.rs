@@ -1,6 +1,6 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::{Address, MonotonicNanos, Protocol};
+use crate::{Address, Budget, MonotonicNanos, Protocol};
 
 /// The class of proof that made an entry of the trust table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,9 +14,14 @@ pub enum Lane {
     Digest = 3,
     /// Presented a certificate of the peer in a TLS handshake (RFC 5922).
     Tls = 4,
+    /// Speaks through an IPsec security association of the peer (RFC 4301).
+    Ipsec = 5,
 }
 
 impl Lane {
+    /// Every lane, in the order of their values.
+    pub const ALL: [Self; 5] = [Self::Denied, Self::Static, Self::Digest, Self::Tls, Self::Ipsec];
+
     /// Reads the value kept in the table; `None` for one that this version does not know.
     #[must_use]
     #[inline(always)]
@@ -26,6 +31,7 @@ impl Lane {
             2 => Some(Self::Static),
             3 => Some(Self::Digest),
             4 => Some(Self::Tls),
+            5 => Some(Self::Ipsec),
             _ => None,
         }
     }
@@ -38,11 +44,12 @@ impl Lane {
             Self::Static => "static",
             Self::Digest => "digest",
             Self::Tls => "tls",
+            Self::Ipsec => "ipsec",
         }
     }
 }
 
-/// The clear-text transports that an entry opens, as a set of bits.
+/// The transports that an entry opens, as a set of bits.
 #[derive(
     Clone,
     Copy,
@@ -67,6 +74,10 @@ impl Transports {
     pub const UDP: Self = Self(1);
     /// Opens SIP over TCP.
     pub const TCP: Self = Self(2);
+    /// Opens the TLS listeners without the limits that strangers meet there.
+    pub const TLS: Self = Self(4);
+    /// Opens IKE and ESP.
+    pub const IPSEC: Self = Self(8);
 
     /// The transports in either set.
     #[must_use]
@@ -80,15 +91,43 @@ impl Transports {
         Self(self.0 & other.0)
     }
 
+    /// The transport of clear-text SIP over `protocol`; of ESP that of IPsec.
+    #[must_use]
+    #[inline(always)]
+    pub const fn over(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Udp => Self::UDP,
+            Protocol::Tcp => Self::TCP,
+            Protocol::Esp => Self::IPSEC,
+        }
+    }
+
     /// Says whether clear-text SIP over `protocol` is in the set.
     #[must_use]
     #[inline(always)]
     pub const fn opens(self, protocol: Protocol) -> bool {
-        let bit = match protocol {
-            Protocol::Udp => Self::UDP,
-            Protocol::Tcp => Self::TCP,
-        };
-        self.0 & bit.0 != 0
+        self.contains(Self::over(protocol))
+    }
+
+    /// The set as a number.
+    #[must_use]
+    #[inline(always)]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set that has this number.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// Says whether all of `others` are in the set.
+    #[must_use]
+    #[inline(always)]
+    pub const fn contains(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
     }
 }
 
@@ -101,15 +140,33 @@ pub struct SourceKey {
     pub address: Address,
     /// Network byte order.
     port: u16,
-    zero: u16,
+    /// Leading bits of the address that count, zero for all of them.
+    scope: u16,
 }
+
+/// The part of an IPv6 address that one site has to itself (RFC 6177, RFC 7421), in bits.
+const SUBNET: u16 = 64;
 
 impl SourceKey {
     /// The key of one port (host byte order) of an address.
     #[must_use]
     #[inline(always)]
     pub const fn new(address: Address, port: u16) -> Self {
-        Self { address, port: port.to_be(), zero: 0 }
+        Self { address, port: port.to_be(), scope: 0 }
+    }
+
+    /// The key that speaks for the whole /64 around an IPv6 address: its holder may use any address in
+    /// it, and changes them daily (RFC 8981). Meaningless for IPv4.
+    #[must_use]
+    #[inline(always)]
+    pub const fn subnet(address: Address) -> Self {
+        Self { address: address.subnet(), port: 0, scope: SUBNET }
+    }
+
+    /// Says whether the key speaks for a /64.
+    #[must_use]
+    pub const fn is_subnet(&self) -> bool {
+        self.scope == SUBNET
     }
 
     /// The source port, host byte order; zero for every port.
@@ -126,7 +183,72 @@ impl SourceKey {
     }
 }
 
-/// What is known of a source, and until when: 16 bytes without padding, native byte order.
+/// The hop limits that packets of a source arrive with; both zero when none was learned.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
+)]
+#[repr(C)]
+pub struct HopBand {
+    /// The lowest, inclusive.
+    pub lowest: u8,
+    /// The highest, inclusive; zero when none was learned.
+    pub highest: u8,
+}
+
+impl HopBand {
+    /// Nothing was learned, so every hop limit is as good as another.
+    pub const ANY: Self = Self { lowest: 0, highest: 0 };
+
+    /// Says whether a packet with `hop_limit` may come from the source.
+    #[must_use]
+    #[inline(always)]
+    pub const fn admits(self, hop_limit: u8) -> bool {
+        self.highest == 0 || self.lowest <= hop_limit && hop_limit <= self.highest
+    }
+}
+
+/// How many packets a source may send: a [`Budget`], and where its state is kept. 12 bytes.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Pace {
+    /// Nanoseconds that one packet costs; zero: without limit.
+    pub interval: u32,
+    /// How many packets may come at once.
+    pub burst: u32,
+    /// Which of the meters of sources counts them. Entries may share one.
+    pub slot: u32,
+}
+
+impl Pace {
+    /// Without limit.
+    pub const UNLIMITED: Self = Self { interval: 0, burst: 0, slot: 0 };
+
+    /// The budget; `None` when there is no limit.
+    #[must_use]
+    #[inline(always)]
+    pub const fn budget(self) -> Option<Budget> {
+        if self.interval == 0 {
+            return None;
+        }
+        let (interval, burst) = (self.interval as u64, self.burst as u64);
+        Some(Budget { interval, tolerance: interval * burst })
+    }
+}
+
+/// What is known of a source, and until when: 32 bytes without padding, native byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct TrustEntry {
@@ -138,7 +260,11 @@ pub struct TrustEntry {
     pub transports: Transports,
     /// A [`Lane`].
     pub lane: u8,
-    zero: [u8; 2],
+    /// What its packets' hop limits are.
+    pub hops: HopBand,
+    /// How many packets it may send.
+    pub pace: Pace,
+    zero: u32,
 }
 
 impl TrustEntry {
@@ -148,7 +274,21 @@ impl TrustEntry {
     /// Makes an entry that is valid before `expires_at`.
     #[must_use]
     pub const fn new(lane: Lane, transports: Transports, expires_at: u64, peer: u32) -> Self {
-        Self { expires_at, peer, transports, lane: lane as u8, zero: [0; 2] }
+        Self {
+            expires_at,
+            peer,
+            transports,
+            lane: lane as u8,
+            hops: HopBand::ANY,
+            pace: Pace::UNLIMITED,
+            zero: 0,
+        }
+    }
+
+    /// The same entry for a source with a known distance and a budget.
+    #[must_use]
+    pub const fn limited(self, hops: HopBand, pace: Pace) -> Self {
+        Self { hops, pace, ..self }
     }
 
     /// The class of proof; `None` for one that this version does not know.
@@ -167,4 +307,4 @@ impl TrustEntry {
 }
 
 const _: () = assert!(size_of::<SourceKey>() == 20);
-const _: () = assert!(size_of::<TrustEntry>() == 16);
+const _: () = assert!(size_of::<TrustEntry>() == 32);

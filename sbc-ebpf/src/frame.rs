@@ -16,7 +16,24 @@ impl XdpFrame {
         let (start, end) = (context.data(), context.data_end());
         Self { position: start, end, length: (end - start) as u32 }
     }
+
+    /// Continues `offset` bytes into the frame.
+    #[inline(always)]
+    pub(crate) fn behind(context: &XdpContext, offset: u32) -> Self {
+        let mut frame = Self::new(context);
+        frame.position += (offset & LONGEST) as usize;
+        frame
+    }
+
+    /// How far the frame was read, in bytes.
+    #[inline(always)]
+    pub(crate) fn offset(&self, context: &XdpContext) -> u32 {
+        (self.position - context.data()) as u32
+    }
 }
+
+/// No offset that the headers lead to is larger; the verifier wants to see it.
+const LONGEST: u32 = 0x3fff;
 
 impl XdpFrame {
     /// Moves past `N` bytes and returns where they begin, if the frame has them.

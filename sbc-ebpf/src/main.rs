@@ -18,6 +18,10 @@ mod maps;
 #[cfg(target_arch = "bpf")]
 mod program;
 #[cfg(target_arch = "bpf")]
+mod sample;
+#[cfg(target_arch = "bpf")]
+mod scratch;
+#[cfg(target_arch = "bpf")]
 mod tables;
 
 #[cfg(not(target_arch = "bpf"))]

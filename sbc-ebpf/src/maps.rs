@@ -1,11 +1,11 @@
-//! The kernel maps. All but the counters and the budget are read-only for the program: whatever
-//! happens in here, only the daemon can grant trust.
+//! The kernel maps. All that trust depends on is read-only for the program: whatever happens in here,
+//! only the daemon can grant trust.
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG};
-use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray};
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use sbc_common::maps::{self, Counter, MapSpec};
-use sbc_common::{Address, ServiceKey, SourceKey, TrustEntry};
+use sbc_common::{Address, Event, ServiceBucket, SourceKey, TrustEntry};
 
 const READ_ONLY: usize = BPF_F_RDONLY_PROG as usize;
 
@@ -17,11 +17,14 @@ const fn capacity(spec: MapSpec) -> usize {
 pub(crate) static SETTINGS: Array<u64, { capacity(maps::SETTINGS) }, READ_ONLY> = Array::new();
 
 #[btf_map]
-pub(crate) static PORTS: Array<u64, { capacity(maps::PORTS) }, READ_ONLY> = Array::new();
+pub(crate) static SERVICES: Array<ServiceBucket, { capacity(maps::SERVICES) }, READ_ONLY> =
+    Array::new();
 
 #[btf_map]
-pub(crate) static SERVICES: HashMap<ServiceKey, u32, { capacity(maps::SERVICES) }, READ_ONLY> =
-    HashMap::new();
+pub(crate) static COARSE: Array<u64, { capacity(maps::COARSE) }, READ_ONLY> = Array::new();
+
+#[btf_map]
+pub(crate) static FILTER: Array<u64, { capacity(maps::FILTER) }, READ_ONLY> = Array::new();
 
 #[btf_map]
 pub(crate) static TRUST: HashMap<SourceKey, TrustEntry, { capacity(maps::TRUST) }, READ_ONLY> =
@@ -36,7 +39,13 @@ pub(crate) static PREFIXES: LpmTrie<
 > = LpmTrie::new();
 
 #[btf_map]
+pub(crate) static METERS: Array<u64, { capacity(maps::METERS) }> = Array::new();
+
+#[btf_map]
+pub(crate) static DATAGRAMS: Array<u64, { capacity(maps::DATAGRAMS) }> = Array::new();
+
+#[btf_map]
 pub(crate) static COUNTERS: PerCpuArray<Counter, { capacity(maps::COUNTERS) }> = PerCpuArray::new();
 
 #[btf_map]
-pub(crate) static UNKNOWN_BUDGET: Array<u64, { capacity(maps::UNKNOWN_BUDGET) }> = Array::new();
+pub(crate) static EVENTS: RingBuf<Event, { capacity(maps::EVENTS) }> = RingBuf::new();

@@ -1,46 +1,98 @@
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
+use aya_ebpf::bindings::xdp_md;
+use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use sbc_common::{Action, Frame as _, Mode, Reason, Setting, Tables as _, decide};
+use sbc_common::{Action, Frame as _, Packet, Verdict, carry_out, decide_packet};
 
 use crate::frame::XdpFrame;
 use crate::maps::COUNTERS;
+use crate::sample::sample;
+use crate::scratch;
 use crate::tables::KernelTables;
 
-/// Judges one received frame. The only way out of the program.
+/// Reads one received frame and has it judged. The only way out of the program.
+///
+/// Reading, judging and looking up are functions of their own, each of which the verifier follows once
+/// and for all inputs: together they have more paths than it is willing to follow.
 #[xdp]
 pub(crate) fn sbc(context: XdpContext) -> u32 {
+    let Some(slot) = scratch::read() else { return XDP_DROP };
     let mut frame = XdpFrame::new(&context);
-    let mut tables = KernelTables;
-    let length = frame.length();
-    let reason = decide(&mut frame, &mut tables);
-    count(&context, reason, length);
-    match (reason.action(), Mode::from_table(tables.setting(Setting::Mode))) {
-        (Action::Pass, _) | (Action::Drop, Mode::Observe) => XDP_PASS,
-        (Action::Drop, Mode::Enforce) => XDP_DROP,
+    // SAFETY: the slot belongs to this CPU, and is as large as what it is for and as aligned.
+    unsafe {
+        match Packet::read(&mut frame) {
+            Ok(packet) => {
+                (*slot).packet = packet;
+                (*slot).unread = None;
+            }
+            Err(reason) => (*slot).unread = Some(reason),
+        }
+        (*slot).behind_headers = frame.offset(&context);
     }
+    let judgement = judge(context.ctx);
+    count(&context, judgement, frame.length());
+    if judgement & PASSES != 0 { XDP_PASS } else { XDP_DROP }
+}
+
+/// In what [`judge`] returns, beside [`Verdict::index`]: the frame goes on.
+const PASSES: u32 = 1 << 31;
+/// Samples of such frames are kept.
+const SAMPLED: u32 = 1 << 30;
+
+/// Judges the frame that was read.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn judge(context: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(context);
+    let Some(read) = scratch::read() else { return 0 };
+    // SAFETY: the program wrote it on this CPU before it called, and nothing interrupts it.
+    let read = unsafe { &*read };
+    let mut payload = XdpFrame::behind(&context, read.behind_headers);
+    let mut tables = KernelTables::new(&context);
+    let verdict = match read.unread {
+        None => decide_packet(&read.packet, &mut payload, &mut tables),
+        Some(reason) => Verdict::unread(reason),
+    };
+    let passes = match carry_out(verdict, &tables) {
+        Action::Pass => PASSES,
+        Action::Drop => 0,
+    };
+    verdict.index() | passes | if verdict.reason.is_sampled() { SAMPLED } else { 0 }
 }
 
 #[inline(always)]
-fn count(context: &XdpContext, reason: Reason, length: u32) {
-    let Some(counter) = COUNTERS.get_ptr_mut(reason.index()) else { return };
+fn count(context: &XdpContext, judgement: u32, length: u32) {
+    let verdict = judgement & !(PASSES | SAMPLED);
+    let Some(counter) = COUNTERS.get_ptr_mut(verdict) else { return };
     // SAFETY: the element belongs to this CPU, and no other program on it can interrupt this one
     // between the load and the store.
     let counter = unsafe { &mut *counter };
     if counter.packets == 0 {
-        tell_of_first(context, reason);
+        tell_of_first(context, verdict);
     }
     counter.packets += 1;
     counter.bytes += u64::from(length);
+    if judgement & SAMPLED != 0 {
+        // SAFETY: the helper has no preconditions. The tick costs next to nothing to read, unlike any
+        // clock.
+        let tick = unsafe { bpf_jiffies64() };
+        if counter.sampled_at != tick {
+            counter.sampled_at = tick;
+            if sample(context.ctx, verdict, judgement & PASSES) == 0 {
+                counter.lost += 1;
+            }
+        }
+    }
 }
 
-/// Logs the first frame of each reason on each CPU: bounded by the number of reasons, never per packet.
+/// Logs the first frame of each verdict on each CPU: bounded by their number, never per packet.
 #[cfg(feature = "log")]
 #[inline(always)]
-fn tell_of_first(context: &XdpContext, reason: Reason) {
-    aya_log_ebpf::info!(context, "first frame with reason {} on this CPU", reason.index());
+fn tell_of_first(context: &XdpContext, verdict: u32) {
+    aya_log_ebpf::info!(context, "first frame with verdict {} on this CPU", verdict);
 }
 
 #[cfg(not(feature = "log"))]
 #[inline(always)]
-fn tell_of_first(_: &XdpContext, _: Reason) {}
+fn tell_of_first(_: &XdpContext, _: u32) {}

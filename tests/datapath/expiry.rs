@@ -11,7 +11,7 @@ use crate::policy::{BOTH, Policy};
 
 fn judge(tables: &mut HostTables) -> Reason {
     let frame = Frame::udp(IPV4.peer, IPV4.edge).build();
-    decide(&mut SliceFrame::new(&frame), tables)
+    decide(&mut SliceFrame::new(&frame), tables).reason
 }
 
 #[test]
@@ -41,12 +41,12 @@ fn an_entry_without_end_outlives_the_clock() {
 fn a_service_of_unknown_value_protects_its_address_and_not_its_port() {
     let mut tables = HostTables::of(&Policy::edge());
     let key = ServiceKey::new(std::net::Ipv4Addr::new(203, 0, 113, 10).into(), 5060, Protocol::Udp);
-    for value in [0, 4, u32::MAX] {
+    for value in [0, 5, u32::MAX] {
         tables.services.insert(key, value);
         assert_eq!(judge(&mut tables), Reason::NotProtected);
     }
 
     let fragment = Frame::udp(IPV4.stranger, IPV4.edge).fragment(9, false).build();
-    let reason = decide(&mut SliceFrame::new(&fragment), &mut tables);
+    let reason = decide(&mut SliceFrame::new(&fragment), &mut tables).reason;
     assert_eq!(reason, Reason::UnknownFragment);
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use sbc_common::maps::Counter;
-use sbc_common::{Action, Mode, Reason, SliceFrame, decide};
+use sbc_common::{Action, Reason, SliceFrame, Verdict, carry_out, decide};
 use sbc_user::kernel::{CounterRow, KernelTables, Object};
 
 use crate::host_tables::HostTables;
@@ -17,6 +17,7 @@ pub(crate) struct Datapath {
     host: HostTables,
     policy: Policy,
     counted: Vec<CounterRow>,
+    judged: u64,
 }
 
 /// In what the kernel differs from the host or from its own account.
@@ -44,8 +45,7 @@ impl Datapath {
         let (object, kernel) = load();
         let policy = Policy::empty();
         let host = HostTables::of(&policy);
-        let counted = kernel.counters().unwrap();
-        Self { object, kernel, host, policy, counted }
+        Self { object, kernel, host, policy, counted: Vec::new(), judged: 0 }
     }
 
     /// Fills the tables on both sides from `policy` alone. The kernel's unknown lane keeps what it
@@ -54,6 +54,7 @@ impl Datapath {
         if self.policy == *policy {
             return;
         }
+        self.counts_nothing_else();
         for (key, _) in self.kernel.sources() {
             self.kernel.distrust_source(&key).unwrap();
         }
@@ -76,49 +77,48 @@ impl Datapath {
 
     /// Judges `frame` on both sides and returns the reason and the action on which they agree.
     pub(crate) fn judge(&mut self, frame: &[u8]) -> Result<(Reason, Action), Disagreement> {
-        let on_host = decide(&mut SliceFrame::new(frame), &mut self.host);
-        let expected = match self.policy.settings.mode {
-            Mode::Enforce => on_host.action(),
-            Mode::Observe => Action::Pass,
-        };
+        let verdict = decide(&mut SliceFrame::new(frame), &mut self.host);
+        let expected = carry_out(verdict, &self.host);
         if frame.len() < SHORTEST_FOR_KERNEL {
-            return Ok((on_host, expected));
+            return Ok((verdict.reason, expected));
         }
+        let before = self.kernel.counter(verdict).unwrap();
         let action = self.object.judge(frame).unwrap();
-        let in_kernel = self.newly_counted(frame)?;
-        if in_kernel != on_host {
+        self.judged += 1;
+        let counted = growth(before, self.kernel.counter(verdict).unwrap());
+        if counted != (1, frame.len() as u64) {
             return Err(Disagreement(format!(
-                "{} in the kernel, {} on the host: {frame:02x?}",
-                in_kernel.name(),
-                on_host.name()
+                "{verdict:?} on the host, {:?} in the kernel: {frame:02x?}",
+                self.newly_counted()
             )));
         }
         if action != expected {
-            return Err(Disagreement(format!("{} led to {}", on_host.name(), action.name())));
+            return Err(Disagreement(format!("{verdict:?} led to {}", action.name())));
         }
-        Ok((on_host, action))
+        Ok((verdict.reason, action))
     }
 
-    /// The one reason under which `frame` was counted since the last call.
-    fn newly_counted(&mut self, frame: &[u8]) -> Result<Reason, Disagreement> {
+    /// Makes sure that every frame was counted once, and nowhere but where it was looked for.
+    pub(crate) fn counts_nothing_else(&mut self) {
         let counted = self.kernel.counters().unwrap();
-        let before = std::mem::replace(&mut self.counted, counted);
-        let grown: Vec<(Reason, Counter)> = before
-            .iter()
-            .zip(&self.counted)
-            .filter(|(before, after)| before != after)
-            .map(|(before, after)| (after.reason, growth(before.counter, after.counter)))
-            .collect();
-        match *grown {
-            [(reason, Counter { packets: 1, bytes })] if bytes == frame.len() as u64 => Ok(reason),
-            _ => Err(Disagreement(format!(
-                "a frame of {} bytes is counted as {grown:?}: {frame:02x?}",
-                frame.len()
-            ))),
-        }
+        let packets: u64 = counted.iter().map(|row| row.counter.packets).sum();
+        assert_eq!(packets, self.judged, "frames are counted twice or not at all");
+        self.counted = counted;
+    }
+
+    /// Every verdict whose counter has grown since all of them were looked at.
+    fn newly_counted(&self) -> Vec<(Verdict, (u64, u64))> {
+        let before = |verdict| {
+            let row = self.counted.iter().find(|row| row.verdict == verdict);
+            row.map(|row| row.counter).unwrap_or_default()
+        };
+        let rows = self.kernel.counters().unwrap().into_iter();
+        rows.map(|row| (row.verdict, growth(before(row.verdict), row.counter)))
+            .filter(|(_, (packets, _))| *packets > 0)
+            .collect()
     }
 }
 
-fn growth(before: Counter, after: Counter) -> Counter {
-    Counter { packets: after.packets - before.packets, bytes: after.bytes - before.bytes }
+fn growth(before: Counter, after: Counter) -> (u64, u64) {
+    (after.packets - before.packets, after.bytes - before.bytes)
 }

@@ -1,8 +1,8 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sbc_common::{
-    Address, Budget, MonotonicNanos, Prefix, Service, ServiceKey, Setting, SourceKey, Tables,
-    TrustEntry,
+    Address, Budget, Datagram, FirstSeen, Meter, MonotonicNanos, Packet, Prefix, Service,
+    ServiceKey, Setting, SourceKey, Tables, TrustEntry,
 };
 
 use crate::policy::Policy;
@@ -14,11 +14,11 @@ pub(crate) struct HostTables {
     pub(crate) now: MonotonicNanos,
     /// The raw value, as the kernel's table holds it.
     pub(crate) services: HashMap<ServiceKey, u32>,
-    ports: HashSet<u16>,
     sources: HashMap<SourceKey, TrustEntry>,
     prefixes: HashMap<Prefix, TrustEntry>,
     settings: [u64; Setting::COUNT as usize],
-    arrival: u64,
+    arrivals: HashMap<u32, u64>,
+    datagrams: HashMap<u32, FirstSeen>,
 }
 
 impl HostTables {
@@ -28,7 +28,6 @@ impl HostTables {
     pub(crate) fn of(policy: &Policy) -> Self {
         let mut tables = Self {
             now: Self::NOW,
-            ports: policy.services.iter().map(|listener| listener.port).collect(),
             sources: policy.sources.iter().copied().collect(),
             prefixes: policy.prefixes.iter().copied().collect(),
             ..Self::default()
@@ -43,6 +42,15 @@ impl HostTables {
             (Setting::UnknownAction, policy.settings.unknown as u64),
             (Setting::UnknownInterval, policy.settings.unknown_budget.interval),
             (Setting::UnknownTolerance, policy.settings.unknown_budget.tolerance),
+            (Setting::TlsAttemptsInterval, policy.settings.tls_attempts.interval),
+            (Setting::TlsAttemptsTolerance, policy.settings.tls_attempts.tolerance),
+            (Setting::TlsAttemptsFromInterval, policy.settings.tls_attempts_from.interval),
+            (Setting::TlsAttemptsFromTolerance, policy.settings.tls_attempts_from.tolerance),
+            (Setting::EarlyFragmentsInterval, policy.settings.early_fragments.interval),
+            (Setting::EarlyFragmentsTolerance, policy.settings.early_fragments.tolerance),
+            (Setting::HopLimits, policy.settings.hop_limits as u64),
+            (Setting::ReversePath, policy.settings.reverse_path as u64),
+            (Setting::TunnelsPass, u64::from(policy.settings.tunnels_pass)),
         ];
         for (setting, word) in words {
             tables.settings[setting as usize] = word;
@@ -52,16 +60,21 @@ impl HostTables {
 }
 
 impl Tables for HostTables {
-    fn serves_port(&self, port: u16) -> bool {
-        self.ports.contains(&port)
-    }
-
     fn service(&self, key: &ServiceKey) -> Option<Service> {
         self.services.get(key).copied().and_then(Service::from_table)
     }
 
     fn protects(&self, address: &Address) -> bool {
         self.services.contains_key(&ServiceKey::any_at(*address))
+    }
+
+    /// The host has no gate: it lets everybody through to the tables.
+    fn coarse(&self, _: u32) -> u64 {
+        u64::MAX
+    }
+
+    fn filter(&self, _: u32) -> u64 {
+        u64::MAX
     }
 
     fn trusted_source(&self, source: &SourceKey) -> Option<TrustEntry> {
@@ -77,18 +90,27 @@ impl Tables for HostTables {
         self.settings[setting as usize]
     }
 
-    fn spend_unknown(&mut self) -> bool {
-        let budget = Budget {
-            interval: self.setting(Setting::UnknownInterval),
-            tolerance: self.setting(Setting::UnknownTolerance),
-        };
-        match budget.spend(self.arrival, self.now) {
+    fn spend(&mut self, meter: Meter, budget: Budget) -> bool {
+        let arrival = self.arrivals.entry(meter.index(0)).or_default();
+        match budget.spend(*arrival, self.now) {
             Some(next) => {
-                self.arrival = next;
+                *arrival = next;
                 true
             }
             None => false,
         }
+    }
+
+    fn first_seen(&self, datagram: Datagram) -> FirstSeen {
+        self.datagrams.get(&datagram.index()).copied().unwrap_or_default()
+    }
+
+    fn remember(&mut self, datagram: Datagram, seen: FirstSeen) {
+        self.datagrams.insert(datagram.index(), seen);
+    }
+
+    fn returns_the_same_way(&self, _: &Packet) -> bool {
+        true
     }
 
     fn now(&self) -> MonotonicNanos {

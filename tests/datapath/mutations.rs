@@ -23,11 +23,11 @@ fn policies() -> [Policy; 5] {
         .knowing(IPV4.peer, expired(BOTH))
         .knowing("198.51.100.0/29", denied())
         .challenging();
-    let by_address = Policy::edge_at_every_address()
+    let by_address = Policy::edge()
         .knowing(IPV4.peer, opening(BOTH))
         .knowing(IPV6.peer, opening(Transports::TCP))
         .knowing(IPV6.stranger, denied());
-    let by_prefix = Policy::edge_at_every_address()
+    let by_prefix = Policy::edge()
         .knowing("198.51.100.0/28", opening(BOTH))
         .knowing("2001:db8:7::/124", opening(BOTH))
         .knowing(IPV6.only_peer, denied())

@@ -63,7 +63,8 @@ impl Shape {
             value_size: spec.value_size,
             capacity: spec.capacity,
             // Only the daemon can grant trust, whatever happens in the program.
-            is_read_only: spec != maps::COUNTERS && spec != maps::UNKNOWN_BUDGET,
+            is_read_only: ![maps::COUNTERS, maps::METERS, maps::DATAGRAMS, maps::EVENTS]
+                .contains(&spec),
         }
     }
 }

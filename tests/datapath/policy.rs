@@ -1,8 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sbc_common::{
-    Address, Budget, Lane, Mode, Prefix, Protocol, Service, SourceKey, Transports, TrustEntry,
-    UnknownAction,
+    Address, Budget, Lane, Mode, Prefix, Protocol, Scrutiny, Service, SourceKey, Transports,
+    TrustEntry, UnknownAction,
 };
 use sbc_user::kernel::{FilterSettings, ProtectedService};
 
@@ -27,6 +27,12 @@ impl Policy {
                 mode: Mode::Enforce,
                 unknown: UnknownAction::Drop,
                 unknown_budget: SPENT,
+                tls_attempts: AMPLE,
+                tls_attempts_from: AMPLE,
+                early_fragments: AMPLE,
+                hop_limits: Scrutiny::Off,
+                reverse_path: Scrutiny::Off,
+                tunnels_pass: false,
             },
             services: Vec::new(),
             sources: Vec::new(),
@@ -37,11 +43,6 @@ impl Policy {
     /// SIP over UDP, TCP and TLS at the two addresses of [`crate::ends`].
     pub(crate) fn edge() -> Self {
         Self::empty().serving_sip_at("203.0.113.10").serving_sip_at("2001:db8:10::10")
-    }
-
-    /// SIP over UDP, TCP and TLS at every address of both families.
-    pub(crate) fn edge_at_every_address() -> Self {
-        Self::empty().serving_sip_at("0.0.0.0").serving_sip_at("::")
     }
 
     pub(crate) fn serving_sip_at(self, address: &str) -> Self {

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use sbc_common::{MonotonicNanos, Protocol, TrustEntry};
+use sbc_common::{MonotonicNanos, Protocol, Reason, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::Border;
@@ -80,11 +80,15 @@ pub struct GrantStatus {
 impl KernelStatus {
     /// Reads the kernel's tables and the pins beside them.
     pub fn read(tables: &KernelTables, pins: &Pins) -> Result<Self, KernelError> {
-        let verdicts = tables.counters()?.into_iter().map(|row| CounterStatus {
-            reason: row.reason.name().to_owned(),
-            action: row.reason.action().name().to_owned(),
-            packets: row.counter.packets,
-            bytes: row.counter.bytes,
+        let rows = tables.counters()?;
+        let verdicts = Reason::ALL.iter().map(|reason| {
+            let counters = || rows.iter().filter(|row| row.verdict.reason == *reason);
+            CounterStatus {
+                reason: reason.name().to_owned(),
+                action: reason.action().name().to_owned(),
+                packets: counters().map(|row| row.counter.packets).sum(),
+                bytes: counters().map(|row| row.counter.bytes).sum(),
+            }
         });
         Ok(Self {
             mode: tables.mode()?.name().to_owned(),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sbc_common::{Address, Mode, Protocol, Service};
+use sbc_common::{Address, Budget, Mode, Protocol, Scrutiny, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use zeroize::Zeroizing;
@@ -203,6 +203,12 @@ fn attach_filter(config: &Config, clock: Clock) -> anyhow::Result<(Filter, Ledge
         mode: config.mode(),
         unknown: config.unknown.action.into(),
         unknown_budget: config.unknown.budget.budget(),
+        tls_attempts: Budget::per_second(2000, 4000),
+        tls_attempts_from: Budget::per_second(50, 200),
+        early_fragments: Budget::per_second(100, 200),
+        hop_limits: Scrutiny::Observe,
+        reverse_path: Scrutiny::Off,
+        tunnels_pass: false,
     })?;
     let attached = filter.attach()?;
     tracing::info!(interface = outside.name, ?attached, "filter attached");

@@ -73,6 +73,9 @@ pub enum KernelError {
     /// A table is full; what it held is untouched.
     #[error("table {0} is full")]
     TableFull(&'static str),
+    /// The system has no random numbers to give.
+    #[error("no randomness for the tables' secret: {0}")]
+    Randomness(io::Error),
     /// A pinned map was made by a different version.
     #[error("pinned map {0} has another shape than this version's; `sbc unload` removes it")]
     IncompatiblePin(PathBuf),

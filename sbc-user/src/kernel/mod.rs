@@ -6,6 +6,7 @@ mod attachment;
 mod device;
 mod error;
 mod filter;
+mod gate;
 mod object;
 mod pins;
 mod requirements;

@@ -1,8 +1,8 @@
 use aya::maps::{Map, MapInfo};
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
-use sbc_common::Action;
 use sbc_common::maps::{self, MapSpec};
+use sbc_common::{Action, Filter};
 
 use super::{KernelError, KernelTables, Pins};
 
@@ -45,9 +45,10 @@ impl Object {
     fn load_with(loader: &mut EbpfLoader<'_>) -> Result<(Self, KernelTables), KernelError> {
         let mut ebpf = loader.load(OBJECT)?;
         program_in(&mut ebpf)?.load()?;
-        let tables = KernelTables::open(|spec| {
+        let mut tables = KernelTables::open(|spec| {
             ebpf.take_map(spec.name).ok_or(KernelError::IncompleteObject(spec.name))
         })?;
+        tables.take_over()?;
         Ok((Self { ebpf }, tables))
     }
 
@@ -97,6 +98,9 @@ pub(super) fn specs(trust_capacity: u32) -> Vec<MapSpec> {
         .into_iter()
         .map(|spec| match spec {
             spec if spec == maps::TRUST => MapSpec { capacity: trust_capacity, ..spec },
+            spec if spec == maps::FILTER => {
+                MapSpec { capacity: Filter::words_for(trust_capacity), ..spec }
+            }
             spec => spec,
         })
         .collect()

@@ -1,31 +1,37 @@
-use std::collections::HashSet;
+use std::io;
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use sbc_common::maps::{self, Counter, MapSpec};
 use sbc_common::{
-    Address, Budget, Mode, Prefix, Protocol, Reason, Service, ServiceKey, Setting, SourceKey,
-    TrustEntry, UnknownAction,
+    Address, Budget, Mode, Prefix, Protocol, Scrutiny, Service, ServiceBucket, ServiceKey,
+    ServiceTable, Setting, SourceKey, TrustEntry, UnknownAction, Verdict,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _, transmute};
 
 use super::KernelError;
+use super::gate::{GateKeeper, GateWord};
 
 /// Keys and values cross the boundary as bytes: `sbc-common` proves their layout (zerocopy), and this
 /// module needs no promise of its own.
 type SourceKeyBytes = [u8; 20];
-type ServiceKeyBytes = [u8; 20];
-type TrustEntryBytes = [u8; 16];
-type CounterBytes = [u8; 16];
+type ServiceBucketBytes = [u8; 64];
+type TrustEntryBytes = [u8; 32];
+type CounterBytes = [u8; 32];
+
+/// `BPF_EXIST`: replace, do not create.
+const REPLACE: u64 = 2;
 
 /// The kernel's tables.
 pub struct KernelTables {
     settings: Array<MapData, u64>,
-    ports: Array<MapData, u64>,
-    services: HashMap<MapData, ServiceKeyBytes, u32>,
+    services: Array<MapData, ServiceBucketBytes>,
+    coarse: Array<MapData, u64>,
+    filter: Array<MapData, u64>,
     trust: HashMap<MapData, SourceKeyBytes, TrustEntryBytes>,
     prefixes: LpmTrie<MapData, [u8; 16], TrustEntryBytes>,
     counters: PerCpuArray<MapData, CounterBytes>,
+    gate: GateKeeper,
 }
 
 /// What the filter is told about everything but sources.
@@ -37,6 +43,18 @@ pub struct FilterSettings {
     pub unknown: UnknownAction,
     /// How much of it.
     pub unknown_budget: Budget,
+    /// How many connections strangers may ask TLS listeners for, all of them together.
+    pub tls_attempts: Budget,
+    /// And those of one neighbourhood: an IPv4 /24, an IPv6 /48.
+    pub tls_attempts_from: Budget,
+    /// How many later fragments of an address may arrive before the first of their datagram.
+    pub early_fragments: Budget,
+    /// What becomes of trusted sources' packets with a strange hop limit.
+    pub hop_limits: Scrutiny,
+    /// What becomes of trusted sources' packets that an answer would leave another way.
+    pub reverse_path: Scrutiny,
+    /// Whether tunnels to a protected address pass.
+    pub tunnels_pass: bool,
 }
 
 /// One listener that the filter protects.
@@ -52,12 +70,12 @@ pub struct ProtectedService {
     pub service: Service,
 }
 
-/// How often a reason was met, on all CPUs.
+/// How often a verdict was reached, on all CPUs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterRow {
-    /// The reason.
-    pub reason: Reason,
-    /// Frames and bytes.
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Frames, bytes, and samples that were lost.
     pub counter: Counter,
 }
 
@@ -74,12 +92,66 @@ impl KernelTables {
         }
         Ok(Self {
             settings: typed(maps::SETTINGS, open(maps::SETTINGS)?)?,
-            ports: typed(maps::PORTS, open(maps::PORTS)?)?,
             services: typed(maps::SERVICES, open(maps::SERVICES)?)?,
+            coarse: typed(maps::COARSE, open(maps::COARSE)?)?,
+            filter: typed(maps::FILTER, open(maps::FILTER)?)?,
             trust: typed(maps::TRUST, open(maps::TRUST)?)?,
             prefixes: typed(maps::PREFIXES, open(maps::PREFIXES)?)?,
             counters: typed(maps::COUNTERS, open(maps::COUNTERS)?)?,
+            gate: GateKeeper::closed(0, 0),
         })
+    }
+
+    /// Takes the tables over for writing: gives new ones their secret, and brings the gate into
+    /// agreement with the entries that a previous run left.
+    pub(super) fn take_over(&mut self) -> Result<(), KernelError> {
+        let words = self.filter.len();
+        if self.setting(Setting::Seed)? == 0 {
+            self.set(Setting::Seed, secret()?)?;
+        }
+        self.set(Setting::FilterWords, u64::from(words))?;
+        let mut gate = GateKeeper::closed(words, self.setting(Setting::Seed)?);
+        for key in self.trust.keys() {
+            let key: SourceKeyBytes = key.map_err(in_table(maps::TRUST))?;
+            gate.admit_source(&transmute!(key));
+        }
+        for (prefix, _) in self.prefixes() {
+            gate.admit_prefix(prefix);
+        }
+        self.gate = gate;
+        // A word that has bits for nobody is written as well: whoever wrote it left before clearing it.
+        let differing: Vec<_> = self.gate.words().filter(|word| !self.holds(*word)).collect();
+        self.write_gate(differing)
+    }
+
+    fn holds(&self, word: GateWord) -> bool {
+        let (held, word) = match word {
+            GateWord::Coarse(index, word) => (self.coarse.get(&index, 0), word),
+            GateWord::Filter(index, word) => (self.filter.get(&index, 0), word),
+        };
+        held.is_ok_and(|held| held == word)
+    }
+
+    fn write_gate(&mut self, words: Vec<GateWord>) -> Result<(), KernelError> {
+        for word in words {
+            match word {
+                GateWord::Coarse(index, word) => {
+                    self.coarse.set(index, word, 0).map_err(in_table(maps::COARSE))?;
+                }
+                GateWord::Filter(index, word) => {
+                    self.filter.set(index, word, 0).map_err(in_table(maps::FILTER))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, setting: Setting, word: u64) -> Result<(), KernelError> {
+        self.settings.set(setting as u32, word, 0).map_err(in_table(maps::SETTINGS))
+    }
+
+    fn setting(&self, setting: Setting) -> Result<u64, KernelError> {
+        self.settings.get(&(setting as u32), 0).map_err(in_table(maps::SETTINGS))
     }
 
     /// Writes the settings, each word on its own.
@@ -87,65 +159,107 @@ impl KernelTables {
         let words = [
             (Setting::UnknownInterval, settings.unknown_budget.interval),
             (Setting::UnknownTolerance, settings.unknown_budget.tolerance),
+            (Setting::TlsAttemptsInterval, settings.tls_attempts.interval),
+            (Setting::TlsAttemptsTolerance, settings.tls_attempts.tolerance),
+            (Setting::TlsAttemptsFromInterval, settings.tls_attempts_from.interval),
+            (Setting::TlsAttemptsFromTolerance, settings.tls_attempts_from.tolerance),
+            (Setting::EarlyFragmentsInterval, settings.early_fragments.interval),
+            (Setting::EarlyFragmentsTolerance, settings.early_fragments.tolerance),
+            (Setting::HopLimits, settings.hop_limits as u64),
+            (Setting::ReversePath, settings.reverse_path as u64),
+            (Setting::TunnelsPass, u64::from(settings.tunnels_pass)),
             (Setting::UnknownAction, settings.unknown as u64),
             (Setting::Mode, settings.mode as u64),
         ];
-        for (setting, word) in words {
-            self.settings.set(setting as u32, word, 0).map_err(in_table(maps::SETTINGS))?;
-        }
-        Ok(())
+        words.into_iter().try_for_each(|(setting, word)| self.set(setting, word))
     }
 
     /// The mode that is in force.
     pub fn mode(&self) -> Result<Mode, KernelError> {
-        let word = self.settings.get(&(Setting::Mode as u32), 0);
-        Ok(Mode::from_table(word.map_err(in_table(maps::SETTINGS))?))
+        Ok(Mode::from_table(self.setting(Setting::Mode)?))
     }
 
-    /// Protects exactly these services. New ones are protected before old ones are given up, so a
-    /// service that stays is never unprotected in between.
+    /// Protects exactly these services, from one packet to the next: they are written beside those in
+    /// force and take their place at once.
     pub fn apply_services(&mut self, services: &[ProtectedService]) -> Result<(), KernelError> {
         let mut wanted: std::collections::HashMap<ServiceKey, u32> =
             std::collections::HashMap::new();
-        let mut ports = vec![0_u64; maps::PORTS.capacity as usize];
         for listener in services {
-            wanted.insert(
-                ServiceKey::new(listener.address, listener.port, listener.protocol),
-                listener.service as u32,
-            );
+            let key = ServiceKey::new(listener.address, listener.port, listener.protocol);
+            wanted.insert(key, listener.service as u32);
             wanted.insert(ServiceKey::any_at(listener.address), 0);
-            if let Some(word) = ports.get_mut(usize::from(listener.port >> 6)) {
-                *word |= 1 << (listener.port & 63);
+        }
+        let in_force = ServiceTable(self.setting(Setting::ServiceTable)?);
+        // So few fit with any seed that one of these does, or there are too many for all.
+        const SEEDS: usize = 1000;
+        for _ in 0..SEEDS {
+            let table = ServiceTable::new(!in_force.is_upper(), secret()?);
+            let Some(buckets) = table.fill(wanted.iter().map(|(key, value)| (*key, *value))) else {
+                continue;
+            };
+            for (position, bucket) in buckets {
+                let bucket: ServiceBucketBytes = transmute!(bucket);
+                self.services.set(position, bucket, 0).map_err(in_table(maps::SERVICES))?;
             }
+            return self.set(Setting::ServiceTable, table.0);
         }
-        for (key, service) in &wanted {
-            let key: ServiceKeyBytes = transmute!(*key);
-            self.services.insert(key, *service, 0).map_err(in_table(maps::SERVICES))?;
+        Err(KernelError::TableFull(maps::SERVICES.name))
+    }
+
+    /// The services in force: listeners, and under a key without port every address that has one.
+    pub fn services(&self) -> Result<Vec<(ServiceKey, u32)>, KernelError> {
+        let in_force = ServiceTable(self.setting(Setting::ServiceTable)?);
+        let mut services = Vec::new();
+        for position in in_force.positions() {
+            let bucket = self.services.get(&position, 0).map_err(in_table(maps::SERVICES))?;
+            let bucket: ServiceBucket = transmute!(bucket);
+            services.extend(bucket.taken());
         }
-        for (index, word) in (0_u32..).zip(ports) {
-            self.ports.set(index, word, 0).map_err(in_table(maps::PORTS))?;
-        }
-        let wanted: HashSet<ServiceKeyBytes> =
-            wanted.into_keys().map(|key| transmute!(key)).collect();
-        let stale: Vec<_> =
-            self.services.keys().flatten().filter(|key| !wanted.contains(key)).collect();
-        for key in stale {
-            self.services.remove(&key).map_err(in_table(maps::SERVICES))?;
-        }
-        Ok(())
+        Ok(services)
     }
 
     /// Enters or replaces the trust in one source.
     pub fn trust_source(&mut self, key: &SourceKey, entry: &TrustEntry) -> Result<(), KernelError> {
-        let key: SourceKeyBytes = transmute!(*key);
+        let bytes: SourceKeyBytes = transmute!(*key);
         let entry: TrustEntryBytes = transmute!(*entry);
-        self.trust.insert(key, entry, 0).map_err(in_table(maps::TRUST))
+        match self.trust.insert(bytes, entry, REPLACE) {
+            Err(error) if is_absent(&error) => {}
+            replaced => return replaced.map_err(in_table(maps::TRUST)),
+        }
+        let words = self.gate.admit_source(key);
+        self.write_gate(words)?;
+        self.trust.insert(bytes, entry, 0).map_err(in_table(maps::TRUST)).inspect_err(|_| {
+            // What stays open by this is looked up and not found.
+            self.gate.dismiss_source(key);
+        })
     }
 
     /// Removes the trust in one source; it is no error if there is none.
     pub fn distrust_source(&mut self, key: &SourceKey) -> Result<(), KernelError> {
+        let bytes: SourceKeyBytes = transmute!(*key);
+        match self.trust.remove(&bytes) {
+            Ok(()) => {}
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(in_table(maps::TRUST)(error)),
+        }
+        let words = self.gate.dismiss_source(key);
+        self.write_gate(words)?;
+        if !self.gate.is_stale() {
+            return Ok(());
+        }
+        let sources = self.trust.keys().flatten().map(|key| transmute!(key));
+        let words = self.gate.refilter(sources);
+        self.write_gate(words)
+    }
+
+    /// What is known of exactly this source.
+    pub fn trusted_source(&self, key: &SourceKey) -> Result<Option<TrustEntry>, KernelError> {
         let key: SourceKeyBytes = transmute!(*key);
-        absent_is_fine(self.trust.remove(&key)).map_err(in_table(maps::TRUST))
+        match self.trust.get(&key, 0) {
+            Ok(entry) => Ok(Some(transmute!(entry))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(in_table(maps::TRUST)(error)),
+        }
     }
 
     /// Every source with an entry.
@@ -162,13 +276,26 @@ impl KernelTables {
     pub fn trust_prefix(&mut self, prefix: Prefix, entry: &TrustEntry) -> Result<(), KernelError> {
         let entry: TrustEntryBytes = transmute!(*entry);
         let key = Key::new(u32::from(prefix.length), prefix.address.octets());
-        self.prefixes.insert(&key, entry, 0).map_err(in_table(maps::PREFIXES))
+        let is_new = !self.gate.knows_prefix(prefix);
+        let words = self.gate.admit_prefix(prefix);
+        self.write_gate(words)?;
+        self.prefixes.insert(&key, entry, 0).map_err(in_table(maps::PREFIXES)).inspect_err(|_| {
+            if is_new {
+                self.gate.dismiss_prefix(prefix);
+            }
+        })
     }
 
     /// Removes the trust in a prefix; it is no error if there is none.
     pub fn distrust_prefix(&mut self, prefix: Prefix) -> Result<(), KernelError> {
         let key = Key::new(u32::from(prefix.length), prefix.address.octets());
-        absent_is_fine(self.prefixes.remove(&key)).map_err(in_table(maps::PREFIXES))
+        match self.prefixes.remove(&key) {
+            Ok(()) => {}
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(in_table(maps::PREFIXES)(error)),
+        }
+        let words = self.gate.dismiss_prefix(prefix);
+        self.write_gate(words)
     }
 
     /// Every prefix with an entry.
@@ -187,21 +314,39 @@ impl KernelTables {
             .collect()
     }
 
-    /// How often each reason was met since the maps were made.
+    /// How often each verdict was reached since the maps were made; those that never were are left
+    /// out.
     pub fn counters(&self) -> Result<Vec<CounterRow>, KernelError> {
-        Reason::ALL
-            .iter()
-            .map(|reason| {
-                let cpus = self.counters.get(&reason.index(), 0);
-                let cpus = cpus.map_err(in_table(maps::COUNTERS))?;
-                let counter = cpus.iter().fold(Counter::default(), |sum, cpu| {
-                    let cpu = Counter::read_from_bytes(cpu.as_bytes()).unwrap_or_default();
-                    Counter { packets: sum.packets + cpu.packets, bytes: sum.bytes + cpu.bytes }
-                });
-                Ok(CounterRow { reason: *reason, counter })
-            })
-            .collect()
+        let mut rows = Vec::new();
+        for verdict in Verdict::all() {
+            let counter = self.counter(verdict)?;
+            if counter.packets > 0 {
+                rows.push(CounterRow { verdict, counter });
+            }
+        }
+        Ok(rows)
     }
+
+    /// How often one verdict was reached. The time of the last sample is the latest of any CPU.
+    pub fn counter(&self, verdict: Verdict) -> Result<Counter, KernelError> {
+        let cpus = self.counters.get(&verdict.index(), 0).map_err(in_table(maps::COUNTERS))?;
+        Ok(cpus.iter().fold(Counter::default(), |sum, cpu| {
+            let cpu = Counter::read_from_bytes(cpu.as_bytes()).unwrap_or_default();
+            Counter {
+                packets: sum.packets + cpu.packets,
+                bytes: sum.bytes + cpu.bytes,
+                sampled_at: sum.sampled_at.max(cpu.sampled_at),
+                lost: sum.lost + cpu.lost,
+            }
+        }))
+    }
+}
+
+fn secret() -> Result<u64, KernelError> {
+    let mut secret = [0; 8];
+    getrandom::fill(&mut secret)
+        .map_err(|cause| KernelError::Randomness(io::Error::other(cause)))?;
+    Ok(u64::from_ne_bytes(secret).max(1))
 }
 
 fn in_table(spec: MapSpec) -> impl FnOnce(MapError) -> KernelError {
@@ -216,14 +361,11 @@ fn in_table(spec: MapSpec) -> impl FnOnce(MapError) -> KernelError {
     }
 }
 
-fn absent_is_fine(removed: Result<(), MapError>) -> Result<(), MapError> {
-    match removed {
-        Err(MapError::KeyNotFound) => Ok(()),
-        Err(MapError::SyscallError(error))
-            if error.io_error.raw_os_error() == Some(libc::ENOENT) =>
-        {
-            Ok(())
-        }
-        other => other,
-    }
+fn is_absent(error: &MapError) -> bool {
+    let system: Option<&io::Error> = match error {
+        MapError::KeyNotFound => return true,
+        MapError::SyscallError(error) => Some(&error.io_error),
+        _ => None,
+    };
+    system.and_then(io::Error::raw_os_error) == Some(libc::ENOENT)
 }

@@ -77,7 +77,7 @@ fn known(ends: &Ends) -> Vec<Row> {
 
 fn elsewhere(ends: &Ends) -> Vec<Row> {
     let policy = Policy::edge();
-    let every = Policy::edge_at_every_address();
+    let every = Policy::edge();
     let udp = |(offset, more), to| Frame::udp(ends.stranger, to).fragment(offset, more);
     let ssh = Frame::tcp(ends.stranger, ends.edge).sent_to(22).fragment(0, true);
     let icmp = Frame::new(Carried::Bare(1), ends.stranger, ends.edge).with(&[0; 64]);

@@ -60,7 +60,7 @@ fn cut_tags() -> Vec<Row> {
 }
 
 fn not_ip() -> Vec<Row> {
-    let policy = Policy::edge_at_every_address();
+    let policy = Policy::edge();
     let carrying = |tags: &[u16], ethertype, payload: &[u8]| {
         [ethernet(tags, ethertype), payload.to_vec()].concat()
     };

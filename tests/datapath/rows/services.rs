@@ -1,7 +1,7 @@
 use sbc_common::{Protocol, Reason, Service};
 
 use super::{Row, row};
-use crate::ends::{Ends, FAMILIES, IPV4, IPV6};
+use crate::ends::{Ends, FAMILIES, IPV4};
 use crate::frames::{Carried, Frame};
 use crate::policy::{BOTH, Policy, denied, expired, opening};
 
@@ -10,7 +10,7 @@ pub(super) fn rows() -> Vec<Row> {
     for ends in &FAMILIES {
         rows.extend([ports(ends), tls(ends), inside(ends), untouched(ends)].concat());
     }
-    rows.extend([addresses(), wildcards(), edges_of_the_port_range()].concat());
+    rows.extend([addresses(), edges_of_the_port_range()].concat());
     rows
 }
 
@@ -82,7 +82,7 @@ const FRAGMENT: Reason = Reason::UnknownFragment;
 
 /// What is not SIP is none of the filter's business, whoever sends it.
 fn untouched(ends: &Ends) -> Vec<Row> {
-    let policy = Policy::edge_at_every_address().knowing(ends.stranger, denied());
+    let policy = Policy::edge().knowing(ends.stranger, denied());
     let bare = |protocol| Frame::new(Carried::Bare(protocol), ends.stranger, ends.edge);
     [
         ("ssh", Frame::tcp(ends.stranger, ends.edge).with(b"SSH-2.0-").sent_to(22)),
@@ -116,30 +116,6 @@ fn addresses() -> Vec<Row> {
 }
 
 const NOT_PROTECTED: Reason = Reason::NotProtected;
-
-fn wildcards() -> Vec<Row> {
-    let every = Policy::edge_at_every_address();
-    let every_ipv4 = Policy::empty().serving_sip_at("0.0.0.0");
-    let every_ipv6 = Policy::empty().serving_sip_at("::");
-    let exact_tls = Policy::empty()
-        .serving("0.0.0.0", 5060, Protocol::Tcp, Service::ClearSip)
-        .serving(IPV4.edge, 5060, Protocol::Tcp, Service::Tls);
-    let udp = |ends: &Ends| Frame::udp(ends.stranger, ends.behind).build();
-    let tcp = |to| Frame::tcp(IPV4.stranger, to).build();
-    let tls = Frame::tcp(IPV6.stranger, IPV6.behind).sent_to(5061).build();
-    let unknown = Reason::UnknownSource;
-    vec![
-        row("IPv4 to any address, all protected", &every, udp(&IPV4), unknown),
-        row("IPv6 to any address, all protected", &every, udp(&IPV6), unknown),
-        row("TLS to any address, all protected", &every, tls, Reason::TlsReachable),
-        row("IPv4 to any address, IPv4 protected", &every_ipv4, udp(&IPV4), unknown),
-        row("IPv6 to any address, IPv4 protected", &every_ipv4, udp(&IPV6), NOT_PROTECTED),
-        row("IPv4 to any address, IPv6 protected", &every_ipv6, udp(&IPV4), NOT_PROTECTED),
-        row("IPv6 to any address, IPv6 protected", &every_ipv6, udp(&IPV6), unknown),
-        row("exact TLS over a wildcard", &exact_tls, tcp(IPV4.edge), Reason::TlsReachable),
-        row("the wildcard beside exact TLS", &exact_tls, tcp(IPV4.behind), unknown),
-    ]
-}
 
 fn edges_of_the_port_range() -> Vec<Row> {
     [1, 63, 64, 65_535]
