@@ -7,6 +7,7 @@
 
 mod certificates;
 mod counters;
+mod drop_samples;
 mod family;
 mod gateway;
 mod host;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use certificates::{Authority, Certificate, Issued, Usage, Validity};
 pub use counters::{UdpCounters, udp_counters};
+pub use drop_samples::{DropCase, DropSample, DropSamples};
 pub use family::Family;
 pub use gateway::Gateway;
 pub use host::Host;

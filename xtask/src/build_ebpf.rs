@@ -1,6 +1,6 @@
 //! `cargo xtask build-ebpf`: the XDP object alone, with the flags the daemon's build script uses.
 
-use std::{env::consts::ARCH, fs};
+use std::{env::consts::ARCH, fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -13,7 +13,7 @@ use crate::{
 const TARGET: &str =
     if cfg!(target_endian = "big") { "bpfeb-unknown-none" } else { "bpfel-unknown-none" };
 
-/// The name of the package's only program.
+/// The name of the product's program.
 const OBJECT: &str = "sbc-xdp";
 
 /// Options of `cargo xtask build-ebpf`.
@@ -26,13 +26,20 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::ensure(Scope::Build)?;
-    let mut build = Tool::cargo()
-        .args(["build", "--package", "sbc-ebpf", "--bins", "--release", "--locked"])
-        .args(["--target", TARGET, "-Z", "build-std=core"]);
-    if options.log {
-        build = build.args(["--features", "log"]);
-    }
-    build
+    let object = build(OBJECT, options.log.then_some("log"))?;
+    let size =
+        fs::metadata(&object).with_context(|| format!("looking at {}", object.display()))?.len();
+    println!("{} ({size} bytes)", object.display());
+    Ok(())
+}
+
+/// Builds one object of the package, with at most one of its features, and returns where it lies.
+pub(crate) fn build(object: &str, feature: Option<&str>) -> Result<PathBuf> {
+    Tool::cargo()
+        .args(["build", "--package", "sbc-ebpf", "--bin", object, "--release", "--locked"])
+        .args(["--target", TARGET, "-Z", "build-std=core"])
+        .args(feature.into_iter().flat_map(|feature| ["--features", feature]))
+        .quiet_unless_on_terminal()
         // Opens `-Z` on stable, as aya-build expects it.
         .env("RUSTC_BOOTSTRAP", "1")
         // What aya-build passes: which kernel's structures to use, and BTF for the loader.
@@ -43,10 +50,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         )
         .env("PATH", workspace::path_with_tools())
         .advice("The compiler's message is above; `cargo xtask setup --check` shows the tools.")
-        .run()?;
-    let object = workspace::target().join(TARGET).join("release").join(OBJECT);
-    let size =
-        fs::metadata(&object).with_context(|| format!("looking at {}", object.display()))?.len();
-    println!("{} ({size} bytes)", object.display());
-    Ok(())
+        .run_until_interrupted()?;
+    Ok(workspace::target().join(TARGET).join("release").join(object))
 }

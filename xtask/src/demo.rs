@@ -13,7 +13,6 @@ mod opening;
 mod readings;
 mod record;
 mod scanner;
-mod signals;
 mod stage;
 mod story;
 mod strangers;
@@ -24,6 +23,7 @@ use anyhow::Result;
 
 use crate::{
     setup::{self, Scope},
+    signals,
     tool::Tool,
 };
 use narrator::Narrator;
@@ -39,9 +39,6 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }
-
-/// What a shell expects of a program that ended because of SIGINT.
-const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(options: &Options) -> ExitCode {
     // Before the signals are caught: nothing of ours is there yet, and `apt-get` knows how to end.
@@ -59,7 +56,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     // From here on nothing is left of the hosts and what ran on them.
     if sbc_tests::is_interrupted() {
         narrator.end("interrupted, everything removed");
-        return ExitCode::from(INTERRUPTED);
+        return ExitCode::from(signals::INTERRUPTED);
     }
     let ending = match &told {
         Ok(()) => Ending::Ok,

@@ -6,10 +6,12 @@
     reason = "a command-line program talks to its user on the terminal"
 )]
 
+mod bench;
 mod build_ebpf;
 mod demo;
 mod lint;
 mod setup;
+mod signals;
 mod test;
 mod tool;
 mod workspace;
@@ -27,6 +29,9 @@ enum Command {
     BuildEbpf(build_ebpf::Options),
     /// Show what the product does, on real packets between hosts made for it
     Demo(demo::Options),
+    /// Measure beside what else there is
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Run every test: unit, in the kernel, and end to end
     Test(test::Options),
     /// Check format, lints, documentation, Cargo.lock and the house rules
@@ -38,6 +43,7 @@ fn main() -> ExitCode {
         Command::Setup(options) => setup::run(&options),
         Command::BuildEbpf(options) => build_ebpf::run(&options),
         Command::Demo(options) => return demo::run(&options),
+        Command::Bench(bench) => return bench::run(&bench),
         Command::Test(options) => test::run(&options),
         Command::Lint(options) => lint::run(&options),
     };

@@ -17,12 +17,14 @@ pub(crate) struct Options {
 }
 
 /// How much of the machine a command needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Scope {
     /// Building and linting.
     Build,
     /// Building, and the real SIP peers that tests and the demo talk to.
     Everything,
+    /// Building, and the firewalls that a benchmark compares with: nothing else asks for these.
+    Bench,
 }
 
 /// One thing to install: it knows whether it is there, why it is wanted, and how to get it.
@@ -57,8 +59,10 @@ fn requirements(scope: Scope) -> Vec<Box<dyn Requirement>> {
     // The linker is compiled, so a C compiler comes before it.
     let mut requirements: Vec<Box<dyn Requirement>> =
         vec![Box::new(rust::Components), Box::new(packages::COMPILER), Box::new(linker::BpfLinker)];
-    if scope == Scope::Everything {
-        requirements.push(Box::new(packages::PEERS));
+    match scope {
+        Scope::Build => {}
+        Scope::Everything => requirements.push(Box::new(packages::PEERS)),
+        Scope::Bench => requirements.push(Box::new(packages::FIREWALLS)),
     }
     requirements
 }

@@ -37,6 +37,18 @@ pub(super) const PEERS: Packages = Packages {
     ],
 };
 
+pub(super) const FIREWALLS: Packages = Packages {
+    purpose: "benchmarks, which measure other ways to drop a packet in network namespaces",
+    wanted: &[
+        ("nftables", Proof::Program("nft")),
+        ("iptables", Proof::Program("iptables-legacy")),
+        ("ipset", Proof::Program("ipset")),
+        ("xdp-tools", Proof::Program("xdp-filter")),
+        ("ethtool", Proof::Program("ethtool")),
+        ("iproute2", Proof::Program("ip")),
+    ],
+};
+
 /// Files that `dpkg` leaves out: tests want the program Kamailio, not a SIP server that starts now
 /// and with every boot.
 const NO_SERVICE: [&str; 2] = ["/lib/systemd/system/kamailio*", "/etc/init.d/kamailio"];

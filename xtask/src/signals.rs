@@ -8,9 +8,12 @@ use signal_hook::{
     iterator::Signals,
 };
 
-/// From here on these signals make every wait fail, so that the demo ends as it does after a failure:
+/// What a shell expects of a program that ended because of SIGINT.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// From here on these signals make every wait fail, so that a command ends as it does after a failure:
 /// the stack unwinds, and each thing on it removes what it stands for.
-pub(super) fn catch() -> Result<()> {
+pub(crate) fn catch() -> Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("catching signals")?;
     let interrupt = move || signals.forever().for_each(|_| sbc_tests::interrupt());
     thread::Builder::new().name("signals".to_owned()).spawn(interrupt)?;

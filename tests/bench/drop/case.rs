@@ -1,0 +1,75 @@
+//! What is measured.
+
+use anyhow::{Result, bail};
+
+use crate::frames::Traffic;
+
+/// One way of dropping one kind of flood.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) traffic: Traffic,
+    pub(crate) defence: Kind,
+    /// Trusted sources, of the flood's family.
+    pub(crate) trusted: usize,
+}
+
+/// Who drops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bare,
+    Sbc,
+    NftablesNetdev,
+    NftablesInput,
+    IptablesIpset,
+    XdpFilter,
+    SocketFilter,
+    SocketWithoutReader,
+}
+
+const MILLION: usize = 1_000_000;
+const TEN_THOUSAND: usize = 10_000;
+/// xdp-filter takes its addresses one program start at a time.
+const FEW: usize = 50;
+
+const fn case(
+    name: &'static str,
+    what: &'static str,
+    traffic: Traffic,
+    defence: Kind,
+    trusted: usize,
+) -> Case {
+    Case { name, what, traffic, defence, trusted }
+}
+
+#[rustfmt::skip]
+pub(crate) const ALL: [Case; 17] = [
+    case("bare", "program that only drops", Traffic::Ipv4, Kind::Bare, 0),
+    case("sbc-0", "sbc, nobody trusted", Traffic::Ipv4, Kind::Sbc, 0),
+    case("sbc-10k", "sbc, 10 000 trusted", Traffic::Ipv4, Kind::Sbc, TEN_THOUSAND),
+    case("sbc-1m", "sbc, 1 000 000 trusted", Traffic::Ipv4, Kind::Sbc, MILLION),
+    case("sbc-ipv6-0", "sbc, IPv6, nobody trusted", Traffic::Ipv6, Kind::Sbc, 0),
+    case("sbc-ipv6-10k", "sbc, IPv6, 10 000 trusted", Traffic::Ipv6, Kind::Sbc, TEN_THOUSAND),
+    case("sbc-ipv6-1m", "sbc, IPv6, 1 000 000 trusted", Traffic::Ipv6, Kind::Sbc, MILLION),
+    case("sbc-fragments-10k", "sbc, fragments, 10 000 trusted", Traffic::Fragments, Kind::Sbc, TEN_THOUSAND),
+    case("sbc-fragments-1m", "sbc, fragments, 1 000 000 trusted", Traffic::Fragments, Kind::Sbc, MILLION),
+    case("xdp-filter", "xdp-filter, deny, 50 trusted", Traffic::Ipv4, Kind::XdpFilter, FEW),
+    case("nft-netdev-10k", "nftables netdev ingress, set of 10 000", Traffic::Ipv4, Kind::NftablesNetdev, TEN_THOUSAND),
+    case("nft-netdev-1m", "nftables netdev ingress, set of 1 000 000", Traffic::Ipv4, Kind::NftablesNetdev, MILLION),
+    case("nft-input-1m", "nftables inet input, set of 1 000 000", Traffic::Ipv4, Kind::NftablesInput, MILLION),
+    case("ipset-10k", "iptables raw + ipset of 10 000", Traffic::Ipv4, Kind::IptablesIpset, TEN_THOUSAND),
+    case("ipset-1m", "iptables raw + ipset of 1 000 000", Traffic::Ipv4, Kind::IptablesIpset, MILLION),
+    case("socket-filter", "UDP socket, BPF filter rejects", Traffic::Ipv4, Kind::SocketFilter, 0),
+    case("socket", "UDP socket, nobody reads", Traffic::Ipv4, Kind::SocketWithoutReader, 0),
+];
+
+/// The cases of these names, or all where none is named.
+pub(crate) fn select(names: &[String]) -> Result<Vec<Case>> {
+    let known: Vec<&str> = ALL.iter().map(|case| case.name).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("no case {unknown}; there are: {}", known.join(", "));
+    }
+    let is_wanted = |case: &Case| names.is_empty() || names.iter().any(|name| name == case.name);
+    Ok(ALL.into_iter().filter(is_wanted).collect())
+}

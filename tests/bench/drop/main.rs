@@ -1,0 +1,63 @@
+//! The measuring half of `cargo xtask bench drop`, which makes a table of what this writes.
+//!
+//! Everything happens between hosts that end with this process. Only the thread that receives, which
+//! is the kernel's, is pinned and given its priority; it ends with its interface.
+
+#![expect(clippy::print_stdout, reason = "a command-line program tells how far it is")]
+
+mod case;
+mod cores;
+mod defence;
+mod flood;
+mod frames;
+mod quiet;
+mod receiver;
+mod round;
+mod sources;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::cores::Mode;
+
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+    /// What Cargo adds to the arguments of every benchmark
+    #[arg(long, global = true, hide = true)]
+    bench: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure, and write down every sample
+    Measure(Measure),
+    /// Be the flood, until killed
+    Flood(flood::Options),
+}
+
+#[derive(clap::Args)]
+struct Measure {
+    /// The object with the benchmark's own programs
+    #[arg(long)]
+    object: PathBuf,
+    /// Where the samples go
+    #[arg(long)]
+    samples: PathBuf,
+    #[arg(long)]
+    rounds: usize,
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    #[arg(long, value_enum)]
+    mode: Mode,
+}
+
+fn main() -> Result<()> {
+    match Options::parse().command {
+        Command::Measure(options) => round::measure(&options),
+        Command::Flood(options) => flood::run(&options),
+    }
+}

@@ -1,0 +1,35 @@
+//! `cargo xtask bench NAME`: one table side by side with what else there is, and the targets.
+
+mod drop;
+mod machine;
+mod report;
+mod statistics;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::signals;
+
+/// The benchmarks.
+#[derive(clap::Subcommand)]
+pub(crate) enum Bench {
+    /// What it costs to drop a stranger's packet
+    Drop(drop::Options),
+}
+
+pub(crate) fn run(bench: &Bench) -> ExitCode {
+    let measured: Result<bool> = match bench {
+        Bench::Drop(options) => drop::run(options),
+    };
+    if sbc_tests::is_interrupted() {
+        println!("bench: interrupted, everything removed");
+        return ExitCode::from(signals::INTERRUPTED);
+    }
+    match measured {
+        // A missed target is a result, and no failure to measure.
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => crate::failure(&error),
+    }
+}
