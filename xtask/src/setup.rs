@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+pub(crate) use packages::{DEBIAN_KEYRING, fetch_package_lists};
+
 /// Options of `cargo xtask setup`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -25,6 +27,8 @@ pub(crate) enum Scope {
     Everything,
     /// Building, and the firewalls that a benchmark compares with: nothing else asks for these.
     Bench,
+    /// Building, and the emulator in which `cargo xtask kernels` boots other kernels.
+    Kernels,
 }
 
 /// One thing to install: it knows whether it is there, why it is wanted, and how to get it.
@@ -63,6 +67,7 @@ fn requirements(scope: Scope) -> Vec<Box<dyn Requirement>> {
         Scope::Build => {}
         Scope::Everything => requirements.push(Box::new(packages::PEERS)),
         Scope::Bench => requirements.push(Box::new(packages::FIREWALLS)),
+        Scope::Kernels => requirements.push(Box::new(packages::GUESTS)),
     }
     requirements
 }

@@ -14,11 +14,12 @@ pub(crate) struct Options {
     filter: Option<String>,
 }
 
-#[derive(Default)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
+/// How many tests ended how.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
 }
 
 /// Which of a suite's lines are shown.
@@ -93,6 +94,27 @@ fn suites(
     Ok(if status.success() { None } else { Some(typed) })
 }
 
+impl Counts {
+    /// Those in what libtest says after "test result: ".
+    pub(crate) fn of(result: &str) -> Self {
+        let count_before = |word: &str| -> u64 {
+            let before = result.split(word).next().unwrap_or_default();
+            before.split_whitespace().next_back().and_then(|count| count.parse().ok()).unwrap_or(0)
+        };
+        Self {
+            passed: count_before(" passed"),
+            failed: count_before(" failed"),
+            ignored: count_before(" ignored"),
+        }
+    }
+
+    pub(crate) fn add(&mut self, more: Self) {
+        self.passed += more.passed;
+        self.failed += more.failed;
+        self.ignored += more.ignored;
+    }
+}
+
 /// Turns the lines of `cargo test` into ours.
 struct Report {
     detail: Detail,
@@ -131,15 +153,9 @@ impl Report {
     }
 
     fn finish(&self, result: &str, counts: &mut Counts) {
-        let count_before = |word: &str| -> u64 {
-            let before = result.split(word).next().unwrap_or_default();
-            before.split_whitespace().next_back().and_then(|count| count.parse().ok()).unwrap_or(0)
-        };
-        let (passed, failed, ignored) =
-            (count_before(" passed"), count_before(" failed"), count_before(" ignored"));
-        counts.passed += passed;
-        counts.failed += failed;
-        counts.ignored += ignored;
+        let of_suite = Counts::of(result);
+        counts.add(of_suite);
+        let Counts { passed, failed, ignored } = of_suite;
         if passed + failed + ignored > 0 {
             println!("  {}: {passed} passed, {failed} failed, {ignored} ignored", self.suite);
         }

@@ -26,7 +26,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long what an interrupted program started has to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// A program with its arguments, run in the repository's root, and advice for when it fails.
+/// A program with its arguments, run in the repository's root unless told otherwise, and advice for when it fails.
 pub(crate) struct Tool {
     command: Command,
     advice: String,
@@ -67,6 +67,12 @@ impl Tool {
 
     pub(crate) fn env_remove(mut self, name: &str) -> Self {
         self.command.env_remove(name);
+        self
+    }
+
+    /// Runs it in `folder`.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
         self
     }
 

@@ -15,6 +15,7 @@ pub(super) struct Packages {
 
 enum Proof {
     Program(&'static str),
+    File(&'static str),
     /// A file of the C library's development package.
     Header(&'static str),
     /// A module in Kamailio's folder, whose path has the architecture in it.
@@ -48,6 +49,19 @@ pub(super) const FIREWALLS: Packages = Packages {
         ("iproute2", Proof::Program("ip")),
     ],
 };
+
+pub(super) const GUESTS: Packages = Packages {
+    purpose: "running tests on Debian's kernels, in an emulated machine",
+    wanted: &[
+        ("qemu-system-x86", Proof::Program("qemu-system-x86_64")),
+        ("busybox-static", Proof::Program("busybox")),
+        ("iproute2", Proof::Program("ip")),
+        ("debian-archive-keyring", Proof::File(DEBIAN_KEYRING)),
+    ],
+};
+
+/// The keys that Debian signs its archive with.
+pub(crate) const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Files that `dpkg` leaves out: tests want the program Kamailio, not a SIP server that starts now
 /// and with every boot.
@@ -83,16 +97,22 @@ impl Requirement for Packages {
         if install(&self.missing()).try_logged("setup-apt").is_ok() {
             return Ok(());
         }
-        println!("setup: fetching the package lists");
-        update().run_logged("setup-apt-update")?;
+        fetch_package_lists()?;
         install(&self.missing()).run_logged("setup-apt")
     }
+}
+
+/// Fetches the lists of what this machine's sources have.
+pub(crate) fn fetch_package_lists() -> Result<()> {
+    println!("setup: fetching the package lists");
+    update().run_logged("setup-apt-update")
 }
 
 impl Proof {
     fn holds(&self) -> bool {
         match self {
             Self::Program(program) => workspace::find_program(program).is_some(),
+            Self::File(file) => fs::exists(file).unwrap_or(false),
             Self::Header(header) => fs::exists(format!("/usr/include/{header}")).unwrap_or(false),
             Self::KamailioModule(module) => fs::read_dir("/usr/lib")
                 .into_iter()
