@@ -54,6 +54,7 @@ impl Datagram {
     /// The position of its word.
     #[must_use]
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are as good as any")]
     pub const fn index(self) -> u32 {
         self.0 as u32 % Self::PLACES
     }

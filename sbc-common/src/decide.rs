@@ -200,12 +200,12 @@ fn decide_trusted<T: Tables>(tables: &mut T, packet: &Packet, entry: &TrustEntry
             Scrutiny::Off => {}
         }
     }
-    match Scrutiny::from_table(tables.setting(Setting::ReversePath)) {
-        Scrutiny::Off => {}
-        Scrutiny::Observe if tables.returns_the_same_way(packet) => {}
-        Scrutiny::Observe => reason = Reason::SuspectSource,
-        Scrutiny::Enforce if tables.returns_the_same_way(packet) => {}
-        Scrutiny::Enforce => return Reason::StrangePath,
+    let scrutiny = Scrutiny::from_table(tables.setting(Setting::ReversePath));
+    if scrutiny != Scrutiny::Off && !tables.returns_the_same_way(packet) {
+        if scrutiny == Scrutiny::Enforce {
+            return Reason::StrangePath;
+        }
+        reason = Reason::SuspectSource;
     }
     match entry.pace.budget() {
         Some(budget) if !tables.spend(Meter::Source(entry.pace.slot), budget) => {

@@ -1,7 +1,7 @@
 /// Mixes `value` under a secret `seed`, so that nobody outside can tell which values share a place in a
 /// table. Not a cryptographic hash: what an attacker gains by guessing it is stated at each use.
 ///
-/// Every bit of the result depends on every bit of `value` (the finaliser of MurmurHash3 by A. Appleby).
+/// Every bit of the result depends on every bit of `value` (the finaliser of `MurmurHash3` by A. Appleby).
 #[inline(always)]
 pub(crate) const fn mix(value: u64, seed: u64) -> u64 {
     let mut hash = value ^ seed;

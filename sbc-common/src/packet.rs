@@ -107,6 +107,7 @@ impl TcpFlags {
     const ACK: u8 = 0x10;
 
     /// Says whether a connection is asked for.
+    #[must_use]
     #[inline(always)]
     pub const fn opens(self) -> bool {
         self.0 & (Self::SYN | Self::ACK) == Self::SYN

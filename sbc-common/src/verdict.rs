@@ -75,9 +75,14 @@ impl Carrier {
 }
 
 /// Lanes, and one more for those who are in none.
-const LANES: u32 = Lane::ALL.len() as u32 + 1;
-const FAMILIES: u32 = Family::ALL.len() as u32;
-const CARRIERS: u32 = Carrier::ALL.len() as u32;
+const LANES: u32 = count(&Lane::ALL) + 1;
+const FAMILIES: u32 = count(&Family::ALL);
+const CARRIERS: u32 = count(&Carrier::ALL);
+
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+const fn count<T>(all: &[T]) -> u32 {
+    all.len() as u32
+}
 
 impl Verdict {
     /// How many different verdicts there are: the number of counters.
@@ -90,6 +95,7 @@ impl Verdict {
     }
 
     /// What happens to the frame while verdicts are carried out.
+    #[must_use]
     #[inline(always)]
     pub const fn action(self) -> Action {
         self.reason.action()

@@ -20,6 +20,7 @@ mod inside;
 mod lifecycle;
 mod listed_peer;
 mod phone_over_tls;
+mod privileges;
 mod promotion;
 mod refusal_to_start;
 mod registration;

@@ -172,7 +172,7 @@ fn all_of_refusal(gateway: &Gateway) -> Result<String> {
 }
 
 /// Gives a configuration a control socket and pins of its own.
-fn move_below(gateway: &Gateway, folder: &Path) -> Result<()> {
+pub(crate) fn move_below(gateway: &Gateway, folder: &Path) -> Result<()> {
     let text = fs::read_to_string(gateway.configuration())?;
     let control = format!("[control]\nsocket = \"{}\"\n", folder.join("control.sock").display());
     let pins = format!("[kernel]\nbpf-file-system = \"{}\"", folder.join("bpf").display());

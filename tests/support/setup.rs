@@ -1,6 +1,7 @@
 //! What a gateway is configured with.
 
 use std::{
+    ffi::OsStr,
     fmt::Write as _,
     fs::{self, Permissions},
     io::Write as _,
@@ -25,6 +26,7 @@ pub(crate) const REALM: &str = "example.com";
 pub struct Setup {
     mode: &'static str,
     on_shutdown: &'static str,
+    service_user: bool,
     upstream: Family,
     client_certificate: Option<&'static str>,
     users: Option<(String, Vec<[String; 2]>)>,
@@ -36,6 +38,7 @@ impl Default for Setup {
         Self {
             mode: "enforce",
             on_shutdown: "detach",
+            service_user: false,
             upstream: Family::V4,
             client_certificate: None,
             users: None,
@@ -61,6 +64,13 @@ impl Setup {
     #[must_use]
     pub fn kept_on_shutdown(self) -> Self {
         Self { on_shutdown: "keep", ..self }
+    }
+
+    /// `kernel.user = "nobody"`, whose all files are then; the filter is kept on shutdown. Begun by
+    /// [`Gateway::load`] and [`Gateway::start_without_privileges`].
+    #[must_use]
+    pub fn for_service_user(self) -> Self {
+        Self { service_user: true, ..self.kept_on_shutdown() }
     }
 
     /// The family in which the upstream is reached.
@@ -131,6 +141,14 @@ impl Setup {
         self.write_users(&scratch)?;
         let text = self.text(authority.as_ref().zip(server.as_ref()));
         let configuration = scratch.write("sbc.toml", text)?;
+        if self.service_user {
+            edge.run(
+                "chown",
+                [OsStr::new("-R"), OsStr::new("nobody"), scratch.path().as_os_str()],
+            )?;
+            // As after boot: it is `sbc load` that makes it.
+            edge.run("rmdir", ["/run/sbc"])?;
+        }
         let (hosts, upstream) = ([internet, edge, inside], self.upstream.upstream());
         Ok(Gateway::new(hosts, scratch, configuration, authority, upstream))
     }
@@ -139,10 +157,11 @@ impl Setup {
         let mut text = format!(
             "version = 1\nmode = \"{}\"\nstate-directory = \"state\"\n\
              [interface.outside]\nname = \"outside\"\n[interface.inside]\nname = \"inside\"\n\
-             [kernel]\non-shutdown = \"{}\"\n\
+             [kernel]\non-shutdown = \"{}\"\n{}\
              [upstream]\ntarget = \"sip:{}\"\naddress = \"{}\"\n",
             self.mode,
             self.on_shutdown,
+            if self.service_user { "user = \"nobody\"\n" } else { "" },
             self.upstream.upstream(),
             self.upstream.sip_inside()
         );

@@ -2,7 +2,10 @@
 #![expect(clippy::print_stdout, reason = "commands answer on standard output")]
 
 mod check;
+mod filter;
 mod ha1;
+mod load;
+mod log;
 mod run;
 mod status;
 mod unload;
@@ -22,8 +25,12 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Load the filter and relay SIP until SIGTERM or SIGINT.
+    /// Load the filter and relay SIP until SIGTERM or SIGINT. Without privileges, with the filter that
+    /// `load` has left.
     Run(ConfigFile),
+    /// Load the filter with the policy of the configuration, attach it, hand its tables to the user of
+    /// `[kernel]`, and end.
+    Load(ConfigFile),
     /// Read the configuration and all that it names, and say what is wrong with it.
     Check(ConfigFile),
     /// Show verdicts by reason, what became of messages, and who is trusted.
@@ -52,6 +59,7 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<()> {
         match self.command {
             Command::Run(file) => run::run(&file.config),
+            Command::Load(file) => load::load(&file.config),
             Command::Check(file) => check::check(&file.config),
             Command::Status { config, json } => status::status(&config.config, json),
             Command::Unload(file) => unload::unload(&file.config),

@@ -2,22 +2,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use sbc_common::{Address, Budget, Mode, Protocol, Scrutiny, Service};
+use anyhow::{Context as _, ensure};
+use sbc_common::Mode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use zeroize::Zeroizing;
 
+use super::filter::{attach_filter, filter_options};
+use super::log::start_log;
 use crate::border::{Border, BorderParts, Clock};
 use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
-use crate::kernel::{Filter, FilterOptions, FilterSettings, KernelTables, ProtectedService};
+use crate::kernel::Filter;
 use crate::proof::digest::{DigestCheck, DigestSettings};
 use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
 use crate::session::{Forwarder, RoutingKey, TokenSeal};
 use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
-use crate::trust::Ledger;
 
 /// How often trust is renewed and expired entries are removed. The kernel judges expiry by itself.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -141,12 +142,22 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
+    let options = filter_options(&config);
+    Filter::check(&options)?;
     // Sockets before the filter, so that a busy port leaves nothing behind; nobody reads them yet.
     let control = ControlServer::bind(&config.control.socket)?;
     let listeners = Listeners::bind(&prepared.listeners, Limits::default())?;
     let clock = Clock::start();
     let (digest, forwarder) = (digest_check(&config, &prepared, clock)?, forwarder(&config)?);
-    let (filter, ledger) = attach_filter(&config, clock)?;
+    let (mut filter, tables) = Filter::load_or_adopt(&options)?;
+    ensure!(
+        !filter.is_adopted() || config.kernel.on_shutdown == OnShutdown::Keep,
+        "[kernel] on-shutdown is detach, which takes the privilege that `sbc load` had: write keep, and \
+         let `sbc unload` detach"
+    );
+    let ledger = attach_filter(&mut filter, tables, &config, clock)?;
+    #[cfg(feature = "kernel-log")]
+    follow_kernel_log(&mut filter)?;
     let outbox = listeners.outbox();
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
@@ -186,57 +197,6 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads the filter, tells it the whole policy, and only then lets it judge packets.
-fn attach_filter(config: &Config, clock: Clock) -> anyhow::Result<(Filter, Ledger<KernelTables>)> {
-    let outside = &config.interface.outside;
-    let (mut filter, tables) = Filter::load(&FilterOptions {
-        interface: outside.name.clone(),
-        mode: outside.xdp,
-        bpf_file_system: config.kernel.bpf_file_system.clone(),
-        trust_capacity: config.kernel.trust_entries,
-    })?;
-    // Trust before services before mode: a filter that is adopted from a previous run must not drop
-    // a source that the new policy trusts.
-    let mut ledger = Ledger::begin(tables, config, clock.monotonic())?;
-    ledger.table_mut().apply_services(&protected_services(config))?;
-    ledger.table_mut().apply_settings(&FilterSettings {
-        mode: config.mode(),
-        unknown: config.unknown.action.into(),
-        unknown_budget: config.unknown.budget.budget(),
-        tls_attempts: Budget::per_second(2000, 4000),
-        tls_attempts_from: Budget::per_second(50, 200),
-        early_fragments: Budget::per_second(100, 200),
-        hop_limits: Scrutiny::Observe,
-        reverse_path: Scrutiny::Off,
-        tunnels_pass: false,
-    })?;
-    let attached = filter.attach()?;
-    tracing::info!(interface = outside.name, ?attached, "filter attached");
-    #[cfg(feature = "kernel-log")]
-    follow_kernel_log(&mut filter)?;
-    Ok((filter, ledger))
-}
-
-fn protected_services(config: &Config) -> Vec<ProtectedService> {
-    let services = config.listen.iter().map(|listen| {
-        let (protocol, service) = match listen.transport {
-            Transport::Udp => (Protocol::Udp, Service::ClearSip),
-            Transport::Tcp => (Protocol::Tcp, Service::ClearSip),
-            Transport::Tls => (Protocol::Tcp, Service::Tls),
-        };
-        let address = Address::from(listen.address.ip());
-        ProtectedService { address, port: listen.address.port(), protocol, service }
-    });
-    // The network stack takes a packet to any address of the machine on any interface.
-    let inside = ProtectedService {
-        address: Address::from(config.upstream.address.ip()),
-        port: config.upstream.address.port(),
-        protocol: Protocol::Udp,
-        service: Service::Inside,
-    };
-    services.chain([inside]).collect()
-}
-
 fn digest_check(
     config: &Config,
     prepared: &Prepared,
@@ -261,18 +221,6 @@ fn forwarder(config: &Config) -> anyhow::Result<Forwarder> {
     let position = u8::try_from(config.listen.len()).context("at most 255 listeners")?;
     let listeners = outside.chain([inside]).collect();
     Ok(Forwarder::new(TokenSeal::new(key), listeners, position, config.upstream.target.0))
-}
-
-/// `SBC_LOG` takes a level, or a filter such as `sbc_user::trust=debug`.
-fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SBC_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(is_terminal)
-        .with_writer(std::io::stderr)
-        .init();
 }
 
 #[cfg(feature = "kernel-log")]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use sbc_common::maps;
 
-use super::{Config, Peer, Proof};
+use super::{Config, OnShutdown, Peer, Proof};
 use crate::transport::Transport;
 
 /// Where a contradiction is, and what it is.
@@ -33,6 +33,14 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     }
     if !(1024..=4_000_000).contains(&config.kernel.trust_entries) {
         return refuse("[kernel]", "trust-entries is not within 1024 and 4000000".to_owned());
+    }
+    if config.kernel.user.is_some() && config.kernel.on_shutdown == OnShutdown::Detach {
+        return refuse(
+            "[kernel]",
+            "on-shutdown is detach, and the daemon of user cannot detach: write keep, and let `sbc \
+             unload` detach"
+                .to_owned(),
+        );
     }
     refuse_listeners(config)?;
     refuse_upstream(config)?;

@@ -99,6 +99,8 @@ pub struct Kernel {
     pub trust_entries: u32,
     /// What becomes of the filter when the daemon ends.
     pub on_shutdown: OnShutdown,
+    /// Who runs the daemon after `sbc load`, and is handed the tables: nobody else, if absent.
+    pub user: Option<String>,
 }
 
 impl Default for Kernel {
@@ -107,6 +109,7 @@ impl Default for Kernel {
             bpf_file_system: PathBuf::from("/run/sbc/bpf"),
             trust_entries: sbc_common::maps::TRUST.capacity,
             on_shutdown: OnShutdown::default(),
+            user: None,
         }
     }
 }

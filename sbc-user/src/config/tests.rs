@@ -92,6 +92,14 @@ fn an_upstream_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_daemon_without_privileges_is_not_asked_to_detach() {
+    let kernel =
+        |on_shutdown| format!("{BASE}[kernel]\nuser = \"sbc\"\non-shutdown = \"{on_shutdown}\"");
+    assert_eq!(parse(&kernel("keep")).unwrap().kernel.user.as_deref(), Some("sbc"));
+    refused(&kernel("detach"), "the daemon of user cannot detach");
+}
+
+#[test]
 fn a_table_that_would_not_hold_what_is_asked_of_it_is_refused() {
     for entries in ["1023", "4000001"] {
         let kernel = format!("[kernel]\ntrust-entries = {entries}");

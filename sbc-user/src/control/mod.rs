@@ -4,4 +4,4 @@ mod client;
 mod server;
 
 pub use client::{ControlError, ask};
-pub use server::ControlServer;
+pub use server::{ControlServer, make_directory};

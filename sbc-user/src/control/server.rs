@@ -1,5 +1,6 @@
 use std::fs;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,24 @@ use tokio::net::UnixListener;
 use super::ControlError;
 use crate::border::Border;
 use crate::kernel::KernelTables;
+
+/// Makes a directory that a group may make its sockets in, unless it is there already.
+///
+/// It is sticky: what stands in it beside them, such as the mount of the BPF file system, is removed by
+/// its owner alone.
+pub fn make_directory(directory: &Path, group: u32) -> Result<(), ControlError> {
+    let failed = |cause| ControlError::Socket { path: directory.to_owned(), cause };
+    if let Some(above) = directory.parent() {
+        fs::create_dir_all(above).map_err(failed)?;
+    }
+    match fs::create_dir(directory) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    }
+    chown(directory, None, Some(group)).map_err(failed)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o1775)).map_err(failed)
+}
 
 /// The bound socket; its file is removed when it is dropped.
 pub struct ControlServer {

@@ -30,6 +30,8 @@ pub enum Attached {
     /// In place of the program that a previous run left attached, with no packet in between, and in
     /// the mode that it chose.
     InPlace,
+    /// By `sbc load`, before this process began.
+    Before,
 }
 
 /// Attaches `program` to `device` for good: the link is pinned.

@@ -17,8 +17,45 @@ pub enum KernelError {
         needed: &'static str,
     },
     /// The process lacks privileges.
-    #[error("missing {}: run as root, or grant them in the service unit", .0.join(", "))]
+    #[error(
+        "missing {}: run as root, or let `sbc load` load the filter as root before (and name this user \
+         in [kernel] user), or grant them in the service unit",
+        .0.join(", ")
+    )]
     MissingCapabilities(Vec<&'static str>),
+    /// The user that the tables are to be handed to does not exist.
+    #[error("[kernel] user: there is no user {0:?}")]
+    NoSuchUser(String),
+    /// The user that the tables are handed to could remove the pins.
+    #[error(
+        "user {user:?} may remove what is in {}, and with the pins below it the filter: it has to be \
+         root's, and writable for nobody else",
+        path.display()
+    )]
+    NotRoots {
+        /// The directory.
+        path: PathBuf,
+        /// The user.
+        user: String,
+    },
+    /// The user that the tables are handed to cannot reach them.
+    #[error("user {user:?} cannot get to the pins: `chmod o+x {}`", path.display())]
+    NoWayFor {
+        /// The directory that is closed to the user.
+        path: PathBuf,
+        /// The user.
+        user: String,
+    },
+    /// The tables of a loaded filter belong to somebody else.
+    #[error(
+        "the filter in {} is not this user's: name the user in [kernel] user, and run `sbc load` as \
+         root",
+        .0.display()
+    )]
+    NotHandedOver(PathBuf),
+    /// A filter is loaded, but not on the interface of the configuration.
+    #[error("the loaded filter is not attached to {0:?}: run `sbc load` as root")]
+    NotAttached(String),
     /// No such network interface.
     #[error("there is no network interface {0:?}; `ip link` lists those that exist")]
     NoSuchInterface(String),
@@ -77,7 +114,10 @@ pub enum KernelError {
     #[error("no randomness for the tables' secret: {0}")]
     Randomness(io::Error),
     /// A pinned map was made by a different version.
-    #[error("pinned map {0} has another shape than this version's; `sbc unload` removes it")]
+    #[error(
+        "pinned map {0} has another shape than this version's: `sbc load` replaces it, and `sbc unload` \
+         removes it"
+    )]
     IncompatiblePin(PathBuf),
     /// Another daemon writes the pinned tables.
     #[error("another daemon holds the filter in {}: stop it first", .0.display())]

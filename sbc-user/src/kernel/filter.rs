@@ -5,7 +5,9 @@ use sbc_common::maps::MapSpec;
 
 use super::device::Device;
 use super::object::{self, Object};
-use super::{AttachMode, Attached, KernelError, KernelTables, Pins, attachment, requirements};
+use super::{
+    AttachMode, Attached, KernelError, KernelTables, Pins, ServiceUser, attachment, requirements,
+};
 
 /// What is needed to load the filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +20,18 @@ pub struct FilterOptions {
     pub bpf_file_system: PathBuf,
     /// The number of sources that can be trusted at a time.
     pub trust_capacity: u32,
+    /// Who is handed the tables; nobody, if absent or root.
+    pub user: Option<String>,
 }
 
-/// The filter, loaded with pinned tables and about to be attached.
+/// The filter with its pinned tables: loaded and about to be attached, or adopted from `sbc load`.
 ///
 /// Fill the tables, then [`attach`](Self::attach): a program must not judge a packet before it knows
 /// the policy.
 #[derive(Debug)]
 pub struct Filter {
-    object: Object,
+    /// None if it was adopted: whoever has no privilege cannot even look at the program.
+    object: Option<Object>,
     device: Device,
     pins: Pins,
     mode: AttachMode,
@@ -40,8 +45,10 @@ impl Filter {
     pub fn load(options: &FilterOptions) -> Result<(Self, KernelTables), KernelError> {
         requirements::check()?;
         let device = Device::find(&options.interface)?;
+        let user = options.user.as_deref().map(ServiceUser::find).transpose()?;
+        let user = user.filter(|user| !user.is_root());
         let pins = Pins::below(&options.bpf_file_system);
-        pins.prepare()?;
+        pins.prepare(user.as_ref())?;
         let lock = pins.lock()?;
         let specs = object::specs(options.trust_capacity);
         let loaded = match Object::load_pinned(&pins, &specs) {
@@ -51,8 +58,10 @@ impl Filter {
             }
             loaded => loaded,
         };
-        match loaded {
+        let handed_over = loaded.and_then(|loaded| pins.hand_over(user.as_ref()).map(|()| loaded));
+        match handed_over {
             Ok((object, tables)) => {
+                let object = Some(object);
                 Ok((Self { object, device, pins, mode: options.mode, _lock: lock }, tables))
             }
             Err(error) => {
@@ -62,11 +71,57 @@ impl Filter {
         }
     }
 
+    /// Says whether [`load_or_adopt`](Self::load_or_adopt) can work, as far as that is known without
+    /// changing anything: the lack of a privilege should not look like one of its consequences.
+    pub fn check(options: &FilterOptions) -> Result<(), KernelError> {
+        match requirements::check() {
+            Err(KernelError::MissingCapabilities(_)) => Self::load_or_adopt(options).map(drop),
+            checked => checked,
+        }
+    }
+
+    /// Loads the filter with the privileges that it takes, and without them takes the one that
+    /// `sbc load` has left: its tables, no more. That takes no capability at all.
+    pub fn load_or_adopt(options: &FilterOptions) -> Result<(Self, KernelTables), KernelError> {
+        match requirements::check() {
+            Ok(()) => Self::load(options),
+            Err(KernelError::MissingCapabilities(missing)) => match Self::adopt(options) {
+                Err(KernelError::NotLoaded(_)) => Err(KernelError::MissingCapabilities(missing)),
+                adopted => adopted,
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    fn adopt(options: &FilterOptions) -> Result<(Self, KernelTables), KernelError> {
+        let device = Device::find(&options.interface)?;
+        let pins = Pins::below(&options.bpf_file_system);
+        let lock = pins.lock()?;
+        match pins.interfaces() {
+            attached if attached.is_empty() => {
+                return Err(KernelError::NotLoaded(pins.directory().to_owned()));
+            }
+            attached if !attached.contains(&device.name) => {
+                return Err(KernelError::NotAttached(device.name));
+            }
+            _ => {}
+        }
+        let mut tables = pins.open_tables(options.trust_capacity)?;
+        tables.take_over()?;
+        Ok((Self { object: None, device, pins, mode: options.mode, _lock: lock }, tables))
+    }
+
+    /// Says whether the filter is one that somebody else loaded, who alone can detach it.
+    #[must_use]
+    pub const fn is_adopted(&self) -> bool {
+        self.object.is_none()
+    }
+
     /// Attaches the program; from here on it goes on without this process. Interfaces that a previous
     /// run filtered and this one does not are let go.
     pub fn attach(&mut self) -> Result<Attached, KernelError> {
-        let attached =
-            attachment::attach(self.object.program()?, &self.device, &self.pins, self.mode)?;
+        let Some(object) = &mut self.object else { return Ok(Attached::Before) };
+        let attached = attachment::attach(object.program()?, &self.device, &self.pins, self.mode)?;
         self.pins.remove_links_except(&self.device.name)?;
         Ok(attached)
     }
@@ -86,8 +141,9 @@ impl Filter {
     /// it was last called.
     #[cfg(feature = "kernel-log")]
     pub fn log_reader(&mut self) -> Result<impl FnMut() + Send + use<>, KernelError> {
-        let mut log = aya_log::EbpfLogger::init(self.object.ebpf_mut())
-            .map_err(|_| KernelError::IncompleteObject("log"))?;
+        let missing = || KernelError::IncompleteObject("log");
+        let object = self.object.as_mut().ok_or_else(missing)?;
+        let mut log = aya_log::EbpfLogger::init(object.ebpf_mut()).map_err(|_| missing())?;
         Ok(move || log.flush())
     }
 }

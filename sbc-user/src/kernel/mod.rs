@@ -10,6 +10,7 @@ mod gate;
 mod object;
 mod pins;
 mod requirements;
+mod service_user;
 mod tables;
 
 pub use attachment::{AttachMode, Attached};
@@ -17,4 +18,5 @@ pub use error::KernelError;
 pub use filter::{Filter, FilterOptions};
 pub use object::Object;
 pub use pins::Pins;
+pub use service_user::ServiceUser;
 pub use tables::{CounterRow, FilterSettings, KernelTables, ProtectedService};

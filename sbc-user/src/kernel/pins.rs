@@ -6,10 +6,11 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use aya::maps::MapData;
+use aya::maps::{MapData, MapError};
 use sbc_common::maps::{self, ABI_VERSION, MapSpec};
 
-use super::KernelError;
+use super::service_user::{give, own_ids};
+use super::{KernelError, ServiceUser};
 
 const BPF_FS_MAGIC: libc::c_long = 0xcafe_4a11;
 const BPF_OBJ_GET: libc::c_long = 7;
@@ -47,8 +48,11 @@ impl Pins {
         &self.directory
     }
 
-    /// Mounts the BPF file system if there is none yet, and makes the directory.
-    pub(super) fn prepare(&self) -> Result<(), KernelError> {
+    /// Mounts the BPF file system if there is none yet, and makes the directory. `user` may reach it and
+    /// list what is in it; what is in it can be removed by us alone.
+    ///
+    /// It is closed to everybody else, who could [`lock`](Self::lock) what he can open.
+    pub(super) fn prepare(&self, user: Option<&ServiceUser>) -> Result<(), KernelError> {
         let failed = |action, path: &Path| {
             let path = path.to_owned();
             move |cause| KernelError::Pin { action, path, cause }
@@ -58,14 +62,48 @@ impl Pins {
             mount_bpf_file_system(&self.root)
                 .map_err(failed("cannot mount a BPF file system at", &self.root))?;
         }
-        fs::create_dir_all(&self.directory).map_err(failed("cannot create", &self.directory))
+        fs::create_dir_all(&self.directory).map_err(failed("cannot create", &self.directory))?;
+        let (uid, gid) = own_ids();
+        let (gid, mode) = user.map_or((gid, 0o700), |user| (user.gid, 0o750));
+        give(&self.directory, uid, gid, mode)
+            .map_err(failed("cannot set the permissions of", &self.directory))?;
+        let reachable = user.map_or(Ok(()), |user| user.check_way_to(&self.directory));
+        if reachable.is_err() {
+            // Left alone unless it is empty.
+            let _ = fs::remove_dir(&self.directory);
+        }
+        reachable
+    }
+
+    /// Makes the pinned maps those of `user`, who can then write them without any capability; links
+    /// stay ours. Without a user the maps are ours too.
+    pub(super) fn hand_over(&self, user: Option<&ServiceUser>) -> Result<(), KernelError> {
+        let (own, gid) = own_ids();
+        // The group stays ours, so that the next load opens them without overriding permissions.
+        let (uid, mode) = user.map_or((own, 0o600), |user| (user.uid, 0o660));
+        let mut pinned = maps::ALL.iter().map(|spec| self.map(*spec)).filter(|path| path.exists());
+        pinned.try_for_each(|path| {
+            give(&path, uid, gid, mode).map_err(|cause| KernelError::Pin {
+                action: "cannot hand over",
+                path,
+                cause,
+            })
+        })
     }
 
     /// Takes the tables for one daemon, for as long as the file is kept: a second one would replace the
     /// policy of the first. The lock ends with the process, however it ends.
     pub(super) fn lock(&self) -> Result<File, KernelError> {
-        let failed =
-            |cause| KernelError::Pin { action: "cannot lock", path: self.directory.clone(), cause };
+        let path = || self.directory.clone();
+        let failed = |cause: io::Error| {
+            if cause.kind() == io::ErrorKind::NotFound {
+                KernelError::NotLoaded(path())
+            } else if cause.kind() == io::ErrorKind::PermissionDenied {
+                KernelError::NotHandedOver(path())
+            } else {
+                KernelError::Pin { action: "cannot lock", path: path(), cause }
+            }
+        };
         let directory = File::open(&self.directory).map_err(failed)?;
         match directory.try_lock() {
             Ok(()) => Ok(directory),
@@ -83,7 +121,15 @@ impl Pins {
             return Ok(None);
         }
         let table = |cause| KernelError::Table { table: spec.name, cause };
-        let map = MapData::from_pin(&path).map_err(table)?;
+        let map = MapData::from_pin(&path).map_err(|error| {
+            let is_denied = matches!(&error, MapError::SyscallError(error)
+                if error.io_error.kind() == io::ErrorKind::PermissionDenied);
+            if is_denied {
+                KernelError::NotHandedOver(self.directory.clone())
+            } else {
+                table(error)
+            }
+        })?;
         let info = map.info().map_err(table)?;
         let agrees = info.map_type().is_ok_and(|kind| kind as u32 == spec.kind as u32)
             && info.key_size() == spec.key_size
@@ -188,7 +234,7 @@ fn mount_bpf_file_system(path: &Path) -> io::Result<()> {
             path.as_ptr(),
             c"bpf".as_ptr(),
             libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC,
-            c"mode=0700".as_ptr().cast(),
+            c"mode=0711".as_ptr().cast(),
         )
     };
     if mounted < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }

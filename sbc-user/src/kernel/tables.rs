@@ -22,6 +22,9 @@ type CounterBytes = [u8; 32];
 /// `BPF_EXIST`: replace, do not create.
 const REPLACE: u64 = 2;
 
+/// Seeds tried for the table of services: one of them fits, or there are too many services for any.
+const SERVICE_SEEDS: usize = 1000;
+
 /// The kernel's tables.
 pub struct KernelTables {
     settings: Array<MapData, u64>,
@@ -55,6 +58,24 @@ pub struct FilterSettings {
     pub reverse_path: Scrutiny,
     /// Whether tunnels to a protected address pass.
     pub tunnels_pass: bool,
+}
+
+impl FilterSettings {
+    /// The limits that a configuration which says nothing of them has.
+    #[must_use]
+    pub const fn new(mode: Mode, unknown: UnknownAction, unknown_budget: Budget) -> Self {
+        Self {
+            mode,
+            unknown,
+            unknown_budget,
+            tls_attempts: Budget::per_second(2000, 4000),
+            tls_attempts_from: Budget::per_second(50, 200),
+            early_fragments: Budget::per_second(100, 200),
+            hop_limits: Scrutiny::Observe,
+            reverse_path: Scrutiny::Off,
+            tunnels_pass: false,
+        }
+    }
 }
 
 /// One listener that the filter protects.
@@ -190,9 +211,7 @@ impl KernelTables {
             wanted.insert(ServiceKey::any_at(listener.address), 0);
         }
         let in_force = ServiceTable(self.setting(Setting::ServiceTable)?);
-        // So few fit with any seed that one of these does, or there are too many for all.
-        const SEEDS: usize = 1000;
-        for _ in 0..SEEDS {
+        for _ in 0..SERVICE_SEEDS {
             let table = ServiceTable::new(!in_force.is_upper(), secret()?);
             let Some(buckets) = table.fill(wanted.iter().map(|(key, value)| (*key, *value))) else {
                 continue;
@@ -362,10 +381,7 @@ fn in_table(spec: MapSpec) -> impl FnOnce(MapError) -> KernelError {
 }
 
 fn is_absent(error: &MapError) -> bool {
-    let system: Option<&io::Error> = match error {
-        MapError::KeyNotFound => return true,
-        MapError::SyscallError(error) => Some(&error.io_error),
-        _ => None,
-    };
-    system.and_then(io::Error::raw_os_error) == Some(libc::ENOENT)
+    matches!(error, MapError::KeyNotFound)
+        || matches!(error, MapError::SyscallError(error)
+            if error.io_error.raw_os_error() == Some(libc::ENOENT))
 }

@@ -38,6 +38,7 @@ impl Sbc {
             mode: AttachMode::Native,
             bpf_file_system: receiver.host.path("/sys/fs/bpf"),
             trust_capacity: u32::try_from(capacity)?,
+            user: None,
         };
         let (filter, tables) = receiver.host.enter(|| -> Result<(Filter, KernelTables)> {
             let (mut filter, mut tables) = Filter::load(&options)?;
@@ -61,7 +62,7 @@ impl Defence for Sbc {
             .tables
             .counters()?
             .iter()
-            .filter(|row| row.reason == self.reason)
+            .filter(|row| row.verdict.reason == self.reason)
             .map(|row| row.counter.packets)
             .sum();
         Ok(by_reason.min(receiver.dropped_by_xdp()?))
@@ -69,11 +70,9 @@ impl Defence for Sbc {
 }
 
 fn fill(tables: &mut KernelTables, case: &Case) -> Result<()> {
-    tables.apply_settings(&FilterSettings {
-        mode: Mode::Enforce,
-        unknown: UnknownAction::Drop,
-        unknown_budget: Budget::per_second(0, 0),
-    })?;
+    let settings =
+        FilterSettings::new(Mode::Enforce, UnknownAction::Drop, Budget::per_second(0, 0));
+    tables.apply_settings(&settings)?;
     tables.apply_services(&services())?;
     let entry = TrustEntry::new(Lane::Static, Transports::UDP, TrustEntry::NEVER, 1);
     for address in trusted(case) {
