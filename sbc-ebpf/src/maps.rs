@@ -5,7 +5,7 @@ use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG};
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use sbc_common::maps::{self, Counter, MapSpec};
-use sbc_common::{Address, Event, ServiceBucket, SourceKey, TrustEntry};
+use sbc_common::{Address, ServiceBucket, SourceKey, TrustEntry};
 
 const READ_ONLY: usize = BPF_F_RDONLY_PROG as usize;
 
@@ -47,5 +47,7 @@ pub(crate) static DATAGRAMS: Array<u64, { capacity(maps::DATAGRAMS) }> = Array::
 #[btf_map]
 pub(crate) static COUNTERS: PerCpuArray<Counter, { capacity(maps::COUNTERS) }> = PerCpuArray::new();
 
+/// Holds [`Event`](sbc_common::Event)s. A type would give the map a value size, which the kernel
+/// refuses for this kind and libbpf with it.
 #[btf_map]
-pub(crate) static EVENTS: RingBuf<Event, { capacity(maps::EVENTS) }> = RingBuf::new();
+pub(crate) static EVENTS: RingBuf<(), { capacity(maps::EVENTS) }> = RingBuf::new();

@@ -13,7 +13,7 @@ use crate::maps::EVENTS;
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn sample(context: *mut xdp_md, verdict: u32, passed: u32) -> u32 {
     let context = XdpContext::new(context);
-    let Some(mut entry) = EVENTS.reserve(0) else { return 0 };
+    let Some(mut entry) = EVENTS.reserve_untyped::<Event>(0) else { return 0 };
     let event = entry.as_mut_ptr();
     let length = (context.data_end() - context.data()) as u32;
     let captured = at_most_snapped(length);
