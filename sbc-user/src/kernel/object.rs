@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aya::maps::{Map, MapInfo};
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
@@ -57,7 +59,15 @@ impl Object {
     pub fn judge(&mut self, frame: &[u8]) -> Result<Action, KernelError> {
         let run = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
         let result = self.program()?.test_run(run)?;
-        Ok(if result.return_value == XDP_PASS { Action::Pass } else { Action::Drop })
+        Ok(action_of(result.return_value))
+    }
+
+    /// Runs one frame through the program as [`Self::judge`] does, `runs` times over, and returns the
+    /// last verdict and the mean time of a run, in whole nanoseconds.
+    pub fn cost(&mut self, frame: &[u8], runs: u32) -> Result<(Action, Duration), KernelError> {
+        let run = TestRunOptions { data_in: Some(frame), repeat: runs, ..TestRunOptions::new() };
+        let result = self.program()?.test_run(run)?;
+        Ok((action_of(result.return_value), result.duration))
     }
 
     /// The number of instructions that the verifier walked; `None` where the kernel does not tell.
@@ -104,6 +114,10 @@ pub(super) fn specs(trust_capacity: u32) -> Vec<MapSpec> {
             spec => spec,
         })
         .collect()
+}
+
+fn action_of(verdict: u32) -> Action {
+    if verdict == XDP_PASS { Action::Pass } else { Action::Drop }
 }
 
 fn program_in(ebpf: &mut Ebpf) -> Result<&mut Xdp, KernelError> {

@@ -19,6 +19,7 @@ pub(crate) struct Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Bare,
+    Read,
     Sbc,
     NftablesNetdev,
     NftablesInput,
@@ -26,6 +27,8 @@ pub(crate) enum Kind {
     XdpFilter,
     SocketFilter,
     SocketWithoutReader,
+    RepeatedBare,
+    RepeatedSbc,
 }
 
 const MILLION: usize = 1_000_000;
@@ -44,8 +47,9 @@ const fn case(
 }
 
 #[rustfmt::skip]
-pub(crate) const ALL: [Case; 17] = [
+pub(crate) const ALL: [Case; 22] = [
     case("bare", "program that only drops", Traffic::Ipv4, Kind::Bare, 0),
+    case("read", "program that reads the port and drops", Traffic::Ipv4, Kind::Read, 0),
     case("sbc-0", "sbc, nobody trusted", Traffic::Ipv4, Kind::Sbc, 0),
     case("sbc-10k", "sbc, 10 000 trusted", Traffic::Ipv4, Kind::Sbc, TEN_THOUSAND),
     case("sbc-1m", "sbc, 1 000 000 trusted", Traffic::Ipv4, Kind::Sbc, MILLION),
@@ -62,6 +66,10 @@ pub(crate) const ALL: [Case; 17] = [
     case("ipset-1m", "iptables raw + ipset of 1 000 000", Traffic::Ipv4, Kind::IptablesIpset, MILLION),
     case("socket-filter", "UDP socket, BPF filter rejects", Traffic::Ipv4, Kind::SocketFilter, 0),
     case("socket", "UDP socket, nobody reads", Traffic::Ipv4, Kind::SocketWithoutReader, 0),
+    case("run-bare", "one frame again and again", Traffic::Ipv4, Kind::RepeatedBare, 0),
+    case("run-sbc", "the same, 10 000 trusted", Traffic::Ipv4, Kind::RepeatedSbc, TEN_THOUSAND),
+    case("run-sbc-ipv6", "the same, IPv6, 10 000 trusted", Traffic::Ipv6, Kind::RepeatedSbc, TEN_THOUSAND),
+    case("run-sbc-fragment", "the same, a fragment, 10 000 trusted", Traffic::Fragments, Kind::RepeatedSbc, TEN_THOUSAND),
 ];
 
 /// The cases of these names, or all where none is named.

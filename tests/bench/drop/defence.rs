@@ -9,13 +9,15 @@ mod xdp_filter;
 
 use std::{io::Write as _, path::Path, process::Stdio, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use sbc_tests::Host;
 
 use crate::{
     case::{Case, Kind},
     receiver::Receiver,
 };
+
+pub(crate) use sbc::Unattached;
 
 /// A million entries take some of them seconds.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -29,7 +31,8 @@ pub(crate) trait Defence {
 /// Sets up what `case` measures.
 pub(crate) fn install(case: &Case, receiver: &Receiver, object: &Path) -> Result<Box<dyn Defence>> {
     Ok(match case.defence {
-        Kind::Bare => Box::new(bare::Bare::attach(receiver, object)?),
+        Kind::Bare => Box::new(bare::Bare::attach(receiver, object, "bare")?),
+        Kind::Read => Box::new(bare::Bare::attach(receiver, object, "read")?),
         Kind::Sbc => Box::new(sbc::Sbc::attach(receiver, case)?),
         Kind::NftablesNetdev => Box::new(nftables::Nftables::netdev(receiver, case)?),
         Kind::NftablesInput => Box::new(nftables::Nftables::input(receiver, case)?),
@@ -37,6 +40,7 @@ pub(crate) fn install(case: &Case, receiver: &Receiver, object: &Path) -> Result
         Kind::XdpFilter => Box::new(xdp_filter::XdpFilter::attach(receiver, case)?),
         Kind::SocketFilter => Box::new(socket::Socket::rejecting(receiver)?),
         Kind::SocketWithoutReader => Box::new(socket::Socket::unread(receiver)?),
+        Kind::RepeatedBare | Kind::RepeatedSbc => bail!("{} is not flooded", case.name),
     })
 }
 

@@ -48,11 +48,22 @@ pub(crate) struct Template {
 impl Template {
     pub(crate) fn of(traffic: Traffic) -> Self {
         match traffic {
-            // "Don't fragment", and an offset of 1480 bytes with more to come.
+            // "Don't fragment", and the last fragment, at an offset of 1480 bytes.
             Traffic::Ipv4 => ipv4([0x40, 0]),
-            Traffic::Fragments => ipv4([0x20, 185]),
+            Traffic::Fragments => ipv4([0, 185]),
             Traffic::Ipv6 => ipv6(),
         }
+    }
+}
+
+impl Template {
+    /// The whole frame of one source of the flood's; its checksum is wrong, which no filter looks at.
+    pub(crate) fn of_one(mut self) -> Vec<u8> {
+        if self.family == 4 {
+            let source = self.frame.iter_mut().skip(14 + 12);
+            source.zip([12, 0, 0, 1]).for_each(|(to, from)| *to = from);
+        }
+        self.frame
     }
 }
 

@@ -9,9 +9,11 @@ mod case;
 mod cores;
 mod defence;
 mod flood;
+mod flooded;
 mod frames;
 mod quiet;
 mod receiver;
+mod repeated;
 mod round;
 mod sources;
 

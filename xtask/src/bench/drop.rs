@@ -58,6 +58,9 @@ const COLUMNS: [Column; 9] = [
 /// The floor, and the peer that every row is compared with.
 const BARE: &str = "bare";
 const NFTABLES: &str = "nft-netdev-1m";
+/// The rows that are no floods, and their floor.
+const REPEATED: &str = "run-";
+const REPEATED_BARE: &str = "run-bare";
 
 /// Returns whether all that was to be measured was.
 pub(super) fn run(options: &Options) -> Result<bool> {
@@ -110,9 +113,13 @@ fn measure(options: &Options) -> Result<DropSamples> {
 fn report(samples: &DropSamples, mode: Mode) -> Report {
     let mut rows: Vec<Row> = samples.cases.iter().map(row).collect();
     let rate = |name: &str| rows.iter().find(|row| row.name == name)?.figure("mpps");
-    let (bare, nftables) = (rate(BARE), rate(NFTABLES));
+    let (bare, nftables, repeated) = (rate(BARE), rate(NFTABLES), rate(REPEATED_BARE));
     for row in &mut rows {
         let Some(mpps) = row.figure("mpps") else { continue };
+        if row.name.starts_with(REPEATED) {
+            row.figures.extend(repeated.map(|bare| ("of_bare", mpps / bare)));
+            continue;
+        }
         row.figures.extend(bare.map(|bare| ("of_bare", mpps / bare)));
         row.figures.extend(nftables.map(|nftables| ("of_nft_netdev_1m", mpps / nftables)));
     }

@@ -9,18 +9,19 @@ use aya::{
 use super::Defence;
 use crate::receiver::Receiver;
 
-/// A program that only drops: the floor.
+/// A program that only drops, or only reads the port before it does: the floors.
 pub(super) struct Bare {
     /// Detaches when it ends.
     _object: Ebpf,
 }
 
 impl Bare {
-    pub(super) fn attach(receiver: &Receiver, object: &Path) -> Result<Self> {
+    /// Attaches one of the benchmark's own programs.
+    pub(super) fn attach(receiver: &Receiver, object: &Path, program: &str) -> Result<Self> {
         let attached = receiver.host.enter(|| -> Result<Ebpf> {
             let mut object = Ebpf::load_file(object).context("loading the benchmark's object")?;
             let program: &mut Xdp =
-                object.program_mut("bare").context("no such program")?.try_into()?;
+                object.program_mut(program).context("no such program")?.try_into()?;
             program.load()?;
             program.attach(&receiver.device, XdpMode::Driver)?;
             Ok(object)

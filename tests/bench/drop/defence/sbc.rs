@@ -7,7 +7,8 @@ use sbc_common::{
     Budget, Lane, Mode, Protocol, Reason, Service, SourceKey, Transports, TrustEntry, UnknownAction,
 };
 use sbc_user::kernel::{
-    AttachMode, Attached, Filter, FilterOptions, FilterSettings, KernelTables, ProtectedService,
+    AttachMode, Attached, Filter, FilterOptions, FilterSettings, KernelTables, Object,
+    ProtectedService,
 };
 
 use super::Defence;
@@ -47,10 +48,7 @@ impl Sbc {
             ensure!(attached == Attached::Native, "attached otherwise than in the driver");
             Ok((filter, tables))
         })??;
-        let reason = match case.traffic {
-            Traffic::Ipv4 | Traffic::Ipv6 => Reason::UnknownSource,
-            Traffic::Fragments => Reason::UnknownFragment,
-        };
+        let reason = reason(case);
         Ok(Self { _filter: filter, tables, reason })
     }
 }
@@ -58,15 +56,41 @@ impl Sbc {
 impl Defence for Sbc {
     /// Only the reason that the flood has to meet counts, and only as far as the driver agrees.
     fn dropped(&mut self, receiver: &Receiver) -> Result<u64> {
-        let by_reason: u64 = self
-            .tables
-            .counters()?
-            .iter()
-            .filter(|row| row.verdict.reason == self.reason)
-            .map(|row| row.counter.packets)
-            .sum();
+        let by_reason = counted(&self.tables, self.reason)?;
         Ok(by_reason.min(receiver.dropped_by_xdp()?))
     }
+}
+
+/// The shipped program with tables of its own, attached to nothing.
+pub(crate) struct Unattached {
+    pub(crate) object: Object,
+    tables: KernelTables,
+    reason: Reason,
+}
+
+impl Unattached {
+    pub(crate) fn load(case: &Case) -> Result<Self> {
+        let (object, mut tables) = Object::load()?;
+        fill(&mut tables, case)?;
+        Ok(Self { object, tables, reason: reason(case) })
+    }
+
+    /// Frames that it has judged to be what the case is about.
+    pub(crate) fn dropped(&self) -> Result<u64> {
+        counted(&self.tables, self.reason)
+    }
+}
+
+const fn reason(case: &Case) -> Reason {
+    match case.traffic {
+        Traffic::Ipv4 | Traffic::Ipv6 => Reason::UnknownSource,
+        Traffic::Fragments => Reason::UnknownFragment,
+    }
+}
+
+fn counted(tables: &KernelTables, reason: Reason) -> Result<u64> {
+    let rows = tables.counters()?;
+    Ok(rows.iter().filter(|row| row.verdict.reason == reason).map(|row| row.counter.packets).sum())
 }
 
 fn fill(tables: &mut KernelTables, case: &Case) -> Result<()> {
