@@ -96,9 +96,16 @@ impl Tool {
     /// As [`Self::run`], for a command that catches signals itself: on an interruption the program
     /// and all that it started are ended too.
     pub(crate) fn run_until_interrupted(mut self) -> Result<()> {
-        // In a group of its own, so that nobody else gets our signal.
-        let mut child =
-            self.command.process_group(0).spawn().with_context(|| self.not_started())?;
+        // In a session of its own, and so in a group of its own: nobody else gets our signal, and what
+        // it does to its session's priority is no matter of the terminal's.
+        // SAFETY: a plain system call.
+        let session = || match unsafe { libc::setsid() } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        };
+        // SAFETY: `session` makes one system call, which is allowed between `fork` and `exec`.
+        unsafe { self.command.pre_exec(session) };
+        let mut child = self.command.spawn().with_context(|| self.not_started())?;
         let group = -child.id().cast_signed();
         let status = loop {
             if let Some(status) = child.try_wait().context("waiting for it to end")? {

@@ -68,19 +68,14 @@ pub(crate) fn prefer(thread: u32) -> Result<()> {
     .with_context(|| format!("giving thread {thread} a priority"))
 }
 
-/// Puts this process, and what it starts, ahead of the others that are niced as usual. The kernel
-/// shares time between sessions before it looks at nice values: so it takes a session of our own, and
-/// nobody else's share changes but by what we take.
+/// Puts this process, and what it starts, ahead of the others. The kernel shares time between sessions
+/// before it looks at nice values, so what counts is the session's: raised only where the session is
+/// that of the Cargo that started us, which `xtask` makes for it, and not that of somebody's terminal.
 pub(crate) fn get_ahead() -> Result<()> {
-    // SAFETY: plain system calls.
-    let leads = unsafe {
-        let parent = libc::getppid();
-        // Out of the reach of the signals that end our parent: we end with it.
-        checked(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
-        libc::getppid() == parent && libc::setsid() >= 0
-    };
+    // SAFETY: plain system calls that cannot fail.
+    let is_ours = unsafe { libc::getsid(0) == libc::getppid() };
     let group = Path::new("/proc/self/autogroup");
-    if leads && group.exists() {
+    if is_ours && group.exists() {
         fs::write(group, "-20").context("raising the session's priority")?;
     }
     Ok(())

@@ -3,7 +3,11 @@
 //! Everything happens between hosts that end with this process. Only the thread that receives, which
 //! is the kernel's, is pinned and given its priority; it ends with its interface.
 
-#![expect(clippy::print_stdout, reason = "a command-line program tells how far it is")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program tells how far it is"
+)]
 
 mod case;
 mod cores;
@@ -17,9 +21,8 @@ mod repeated;
 mod round;
 mod sources;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::cores::Mode;
@@ -57,9 +60,16 @@ struct Measure {
     mode: Mode,
 }
 
-fn main() -> Result<()> {
-    match Options::parse().command {
+fn main() -> ExitCode {
+    let done = match Options::parse().command {
         Command::Measure(options) => round::measure(&options),
         Command::Flood(options) => flood::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
