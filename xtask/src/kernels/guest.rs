@@ -18,7 +18,7 @@ use super::{
     suite::Suite,
 };
 
-/// The slowest kernel takes a third of it on two processors that do something else as well.
+/// A guest takes less than half of it, on two processors that do something else as well.
 const LIMIT: Duration = Duration::from_mins(10);
 
 const POLL: Duration = Duration::from_millis(100);
