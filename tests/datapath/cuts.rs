@@ -27,5 +27,13 @@ fn no_row_cut_anywhere_passes_as_sip() {
 
 /// Says whether the daemon would see such a frame.
 fn lets_sip_pass(reason: Reason) -> bool {
-    matches!(reason, Reason::TrustedSource | Reason::TlsReachable | Reason::UnknownWithinBudget)
+    matches!(
+        reason,
+        Reason::TrustedSource
+            | Reason::SuspectSource
+            | Reason::LaterFragment
+            | Reason::EarlyFragment
+            | Reason::TlsReachable
+            | Reason::UnknownWithinBudget
+    )
 }

@@ -24,14 +24,19 @@ impl Extension {
     }
 
     /// The number of the first header, and the bytes of all of them with `last` behind.
-    pub(crate) fn chain(extensions: &[Self], last: u8) -> (u8, Vec<u8>) {
+    /// Fragment headers name the datagram `id`.
+    pub(crate) fn chain(extensions: &[Self], last: u8, id: u16) -> (u8, Vec<u8>) {
         let nexts = extensions.iter().skip(1).map(|header| header.number()).chain([last]);
-        let bytes = extensions.iter().zip(nexts).flat_map(|(header, next)| header.bytes(next));
+        let bytes = extensions.iter().zip(nexts).flat_map(|(header, next)| header.bytes(next, id));
         (extensions.first().map_or(last, |header| header.number()), bytes.collect())
     }
 
     pub(crate) fn is_later_fragment(self) -> bool {
         matches!(self, Self::Fragment { offset: 1.., .. })
+    }
+
+    pub(crate) fn has_more(self) -> bool {
+        matches!(self, Self::Fragment { more: true, .. })
     }
 
     pub(crate) fn number(self) -> u8 {
@@ -41,7 +46,7 @@ impl Extension {
         }
     }
 
-    fn bytes(self, next: u8) -> Vec<u8> {
+    fn bytes(self, next: u8, id: u16) -> Vec<u8> {
         match self {
             Self::Sized { has, claims, .. } => {
                 let mut header = vec![next, claims, 1, 4, 0, 0, 0, 0];
@@ -50,7 +55,8 @@ impl Extension {
             }
             Self::Fragment { offset, more } => {
                 let [high, low] = (offset << 3 | u16::from(more)).to_be_bytes();
-                vec![next, 0, high, low, 0, 0, 0x12, 0x34]
+                let [id_high, id_low] = id.to_be_bytes();
+                vec![next, 0, high, low, 0, 0, id_high, id_low]
             }
         }
     }

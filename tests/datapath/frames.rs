@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::extensions::Extension;
@@ -28,6 +29,8 @@ pub(crate) enum Lie {
     UdpLengthBy(i16),
     /// In words of four bytes.
     TcpDataOffset(u8),
+    /// Not even that a fragment with more behind it has a length that is a multiple of eight.
+    Ragged,
 }
 
 /// A frame in the making. Checksums stay zero: the filter leaves them to the network stack.
@@ -36,6 +39,9 @@ pub(crate) struct Frame {
     source: SocketAddr,
     destination: SocketAddr,
     carried: Carried,
+    hop_limit: u8,
+    id: u16,
+    tcp_flags: Option<u8>,
     tags: Vec<u16>,
     ipv4_options: u8,
     tcp_options: u8,
@@ -63,6 +69,9 @@ impl Frame {
             source: end(source),
             destination: end(destination),
             carried,
+            hop_limit: 64,
+            id: next_id(),
+            tcp_flags: None,
             tags: Vec::new(),
             ipv4_options: 0,
             tcp_options: 0,
@@ -81,6 +90,20 @@ impl Frame {
 
     pub(crate) fn sent_to(mut self, port: u16) -> Self {
         self.destination.set_port(port);
+        self
+    }
+
+    pub(crate) fn sent_to_tls(self) -> Self {
+        self.sent_to(5061)
+    }
+
+    pub(crate) fn with_hop_limit(mut self, hop_limit: u8) -> Self {
+        self.hop_limit = hop_limit;
+        self
+    }
+
+    pub(crate) fn with_tcp_flags(mut self, flags: u8) -> Self {
+        self.tcp_flags = Some(flags);
         self
     }
 
@@ -158,9 +181,9 @@ impl Frame {
 
         let mut packet = vec![version << 4 | header_length, 0];
         packet.extend(length.to_be_bytes());
-        packet.extend([0x12, 0x34]);
+        packet.extend(self.id.to_be_bytes());
         packet.extend(offset.to_be_bytes());
-        packet.extend([64, self.protocol(), 0, 0]);
+        packet.extend([self.hop_limit, self.protocol(), 0, 0]);
         packet.extend(source);
         packet.extend(destination);
         packet.extend([1, 1, 1, 1].repeat(usize::from(self.ipv4_options)));
@@ -173,14 +196,14 @@ impl Frame {
         if let Some((offset, more)) = self.fragment {
             extensions.push(Extension::Fragment { offset, more });
         }
-        let (first, mut payload) = Extension::chain(&extensions, self.protocol());
+        let (first, mut payload) = Extension::chain(&extensions, self.protocol(), self.id);
         payload.extend(self.segment());
         let version =
             self.lie(6, |lie| if let Lie::IpVersion(version) = lie { Some(version) } else { None });
 
         let mut packet = vec![version << 4, 0, 0, 0];
         packet.extend(self.ip_length(payload.len()).to_be_bytes());
-        packet.extend([first, 64]);
+        packet.extend([first, self.hop_limit]);
         packet.extend(source);
         packet.extend(destination);
         packet.extend(payload);
@@ -198,6 +221,11 @@ impl Frame {
             Carried::Bare(_) => Vec::new(),
         };
         segment.extend_from_slice(&self.payload);
+        let has_more = self.fragment.is_some_and(|(_, more)| more)
+            || self.extensions.iter().any(|header| header.has_more());
+        if has_more && !self.lies.contains(&Lie::Ragged) {
+            segment.resize(segment.len().next_multiple_of(8), b'\n');
+        }
         segment
     }
 
@@ -219,7 +247,8 @@ impl Frame {
         let words = self.lie(5 + self.tcp_options, |lie| {
             if let Lie::TcpDataOffset(words) = lie { Some(words) } else { None }
         });
-        let flags = if self.payload.is_empty() { TCP_SYN } else { TCP_ACK };
+        let usual = if self.payload.is_empty() { TCP_SYN } else { TCP_ACK };
+        let flags = self.tcp_flags.unwrap_or(usual);
         let mut header =
             [self.source.port(), self.destination.port()].map(u16::to_be_bytes).concat();
         header.extend([0, 0, 0, 1, 0, 0, 0, 0, words << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
@@ -247,8 +276,18 @@ impl Frame {
     }
 }
 
-const TCP_SYN: u8 = 0x02;
-const TCP_ACK: u8 = 0x10;
+pub(crate) const TCP_FIN: u8 = 0x01;
+pub(crate) const TCP_SYN: u8 = 0x02;
+pub(crate) const TCP_RST: u8 = 0x04;
+pub(crate) const TCP_PUSH: u8 = 0x08;
+pub(crate) const TCP_ACK: u8 = 0x10;
+
+/// An identification that no other frame of this test has, but for its clones: the kernel remembers
+/// datagrams from one row to the next.
+fn next_id() -> u16 {
+    thread_local!(static NEXT: Cell<u16> = const { Cell::new(1) });
+    NEXT.replace(NEXT.get().wrapping_add(1))
+}
 
 /// An Ethernet header with VLAN tags of these types.
 pub(crate) fn ethernet(tags: &[u16], ethertype: u16) -> Vec<u8> {

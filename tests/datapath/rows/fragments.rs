@@ -7,7 +7,7 @@ use crate::frames::{Carried, Frame};
 use crate::policy::{BOTH, Policy, denied, expired, opening};
 
 const FIRST: (u16, bool) = (0, true);
-const MIDDLE: (u16, bool) = (1, true);
+const MIDDLE: (u16, bool) = (92, true);
 const LAST: (u16, bool) = (185, false);
 const LAST_POSSIBLE: (u16, bool) = (8191, false);
 
@@ -34,6 +34,8 @@ fn strangers(ends: &Ends) -> Vec<Row> {
                     "the {part} fragment of {} {transport} where strangers are {mode}",
                     ends.family
                 );
+                // What fits before the 65,535th byte.
+                let frame = if offset == LAST_POSSIBLE.0 { frame.with(&[0; 7]) } else { frame };
                 let frame = frame.fragment(offset, more).build();
                 rows.push(row(name, &policy, frame, Reason::UnknownFragment));
             }
@@ -56,15 +58,15 @@ fn known(ends: &Ends) -> Vec<Row> {
     let tcp = |(offset, more)| Frame::tcp(ends.peer, ends.edge).fragment(offset, more).build();
     [
         ("first of UDP, trusted", &trusting, udp(FIRST), Reason::TrustedSource),
-        ("middle of UDP, trusted", &trusting, udp(MIDDLE), Reason::TrustedSource),
-        ("last of UDP, trusted", &trusting, udp(LAST), Reason::TrustedSource),
-        ("last of TCP, trusted", &trusting, tcp(LAST), Reason::TrustedSource),
+        ("middle of UDP, trusted", &trusting, udp(MIDDLE), Reason::EarlyFragment),
+        ("last of UDP, trusted", &trusting, udp(LAST), Reason::EarlyFragment),
+        ("last of TCP, trusted", &trusting, tcp(LAST), Reason::EarlyFragment),
         ("first of UDP, denied", &denying, udp(FIRST), Reason::DeniedSource),
         ("last of UDP, denied", &denying, udp(LAST), Reason::DeniedSource),
         ("first of UDP, expired", &forgetting, udp(FIRST), Reason::UnknownFragment),
         ("last of TCP, expired", &forgetting, tcp(LAST), Reason::UnknownFragment),
         ("last of UDP, trusted for TCP", &tcp_only, udp(LAST), Reason::UnknownFragment),
-        ("last of TCP, trusted for TCP", &tcp_only, tcp(LAST), Reason::TrustedSource),
+        ("last of TCP, trusted for TCP", &tcp_only, tcp(LAST), Reason::EarlyFragment),
         ("first of UDP, trusted port", &by_port, udp(FIRST), Reason::TrustedSource),
         // It has no ports, and an address may be shared by phones that are not trusted.
         ("last of UDP, trusted port", &by_port, udp(LAST), Reason::UnknownFragment),
@@ -77,7 +79,6 @@ fn known(ends: &Ends) -> Vec<Row> {
 
 fn elsewhere(ends: &Ends) -> Vec<Row> {
     let policy = Policy::edge();
-    let every = Policy::edge();
     let udp = |(offset, more), to| Frame::udp(ends.stranger, to).fragment(offset, more);
     let ssh = Frame::tcp(ends.stranger, ends.edge).sent_to(22).fragment(0, true);
     let icmp = Frame::new(Carried::Bare(1), ends.stranger, ends.edge).with(&[0; 64]);
@@ -86,9 +87,8 @@ fn elsewhere(ends: &Ends) -> Vec<Row> {
     [
         ("first to another host", &policy, udp(FIRST, ends.behind), Reason::NotProtected),
         ("last to another host", &policy, udp(LAST, ends.behind), Reason::NotProtected),
-        ("last to a wildcard", &every, udp(LAST, ends.behind), Reason::UnknownFragment),
-        ("first to another port", &policy, ssh, Reason::NotProtected),
-        ("of another protocol", &policy, icmp.fragment(9, false), Reason::NotProtected),
+        ("first to another port", &policy, ssh, Reason::UnknownFragment),
+        ("of another protocol", &policy, icmp.fragment(9, false), Reason::UnknownFragment),
         ("too small for its TCP header", &policy, tiny, Reason::BadTcpHeader),
     ]
     .map(|(name, policy, frame, expected)| {
@@ -111,7 +111,7 @@ fn chains() -> Vec<Row> {
             from(IPV6.peer).behind(&[Extension::FIRST_FRAGMENT, dest]),
             TRUSTED,
         ),
-        ("last, behind options", from(IPV6.peer).behind(&[dest]).fragment(9, false), TRUSTED),
+        ("last, behind options", from(IPV6.peer).behind(&[dest]).fragment(9, false), EARLY),
         ("last, in the middle of options", from(IPV6.peer).behind(&[later, dest]), bad),
         (
             "first, of a stranger, before options",
@@ -136,6 +136,7 @@ fn chains() -> Vec<Row> {
 }
 
 const TRUSTED: Reason = Reason::TrustedSource;
+const EARLY: Reason = Reason::EarlyFragment;
 
 /// A fragment stays one, whatever a second fragment header says.
 fn nested() -> Vec<Row> {

@@ -87,14 +87,14 @@ fn bracketed(address: &str) -> String {
 
 fn lanes(ends: &Ends) -> Vec<Row> {
     let mut rows = Vec::new();
-    for lane in [Lane::Static, Lane::Digest, Lane::Tls] {
+    for lane in [Lane::Static, Lane::Digest, Lane::Tls, Lane::Ipsec] {
         let policy = Policy::edge().knowing(ends.peer, opening_for_long(lane, BOTH));
         for (transport, frame) in both_transports(ends, ends.peer) {
             let name = format!("{} {transport} in the {} lane", ends.family, lane.name());
             rows.push(row(name, &policy, frame.build(), TRUSTED));
         }
     }
-    for lane in [0, 5, 255] {
+    for lane in [0, 6, 255] {
         let policy = Policy::edge()
             .knowing(ends.peer, of_unknown_lane(lane))
             .knowing(ends.around_peer, of_unknown_lane(lane));
