@@ -25,8 +25,12 @@ fn strangers_share_exactly_one_burst() {
         .map(|frame| frame.build())
         .collect();
 
-    let reasons: Vec<_> =
-        frames.iter().cycle().take(30).map(|frame| datapath.judge(frame).unwrap().0).collect();
+    let reasons: Vec<_> = frames
+        .iter()
+        .cycle()
+        .take(30)
+        .map(|frame| datapath.judge(frame).unwrap().0.reason)
+        .collect();
 
     let (within, beyond) = reasons.split_at(10);
     assert!(within.iter().all(|reason| *reason == Reason::UnknownWithinBudget), "{within:?}");
@@ -49,11 +53,11 @@ fn what_is_not_a_strangers_request_spends_nothing() {
     let request = Frame::udp(IPV4.stranger, IPV4.edge).build();
 
     for frame in free.iter().cycle().take(60) {
-        let (reason, _) = datapath.judge(frame).unwrap();
-        assert_ne!(reason, Reason::UnknownWithinBudget);
+        let (verdict, _) = datapath.judge(frame).unwrap();
+        assert_ne!(verdict.reason, Reason::UnknownWithinBudget);
     }
     let passed = (0..30)
-        .filter(|_| datapath.judge(&request).unwrap().0 == Reason::UnknownWithinBudget)
+        .filter(|_| datapath.judge(&request).unwrap().0.reason == Reason::UnknownWithinBudget)
         .count();
 
     assert_eq!(passed, 10);

@@ -12,14 +12,15 @@ fn no_row_cut_anywhere_passes_as_sip() {
         // What is behind the packet is padding; a frame without it is whole.
         let end = Reading::of(&row.frame).map_or(row.frame.len(), |reading| reading.end);
         for length in 0..row.frame.len() {
-            let (reason, _) = datapath.judge(&row.frame[..length]).unwrap_or_else(|wrong| {
+            datapath.judge_all(&row.before);
+            let (verdict, _) = datapath.judge(&row.frame[..length]).unwrap_or_else(|wrong| {
                 panic!("{} cut after {length} bytes: {wrong}", row.name);
             });
             assert!(
-                length >= end || !lets_sip_pass(reason),
+                length >= end || !lets_sip_pass(verdict.reason),
                 "{} cut after {length} of {end} bytes: {}",
                 row.name,
-                reason.name()
+                verdict.reason.name()
             );
         }
     }

@@ -1,10 +1,12 @@
-use std::fmt;
+use std::{fmt, mem};
 
 use sbc_common::maps::Counter;
-use sbc_common::{Action, Reason, SliceFrame, Verdict, carry_out, decide};
-use sbc_user::kernel::{CounterRow, KernelTables, Object};
+use sbc_common::{Action, Setting, SliceFrame, Verdict, carry_out, decide};
+use sbc_tests::Host;
+use sbc_user::border::Clock;
+use sbc_user::kernel::{KernelTables, Object};
 
-use crate::host_tables::HostTables;
+use crate::host_tables::{HostTables, RETURNING};
 use crate::policy::Policy;
 
 /// The kernel refuses to run shorter frames (`bpf_prog_test_run_xdp`, `ETH_HLEN`).
@@ -13,11 +15,12 @@ pub(crate) const SHORTEST_FOR_KERNEL: usize = 14;
 /// The shipped program in the kernel, and the same decision on the host with the same tables.
 pub(crate) struct Datapath {
     object: Object,
-    kernel: KernelTables,
+    pub(crate) kernel: KernelTables,
     host: HostTables,
     policy: Policy,
-    counted: Vec<CounterRow>,
     judged: u64,
+    clock: Clock,
+    _surroundings: Host,
 }
 
 /// In what the kernel differs from the host or from its own account.
@@ -40,12 +43,37 @@ pub(crate) fn load() -> (Object, KernelTables) {
     })
 }
 
+/// A network in which the routing table answers the program: forwarding is on, and the loopback
+/// interface, which is what frames of a test arrive on, leads back to some sources and to no others.
+fn surroundings() -> Host {
+    let host = Host::new("datapath").unwrap();
+    let forwarding = "echo 1 > /proc/sys/net/ipv4/ip_forward
+         echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
+    host.run("sh", ["-ec", forwarding]).unwrap();
+    for network in RETURNING {
+        host.run("ip", ["route", "add", network, "dev", "lo"]).unwrap();
+    }
+    host.move_in().unwrap();
+    host
+}
+
 impl Datapath {
     pub(crate) fn load() -> Self {
+        let surroundings = surroundings();
         let (object, kernel) = load();
         let policy = Policy::empty();
         let host = HostTables::of(&policy);
-        Self { object, kernel, host, policy, counted: Vec::new(), judged: 0 }
+        let mut datapath = Self {
+            object,
+            kernel,
+            host,
+            policy,
+            judged: 0,
+            clock: Clock::start(),
+            _surroundings: surroundings,
+        };
+        datapath.apply_to_host(&Policy::empty());
+        datapath
     }
 
     /// Fills the tables on both sides from `policy` alone. The kernel's unknown lane keeps what it
@@ -62,6 +90,9 @@ impl Datapath {
             self.kernel.distrust_prefix(prefix).unwrap();
         }
         self.kernel.apply_settings(&policy.settings).unwrap();
+        self.kernel.set(Setting::Heartbeat, policy.heartbeat).unwrap();
+        let longest = policy.silence_ends_enforcement;
+        self.kernel.set(Setting::SilenceEndsEnforcement, longest).unwrap();
         if self.policy.services != policy.services {
             self.kernel.apply_services(&policy.services).unwrap();
         }
@@ -71,16 +102,23 @@ impl Datapath {
         for (prefix, entry) in &policy.prefixes {
             self.kernel.trust_prefix(*prefix, entry).unwrap();
         }
-        self.host = HostTables::of(policy);
+        self.apply_to_host(policy);
+    }
+
+    fn apply_to_host(&mut self, policy: &Policy) {
+        let seed = self.kernel.setting(Setting::Seed).unwrap();
+        let others = mem::take(&mut self.host);
+        self.host = HostTables::of(policy).following(others, seed);
         self.policy = policy.clone();
     }
 
-    /// Judges `frame` on both sides and returns the reason and the action on which they agree.
-    pub(crate) fn judge(&mut self, frame: &[u8]) -> Result<(Reason, Action), Disagreement> {
+    /// Judges `frame` on both sides and returns the verdict and the action on which they agree.
+    pub(crate) fn judge(&mut self, frame: &[u8]) -> Result<(Verdict, Action), Disagreement> {
+        self.host.now = self.clock.monotonic();
         let verdict = decide(&mut SliceFrame::new(frame), &mut self.host);
         let expected = carry_out(verdict, &self.host);
         if frame.len() < SHORTEST_FOR_KERNEL {
-            return Ok((verdict.reason, expected));
+            return Ok((verdict, expected));
         }
         let before = self.kernel.counter(verdict).unwrap();
         let action = self.object.judge(frame).unwrap();
@@ -88,14 +126,21 @@ impl Datapath {
         let counted = growth(before, self.kernel.counter(verdict).unwrap());
         if counted != (1, frame.len() as u64) {
             return Err(Disagreement(format!(
-                "{verdict:?} on the host, {:?} in the kernel: {frame:02x?}",
-                self.newly_counted()
+                "{verdict:?} on the host, and in the kernel, when asked again, {:?}: {frame:02x?}",
+                self.counted_for(frame)
             )));
         }
         if action != expected {
             return Err(Disagreement(format!("{verdict:?} led to {}", action.name())));
         }
-        Ok((verdict.reason, action))
+        Ok((verdict, action))
+    }
+
+    /// Judges frames whose verdicts do not matter, but for what they leave behind.
+    pub(crate) fn judge_all(&mut self, frames: &[Vec<u8>]) {
+        for frame in frames {
+            let _ = self.judge(frame).unwrap_or_else(|wrong| panic!("{wrong}"));
+        }
     }
 
     /// Makes sure that every frame was counted once, and nowhere but where it was looked for.
@@ -103,15 +148,17 @@ impl Datapath {
         let counted = self.kernel.counters().unwrap();
         let packets: u64 = counted.iter().map(|row| row.counter.packets).sum();
         assert_eq!(packets, self.judged, "frames are counted twice or not at all");
-        self.counted = counted;
     }
 
-    /// Every verdict whose counter has grown since all of them were looked at.
-    fn newly_counted(&self) -> Vec<(Verdict, (u64, u64))> {
+    /// Every verdict whose counter grows by `frame`.
+    fn counted_for(&mut self, frame: &[u8]) -> Vec<(Verdict, (u64, u64))> {
+        let counted = self.kernel.counters().unwrap();
         let before = |verdict| {
-            let row = self.counted.iter().find(|row| row.verdict == verdict);
+            let row = counted.iter().find(|row| row.verdict == verdict);
             row.map(|row| row.counter).unwrap_or_default()
         };
+        self.object.judge(frame).unwrap();
+        self.judged += 1;
         let rows = self.kernel.counters().unwrap().into_iter();
         rows.map(|row| (row.verdict, growth(before(row.verdict), row.counter)))
             .filter(|(_, (packets, _))| *packets > 0)

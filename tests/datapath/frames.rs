@@ -97,6 +97,12 @@ impl Frame {
         self.sent_to(5061)
     }
 
+    /// Changes the identification.
+    pub(crate) fn of_datagram(mut self, change: impl FnOnce(u16) -> u16) -> Self {
+        self.id = change(self.id);
+        self
+    }
+
     pub(crate) fn with_hop_limit(mut self, hop_limit: u8) -> Self {
         self.hop_limit = hop_limit;
         self
@@ -281,6 +287,7 @@ pub(crate) const TCP_SYN: u8 = 0x02;
 pub(crate) const TCP_RST: u8 = 0x04;
 pub(crate) const TCP_PUSH: u8 = 0x08;
 pub(crate) const TCP_ACK: u8 = 0x10;
+pub(crate) const TCP_URGENT: u8 = 0x20;
 
 /// An identification that no other frame of this test has, but for its clones: the kernel remembers
 /// datagrams from one row to the next.

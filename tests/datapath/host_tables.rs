@@ -17,6 +17,15 @@ pub(crate) struct HostTables {
     sources: HashMap<SourceKey, TrustEntry>,
     prefixes: HashMap<Prefix, TrustEntry>,
     settings: [u64; Setting::COUNT as usize],
+    /// Where an answer to a source leaves by the interface that the source is heard on.
+    returning: Vec<Prefix>,
+    /// What frames have left behind.
+    memory: Memory,
+}
+
+/// What outlives a change of policy, here as in the kernel.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
     arrivals: HashMap<u32, u64>,
     datagrams: HashMap<u32, FirstSeen>,
 }
@@ -30,6 +39,7 @@ impl HostTables {
             now: Self::NOW,
             sources: policy.sources.iter().copied().collect(),
             prefixes: policy.prefixes.iter().copied().collect(),
+            returning: RETURNING.map(prefix).to_vec(),
             ..Self::default()
         };
         for listener in &policy.services {
@@ -51,12 +61,30 @@ impl HostTables {
             (Setting::HopLimits, policy.settings.hop_limits as u64),
             (Setting::ReversePath, policy.settings.reverse_path as u64),
             (Setting::TunnelsPass, u64::from(policy.settings.tunnels_pass)),
+            (Setting::Heartbeat, policy.heartbeat),
+            (Setting::SilenceEndsEnforcement, policy.silence_ends_enforcement),
         ];
         for (setting, word) in words {
             tables.settings[setting as usize] = word;
         }
         tables
     }
+
+    /// Goes on where other tables end, under the secret that the kernel's hashes begin with: what shares
+    /// a place there shares it here.
+    pub(crate) fn following(mut self, others: Self, seed: u64) -> Self {
+        self.memory = others.memory;
+        self.settings[Setting::Seed as usize] = seed;
+        self
+    }
+}
+
+/// The networks that the routing table of the tests sends back to where their packets come from.
+pub(crate) const RETURNING: [&str; 2] = ["198.51.100.0/24", "2001:db8:7::/64"];
+
+pub(crate) fn prefix(text: &str) -> Prefix {
+    let (address, length) = text.split_once('/').unwrap();
+    Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap()
 }
 
 impl Tables for HostTables {
@@ -91,7 +119,8 @@ impl Tables for HostTables {
     }
 
     fn spend(&mut self, meter: Meter, budget: Budget) -> bool {
-        let arrival = self.arrivals.entry(meter.index(0)).or_default();
+        let index = meter.index(self.setting(Setting::Seed));
+        let arrival = self.memory.arrivals.entry(index).or_default();
         match budget.spend(*arrival, self.now) {
             Some(next) => {
                 *arrival = next;
@@ -102,15 +131,15 @@ impl Tables for HostTables {
     }
 
     fn first_seen(&self, datagram: Datagram) -> FirstSeen {
-        self.datagrams.get(&datagram.index()).copied().unwrap_or_default()
+        self.memory.datagrams.get(&datagram.index()).copied().unwrap_or_default()
     }
 
     fn remember(&mut self, datagram: Datagram, seen: FirstSeen) {
-        self.datagrams.insert(datagram.index(), seen);
+        self.memory.datagrams.insert(datagram.index(), seen);
     }
 
-    fn returns_the_same_way(&self, _: &Packet) -> bool {
-        true
+    fn returns_the_same_way(&self, packet: &Packet) -> bool {
+        self.returning.iter().any(|prefix| prefix.contains(&packet.source))
     }
 
     fn now(&self) -> MonotonicNanos {

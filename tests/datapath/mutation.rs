@@ -36,7 +36,10 @@ fn position() -> impl Strategy<Value = usize> {
 pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
     let bytes = |most: usize| prop::collection::vec(any::<u8>(), 1..most);
     let small = prop_oneof![4 => Just(0_u8), 2 => Just(1_u8), 1 => any::<u8>()];
-    let extension = (prop::sample::select(EXTENSION_NUMBERS.to_vec()), small.clone(), small);
+    // One datagram each: a word that is remembered outlives the time for which it speaks, and kernel and
+    // host read their clocks one after the other.
+    let extension =
+        (prop::sample::select(EXTENSION_NUMBERS.to_vec()), small.clone(), small, any::<[u8; 4]>());
     prop_oneof![
         4 => (position(), 0..8_u32).prop_map(|(at, bit)| Mutation::Flip { at, mask: 1 << bit }),
         1 => (position(), any::<u8>()).prop_map(|(at, mask)| Mutation::Flip { at, mask }),
@@ -46,8 +49,8 @@ pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
         1 => (position(), 1..12_usize).prop_map(|(at, count)| Mutation::Remove { at, count }),
         1 => position().prop_map(|at| Mutation::Cut { at }),
         1 => bytes(40).prop_map(|bytes| Mutation::Pad { bytes }),
-        4 => extension.prop_map(|(number, second, fourth)| {
-            Mutation::Extend { number, bytes: [0, second, 0, fourth, 0, 0, 0, 1] }
+        4 => extension.prop_map(|(number, second, fourth, [a, b, c, d])| {
+            Mutation::Extend { number, bytes: [0, second, 0, fourth, a, b, c, d] }
         }),
         4 => Just(Mutation::Refit),
     ]

@@ -48,23 +48,27 @@ fn policies() -> [Policy; 5] {
 #[test]
 fn mutated_frames_meet_the_same_reason_in_the_kernel_and_on_the_host() {
     let datapath = RefCell::new(Datapath::load());
-    let frames: Vec<Vec<u8>> = rows::all().into_iter().map(|row| row.frame).collect();
-    let mutated = (prop::sample::select(frames), prop::collection::vec(mutation(), 1..5)).prop_map(
-        |(mut frame, mutations)| {
+    let rows: Vec<_> = rows::all().into_iter().map(|row| (row.before, row.frame)).collect();
+    let mutated = (prop::sample::select(rows), prop::collection::vec(mutation(), 1..5)).prop_map(
+        |((before, mut frame), mutations)| {
             for mutation in &mutations {
                 mutation.apply(&mut frame);
             }
-            Hex(frame)
+            (before.into_iter().map(Hex).collect::<Vec<_>>(), Hex(frame))
         },
     );
     let met: RefCell<HashMap<Reason, u32>> = RefCell::default();
     for (policy, seed) in policies().iter().zip(0..) {
         datapath.borrow_mut().apply(policy);
-        let judged = runner(seed).run(&mutated, |Hex(frame)| {
-            let judged = datapath.borrow_mut().judge(&frame);
-            let (reason, _) = judged.map_err(|wrong| TestCaseError::fail(wrong.to_string()))?;
-            *met.borrow_mut().entry(reason).or_default() += 1;
-            agrees_with_second_reader(&frame, reason)
+        let judged = runner(seed).run(&mutated, |(before, Hex(frame))| {
+            for Hex(frame) in before.into_iter().chain([Hex(frame)]) {
+                let judged = datapath.borrow_mut().judge(&frame);
+                let (verdict, _) =
+                    judged.map_err(|wrong| TestCaseError::fail(wrong.to_string()))?;
+                *met.borrow_mut().entry(verdict.reason).or_default() += 1;
+                agrees_with_second_reader(&frame, verdict.reason)?;
+            }
+            Ok(())
         });
         judged.unwrap_or_else(|failure| panic!("{failure}\n{policy:?}"));
     }

@@ -1,10 +1,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sbc_common::{
-    Address, Budget, Lane, Mode, Prefix, Protocol, Scrutiny, Service, SourceKey, Transports,
-    TrustEntry, UnknownAction,
+    Address, Budget, HopBand, Lane, Mode, Pace, Prefix, Protocol, Scrutiny, Service, SourceKey,
+    Transports, TrustEntry, UnknownAction,
 };
 use sbc_user::kernel::{FilterSettings, ProtectedService};
+
+use crate::host_tables::prefix;
 
 /// What the tables of kernel and host are filled from.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,11 +15,15 @@ pub(crate) struct Policy {
     pub(crate) services: Vec<ProtectedService>,
     pub(crate) sources: Vec<(SourceKey, TrustEntry)>,
     pub(crate) prefixes: Vec<(Prefix, TrustEntry)>,
+    /// When the daemon last said that it lives, and after how long a silence everything passes.
+    pub(crate) heartbeat: u64,
+    pub(crate) silence_ends_enforcement: u64,
 }
 
 /// A budget that no test spends, whatever the tests before it have used up.
-const AMPLE: Budget = Budget { interval: 1, tolerance: 3_600_000_000_000 };
-const SPENT: Budget = Budget { interval: 0, tolerance: 0 };
+pub(crate) const AMPLE: Budget = Budget { interval: 1, tolerance: 3_600_000_000_000 };
+/// A budget that is never enough.
+pub(crate) const SPENT: Budget = Budget { interval: 0, tolerance: 0 };
 
 impl Policy {
     /// Enforces, protects nothing, trusts nobody and drops strangers.
@@ -37,6 +43,8 @@ impl Policy {
             services: Vec::new(),
             sources: Vec::new(),
             prefixes: Vec::new(),
+            heartbeat: 0,
+            silence_ends_enforcement: 0,
         }
     }
 
@@ -65,15 +73,27 @@ impl Policy {
 
     /// Adds an entry for an address and port, an address, or a prefix.
     pub(crate) fn knowing(mut self, source: &str, entry: TrustEntry) -> Self {
-        if let Some((address, length)) = source.split_once('/') {
-            let prefix = Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap();
-            self.prefixes.push((prefix, entry));
+        if source.contains('/') {
+            self.prefixes.push((prefix(source), entry));
         } else if let Ok(source) = source.parse::<SocketAddr>() {
             self.sources.push((SourceKey::new(source.ip().into(), source.port()), entry));
         } else {
             let address = source.parse::<IpAddr>().unwrap();
             self.sources.push((SourceKey::every_port(address.into()), entry));
         }
+        self
+    }
+
+    /// Adds an entry for the /64 around an IPv6 address among the exact sources.
+    pub(crate) fn knowing_subnet_of(mut self, source: &str, entry: TrustEntry) -> Self {
+        let address = source.parse::<IpAddr>().unwrap();
+        self.sources.push((SourceKey::subnet(address.into()), entry));
+        self
+    }
+
+    /// Changes the settings.
+    pub(crate) fn set(mut self, change: impl FnOnce(&mut FilterSettings)) -> Self {
+        change(&mut self.settings);
         self
     }
 
@@ -106,6 +126,16 @@ const FAR_AHEAD: u64 = TrustEntry::NEVER - 1;
 
 pub(crate) fn opening(transports: Transports) -> TrustEntry {
     TrustEntry::new(Lane::Static, transports, TrustEntry::NEVER, 1)
+}
+
+/// The hop limits that packets of [`paced`] sources arrive with.
+pub(crate) const BAND: HopBand = HopBand { lowest: 60, highest: 64 };
+pub(crate) const AMPLE_PACE: Pace = Pace { interval: 1, burst: u32::MAX, slot: 1 };
+pub(crate) const SPENT_PACE: Pace = Pace { interval: u32::MAX, burst: 0, slot: 2 };
+
+/// An entry for a source at a known distance and with a budget.
+pub(crate) fn paced(pace: Pace) -> TrustEntry {
+    opening(BOTH).limited(BAND, pace)
 }
 
 pub(crate) fn opening_for_long(lane: Lane, transports: Transports) -> TrustEntry {

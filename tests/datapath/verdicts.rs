@@ -10,7 +10,9 @@ fn every_row_meets_its_reason_in_the_kernel_and_on_the_host() {
     let mut datapath = Datapath::load();
     let failures = failures(&rows::all(), |row| {
         datapath.apply(&row.policy);
-        let (reason, action) = datapath.judge(&row.frame).map_err(|wrong| wrong.to_string())?;
+        datapath.judge_all(&row.before);
+        let (verdict, action) = datapath.judge(&row.frame).map_err(|wrong| wrong.to_string())?;
+        let reason = verdict.reason;
         if (reason, action) == (row.expected, row.expected.action()) {
             return Ok(());
         }
@@ -24,7 +26,9 @@ fn observe_mode_reaches_the_same_reason_for_every_row_and_passes_it() {
     let mut datapath = Datapath::load();
     let failures = failures(&rows::all(), |row| {
         datapath.apply(&row.policy.clone().observing());
-        let (reason, action) = datapath.judge(&row.frame).map_err(|wrong| wrong.to_string())?;
+        datapath.judge_all(&row.before);
+        let (verdict, action) = datapath.judge(&row.frame).map_err(|wrong| wrong.to_string())?;
+        let reason = verdict.reason;
         if (reason, action) == (row.expected, Action::Pass) {
             return Ok(());
         }

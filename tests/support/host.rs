@@ -102,6 +102,11 @@ impl Host {
         })
     }
 
+    /// Takes the calling thread into the host's network, for good.
+    pub fn move_in(&self) -> Result<()> {
+        self.namespaces.enter_network()
+    }
+
     /// One end of a link to be, with its addresses; see [`crate::connect`].
     #[must_use]
     pub fn interface<'a>(&'a self, name: &'a str, addresses: &'a [&'a str]) -> Interface<'a> {

@@ -167,11 +167,13 @@ impl KernelTables {
         Ok(())
     }
 
-    fn set(&mut self, setting: Setting, word: u64) -> Result<(), KernelError> {
+    /// Writes one word of configuration.
+    pub fn set(&mut self, setting: Setting, word: u64) -> Result<(), KernelError> {
         self.settings.set(setting as u32, word, 0).map_err(in_table(maps::SETTINGS))
     }
 
-    fn setting(&self, setting: Setting) -> Result<u64, KernelError> {
+    /// One word of configuration.
+    pub fn setting(&self, setting: Setting) -> Result<u64, KernelError> {
         self.settings.get(&(setting as u32), 0).map_err(in_table(maps::SETTINGS))
     }
 

@@ -22,10 +22,15 @@ const METHODS: [&str; 14] = [
     "UPDATE",
 ];
 
+/// A binding request, with which phones keep their NAT open (RFC 5626 §4.4.2).
+const STUN: &[u8] = b"\x00\x01\x00\x00\x21\x12\xa4\x42\x00\x00\x00\x00\x00\x00\x00\x00";
+
 /// First bytes that no SIP request has.
-const NOT_REQUESTS: [&[u8]; 13] = [
+const NOT_REQUESTS: [&[u8]; 15] = [
     b"",
     b"\r\n\r\n",
+    b"\r\n",
+    b"\0\0\0\0",
     b"ACK sip:a@b",
     b"INVITE",
     b"\r\nINVITE sip:a@b SIP/2.0\r\n\r\n",
@@ -34,7 +39,7 @@ const NOT_REQUESTS: [&[u8]; 13] = [
     b"INVITE\tsip:a@b SIP/2.0\r\n\r\n",
     b"SIP/3.0 200 OK\r\n\r\n",
     b"GET / HTTP/1.1\r\n\r\n",
-    b"\x00\x01\x00\x00\x21\x12\xa4\x42\x00\x00\x00\x00\x00\x00\x00\x00",
+    STUN,
     b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\x00",
     b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
 ];
@@ -108,7 +113,12 @@ fn known(ends: &Ends) -> Vec<Row> {
     let tcp_only = Policy::edge().challenging().knowing(ends.peer, opening(Transports::TCP));
     let forgetting = Policy::edge().challenging().knowing(ends.peer, expired(BOTH));
     [
-        ("trusted keepalive", &trusting, frame(b"\r\n\r\n"), Reason::TrustedSource),
+        ("trusted ping", &trusting, frame(b"\r\n\r\n"), Reason::TrustedSource),
+        ("trusted pong", &trusting, frame(b"\r\n"), Reason::TrustedSource),
+        ("trusted STUN", &trusting, frame(STUN), Reason::TrustedSource),
+        ("trusted empty datagram", &trusting, frame(b""), Reason::TrustedSource),
+        ("expired ping", &forgetting, frame(b"\r\n\r\n"), Reason::NotASipRequest),
+        ("expired STUN", &forgetting, frame(STUN), Reason::NotASipRequest),
         ("trusted response", &trusting, frame(b"SIP/2.0 200 OK\r\n\r\n"), Reason::TrustedSource),
         ("denied INVITE", &knowing(denied()), frame(INVITE), Reason::DeniedSource),
         ("expired INVITE", &forgetting, frame(INVITE), Reason::UnknownWithinBudget),

@@ -3,12 +3,12 @@ use sbc_common::{Protocol, Reason, Service};
 use super::{Row, row};
 use crate::ends::{Ends, FAMILIES, IPV4};
 use crate::frames::{Carried, Frame};
-use crate::policy::{BOTH, Policy, denied, expired, opening};
+use crate::policy::{BOTH, Policy, denied, opening};
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for ends in &FAMILIES {
-        rows.extend([ports(ends), tls(ends), inside(ends), untouched(ends)].concat());
+        rows.extend([ports(ends), inside(ends), untouched(ends)].concat());
     }
     rows.extend([addresses(), edges_of_the_port_range()].concat());
     rows
@@ -33,23 +33,6 @@ fn ports(ends: &Ends) -> Vec<Row> {
     ]
     .map(|(name, frame, expected)| {
         row(format!("{} {name}", ends.family), &policy, frame.build(), expected)
-    })
-    .to_vec()
-}
-
-fn tls(ends: &Ends) -> Vec<Row> {
-    let frame = |source| Frame::tcp(source, ends.edge).with(&[]).sent_to(5061).build();
-    let trusting = Policy::edge().knowing(ends.peer, opening(BOTH));
-    let forgetting = Policy::edge().knowing(ends.peer, expired(BOTH));
-    let denying = Policy::edge().knowing(ends.around_peer, denied());
-    [
-        ("a trusted source", &trusting, frame(ends.peer), Reason::TlsReachable),
-        ("an expired source", &forgetting, frame(ends.peer), Reason::TlsReachable),
-        ("a stranger", &denying, frame(ends.stranger), Reason::TlsReachable),
-        ("a denied source", &denying, frame(ends.peer), Reason::DeniedSource),
-    ]
-    .map(|(name, policy, frame, expected)| {
-        row(format!("{} TLS handshake of {name}", ends.family), policy, frame, expected)
     })
     .to_vec()
 }
@@ -91,12 +74,21 @@ fn untouched(ends: &Ends) -> Vec<Row> {
         ("ICMPv6", bare(58).with(&[135, 0, 0, 0, 0, 0, 0, 0])),
         ("ESP", bare(50).with(&[0; 24])),
         ("a protocol without a payload", bare(112)),
+        // What hosts and routers on the way have to say about our own packets: path MTU and closed ports.
+        ("an ICMP error about our SIP", bare(1).with(&error(ends, [3, 4]))),
+        ("an ICMPv6 error about our SIP", bare(58).with(&error(ends, [2, 0]))),
     ]
     .map(|(name, frame)| {
         let name = format!("{name} over {} from a denied source", ends.family);
         row(name, &policy, frame.build(), Reason::NotProtected)
     })
     .to_vec()
+}
+
+/// An error of this type and code that quotes a datagram which the edge sent.
+fn error(ends: &Ends, [kind, code]: [u8; 2]) -> Vec<u8> {
+    let ours = Frame::udp(ends.edge, ends.stranger).build().split_off(14);
+    [vec![kind, code, 0, 0, 0, 0, 5, 0xdc], ours].concat()
 }
 
 fn addresses() -> Vec<Row> {

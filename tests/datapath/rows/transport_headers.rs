@@ -2,11 +2,13 @@ use sbc_common::Reason;
 
 use super::{Row, row};
 use crate::ends::{Ends, FAMILIES};
-use crate::frames::{Carried, Frame, Lie};
+use crate::frames::{
+    Carried, Frame, Lie, TCP_ACK, TCP_FIN, TCP_PUSH, TCP_RST, TCP_SYN, TCP_URGENT,
+};
 use crate::policy::{BOTH, Policy, opening};
 
 pub(super) fn rows() -> Vec<Row> {
-    FAMILIES.iter().flat_map(|ends| [udp(ends), tcp(ends)].concat()).collect()
+    FAMILIES.iter().flat_map(|ends| [udp(ends), tcp(ends), flags(ends)].concat()).collect()
 }
 
 fn udp(ends: &Ends) -> Vec<Row> {
@@ -80,4 +82,50 @@ fn tcp(ends: &Ends) -> Vec<Row> {
     .to_vec()
 }
 
+/// What no TCP sends tells a scanner something by what comes back, and never more than once.
+fn flags(ends: &Ends) -> Vec<Row> {
+    let policy = Policy::edge().knowing(ends.peer, opening(BOTH));
+    let impossible = [
+        ("none", 0),
+        ("PSH alone", TCP_PUSH),
+        ("FIN alone", TCP_FIN),
+        ("FIN, PSH and URG", TCP_FIN | TCP_PUSH | TCP_URGENT),
+        ("SYN and FIN", TCP_SYN | TCP_FIN),
+        ("SYN and RST", TCP_SYN | TCP_RST),
+        ("SYN, FIN and ACK", TCP_SYN | TCP_FIN | TCP_ACK),
+        ("RST and FIN", TCP_RST | TCP_FIN),
+        ("all of them", 0xff),
+    ];
+    let usual = [
+        ("SYN", TCP_SYN),
+        ("SYN with ECN", TCP_SYN | 0xc0),
+        ("SYN and PSH", TCP_SYN | TCP_PUSH),
+        ("SYN and ACK", TCP_SYN | TCP_ACK),
+        ("ACK", TCP_ACK),
+        ("PSH and ACK", TCP_PUSH | TCP_ACK),
+        ("FIN and ACK", TCP_FIN | TCP_ACK),
+        ("RST", TCP_RST),
+        ("RST and ACK", TCP_RST | TCP_ACK),
+    ];
+    let mut rows = Vec::new();
+    for (name, flags) in impossible {
+        for (to, frame, expected) in [
+            ("SIP", Frame::tcp(ends.peer, ends.edge), Reason::BadTcpHeader),
+            ("TLS", Frame::tcp(ends.stranger, ends.edge).sent_to_tls(), Reason::BadTcpHeader),
+            ("a fragment", Frame::tcp(ends.peer, ends.edge).fragment(0, true), BAD),
+            ("another host", Frame::tcp(ends.peer, ends.behind), Reason::NotProtected),
+        ] {
+            let name = format!("{} TCP flags to {to}: {name}", ends.family);
+            rows.push(row(name, &policy, frame.with_tcp_flags(flags).build(), expected));
+        }
+    }
+    for (name, flags) in usual {
+        let frame = Frame::tcp(ends.peer, ends.edge).with_tcp_flags(flags).build();
+        let name = format!("{} TCP flags to SIP: {name}", ends.family);
+        rows.push(row(name, &policy, frame, Reason::TrustedSource));
+    }
+    rows
+}
+
+const BAD: Reason = Reason::BadTcpHeader;
 const FOUR_WORDS: Lie = Lie::TcpDataOffset(4);

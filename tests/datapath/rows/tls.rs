@@ -1,0 +1,83 @@
+use sbc_common::{Lane, Reason, Transports};
+
+use super::{Row, row};
+use crate::ends::{Ends, FAMILIES};
+use crate::frames::{Frame, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN};
+use crate::policy::{BOTH, Policy, SPENT, denied, expired, opening, opening_for_long};
+
+const REACHABLE: Reason = Reason::TlsReachable;
+const TRUSTED: Reason = Reason::TrustedSource;
+const NEIGHBOURHOOD: Reason = Reason::TlsNeighbourhoodSpent;
+const ALL: Reason = Reason::TlsAttemptsSpent;
+
+pub(super) fn rows() -> Vec<Row> {
+    FAMILIES.iter().flat_map(|ends| [attempts(ends), segments(ends)].concat()).collect()
+}
+
+fn neighbourhood_spent() -> Policy {
+    Policy::edge().set(|settings| settings.tls_attempts_from = SPENT)
+}
+
+fn all_spent() -> Policy {
+    Policy::edge().set(|settings| settings.tls_attempts = SPENT)
+}
+
+fn attempts(ends: &Ends) -> Vec<Row> {
+    let both_spent = neighbourhood_spent().set(|settings| settings.tls_attempts = SPENT);
+    let trusting = Policy::edge().knowing(ends.peer, opening(BOTH));
+    let forgetting = Policy::edge().knowing(ends.peer, expired(BOTH));
+    let denying = Policy::edge().knowing(ends.around_peer, denied());
+    let tls = opening_for_long(Lane::Tls, Transports::TLS);
+    let entered = both_spent.clone().knowing(ends.peer, tls);
+    let entered_for_sip = all_spent().knowing(ends.peer, opening(BOTH));
+    let was_entered = neighbourhood_spent().knowing(ends.peer, expired(Transports::TLS));
+    let denied_beyond = both_spent.clone().knowing(ends.peer, denied());
+    [
+        ("a source trusted for SIP", &trusting, ends.peer, REACHABLE),
+        ("an expired source", &forgetting, ends.peer, REACHABLE),
+        ("a stranger", &denying, ends.stranger, REACHABLE),
+        ("a denied source", &denying, ends.peer, Reason::DeniedSource),
+        (
+            "a stranger beyond his neighbourhood's budget",
+            &neighbourhood_spent(),
+            ends.stranger,
+            NEIGHBOURHOOD,
+        ),
+        ("a stranger beyond the budget of all", &all_spent(), ends.stranger, ALL),
+        ("a stranger beyond both budgets", &both_spent, ends.stranger, NEIGHBOURHOOD),
+        ("a source trusted for TLS, beyond both budgets", &entered, ends.peer, TRUSTED),
+        (
+            "the neighbour of such a source, beyond both budgets",
+            &entered,
+            ends.neighbour,
+            NEIGHBOURHOOD,
+        ),
+        ("a source trusted for SIP, beyond the budget", &entered_for_sip, ends.peer, ALL),
+        ("an expired source, beyond the budget", &was_entered, ends.peer, NEIGHBOURHOOD),
+        ("a denied source, beyond both budgets", &denied_beyond, ends.peer, Reason::DeniedSource),
+    ]
+    .map(|(name, policy, source, expected)| {
+        let frame = Frame::tcp(source, ends.edge).with(&[]).sent_to_tls().build();
+        row(format!("{} TLS handshake of {name}", ends.family), policy, frame, expected)
+    })
+    .to_vec()
+}
+
+/// What is not an attempt to connect costs no budget: the network stack knows its connections.
+fn segments(ends: &Ends) -> Vec<Row> {
+    let spent = neighbourhood_spent();
+    [
+        ("SYN", TCP_SYN, NEIGHBOURHOOD),
+        ("SYN and ACK", TCP_SYN | TCP_ACK, REACHABLE),
+        ("ACK", TCP_ACK, REACHABLE),
+        ("FIN and ACK", TCP_FIN | TCP_ACK, REACHABLE),
+        ("RST", TCP_RST, REACHABLE),
+    ]
+    .map(|(name, flags, expected)| {
+        let frame = Frame::tcp(ends.stranger, ends.edge).with(&[]).sent_to_tls();
+        let frame = frame.with_tcp_flags(flags).build();
+        let name = format!("a stranger's {name} over {} to TLS beyond the budget", ends.family);
+        row(name, &spent, frame, expected)
+    })
+    .to_vec()
+}
