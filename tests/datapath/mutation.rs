@@ -36,8 +36,6 @@ fn position() -> impl Strategy<Value = usize> {
 pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
     let bytes = |most: usize| prop::collection::vec(any::<u8>(), 1..most);
     let small = prop_oneof![4 => Just(0_u8), 2 => Just(1_u8), 1 => any::<u8>()];
-    // One datagram each: a word that is remembered outlives the time for which it speaks, and kernel and
-    // host read their clocks one after the other.
     let extension =
         (prop::sample::select(EXTENSION_NUMBERS.to_vec()), small.clone(), small, any::<[u8; 4]>());
     prop_oneof![
@@ -116,4 +114,35 @@ fn network_start(frame: &[u8]) -> usize {
         at += 4;
     }
     at + 2
+}
+
+/// Changes the identification of the datagram that `frame` is a part of, wherever it stands.
+pub(crate) fn change_id(frame: &mut [u8], change: impl Fn(u16) -> u16) {
+    for at in ids_in(frame) {
+        if let Some([high, low]) = frame.get_mut(at..at + 2) {
+            let id = change(u16::from_be_bytes([*high, *low]));
+            [*high, *low] = id.to_be_bytes();
+        }
+    }
+}
+
+/// Where the lower half of each identification stands.
+fn ids_in(frame: &[u8]) -> Vec<usize> {
+    let start = network_start(frame);
+    let byte = |at: usize| frame.get(at).copied().unwrap_or_default();
+    match byte(start) >> 4 {
+        4 => return vec![start + 4],
+        6 => {}
+        _ => return Vec::new(),
+    }
+    let (mut number, mut at) = (byte(start + 6), start + 40);
+    let mut ids = Vec::new();
+    while EXTENSION_NUMBERS.contains(&number) && at < frame.len() {
+        let beyond_first_eight = if number == 44 { 0 } else { 8 * usize::from(byte(at + 1)) };
+        if number == 44 {
+            ids.push(at + 6);
+        }
+        (number, at) = (byte(at), at + 8 + beyond_first_eight);
+    }
+    ids
 }

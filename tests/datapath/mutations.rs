@@ -1,22 +1,24 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use sbc_common::{Protocol, Reason, Service, Transports};
+use sbc_common::{Protocol, Reason, Scrutiny, Service, Transports};
 
 use crate::ends::{FAMILIES, IPV4, IPV6};
 use crate::fixture::Datapath;
-use crate::mutation::mutation;
-use crate::policy::{BOTH, Policy, denied, expired, of_unknown_lane, opening};
+use crate::mutation::{change_id, mutation};
+use crate::policy::{
+    AMPLE_PACE, BOTH, Policy, SPENT, SPENT_PACE, denied, expired, of_unknown_lane, opening, paced,
+};
 use crate::rows;
 use crate::second_reader::Reading;
 
 const CASES_PER_POLICY: u32 = 5_000;
 
-fn policies() -> [Policy; 5] {
+fn policies() -> [Policy; 7] {
     let by_port = Policy::edge()
         .knowing("198.51.100.7:5060", opening(Transports::UDP))
         .knowing("[2001:db8:7::7]:5060", opening(BOTH))
@@ -34,21 +36,44 @@ fn policies() -> [Policy; 5] {
         .challenging_nobody_any_more();
     let observing = Policy::edge()
         .knowing(IPV4.peer, of_unknown_lane(7))
-        .knowing(IPV6.only_peer, opening(BOTH))
+        .knowing(IPV6.only_peer, paced(AMPLE_PACE))
         .challenging()
+        .set(|settings| settings.hop_limits = Scrutiny::Observe)
+        .set(|settings| settings.reverse_path = Scrutiny::Observe)
         .observing();
     let forgetting = Policy::edge()
         .serving(IPV4.edge, 5062, Protocol::Udp, Service::Inside)
         .serving(IPV6.edge, 5062, Protocol::Udp, Service::Inside)
         .knowing(IPV4.peer, expired(BOTH))
         .knowing(IPV6.around_peer, expired(BOTH));
-    [forgetting, by_port, by_address, by_prefix, observing]
+    let suspicious = Policy::edge()
+        .knowing(IPV4.peer, paced(AMPLE_PACE))
+        .knowing_subnet_of(IPV6.peer, paced(SPENT_PACE))
+        .set(|settings| settings.hop_limits = Scrutiny::Enforce)
+        .set(|settings| settings.tls_attempts_from = SPENT);
+    // The routing table of the tests leads back to neither.
+    let elsewhere = Policy::edge()
+        .serving(IPV4.edge, 500, Protocol::Udp, Service::Ipsec)
+        .serving(IPV4.edge, 0, Protocol::Esp, Service::Ipsec)
+        .serving(IPV6.edge, 0, Protocol::Esp, Service::Ipsec)
+        .knowing(IPV4.stranger, opening(BOTH))
+        .knowing(IPV6.stranger, opening(BOTH))
+        .knowing(IPV6.peer, opening(BOTH))
+        .set(|settings| settings.reverse_path = Scrutiny::Enforce)
+        .set(|settings| settings.early_fragments = SPENT)
+        .set(|settings| settings.tls_attempts = SPENT)
+        .set(|settings| settings.tunnels_pass = true);
+    [forgetting, by_port, by_address, by_prefix, observing, suspicious, elsewhere]
 }
 
 #[test]
 fn mutated_frames_meet_the_same_reason_in_the_kernel_and_on_the_host() {
     let datapath = RefCell::new(Datapath::load());
-    let rows: Vec<_> = rows::all().into_iter().map(|row| (row.before, row.frame)).collect();
+    let mut rows = rows::all();
+    for row in &mut rows {
+        row.before.iter_mut().chain([&mut row.frame]).for_each(|frame| change_id(frame, |_| 0));
+    }
+    let rows: Vec<_> = rows.into_iter().map(|row| (row.before, row.frame)).collect();
     let mutated = (prop::sample::select(rows), prop::collection::vec(mutation(), 1..5)).prop_map(
         |((before, mut frame), mutations)| {
             for mutation in &mutations {
@@ -57,11 +82,16 @@ fn mutated_frames_meet_the_same_reason_in_the_kernel_and_on_the_host() {
             (before.into_iter().map(Hex).collect::<Vec<_>>(), Hex(frame))
         },
     );
+    let cases = Cell::new(0_u16);
     let met: RefCell<HashMap<Reason, u32>> = RefCell::default();
     for (policy, seed) in policies().iter().zip(0..) {
         datapath.borrow_mut().apply(policy);
         let judged = runner(seed).run(&mutated, |(before, Hex(frame))| {
-            for Hex(frame) in before.into_iter().chain([Hex(frame)]) {
+            // Nobody comes back to a datagram after seconds: that is when the program forgets it, and
+            // its clock and ours are read one after the other.
+            cases.set(cases.get().wrapping_add(1));
+            for Hex(mut frame) in before.into_iter().chain([Hex(frame)]) {
+                change_id(&mut frame, |id| id ^ cases.get());
                 let judged = datapath.borrow_mut().judge(&frame);
                 let (verdict, _) =
                     judged.map_err(|wrong| TestCaseError::fail(wrong.to_string()))?;
