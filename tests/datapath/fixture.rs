@@ -14,7 +14,7 @@ pub(crate) const SHORTEST_FOR_KERNEL: usize = 14;
 
 /// The shipped program in the kernel, and the same decision on the host with the same tables.
 pub(crate) struct Datapath {
-    object: Object,
+    pub(crate) object: Object,
     pub(crate) kernel: KernelTables,
     host: HostTables,
     policy: Policy,
@@ -72,7 +72,7 @@ impl Datapath {
             clock: Clock::start(),
             _surroundings: surroundings,
         };
-        datapath.apply_to_host(&Policy::empty());
+        datapath.expect(&Policy::empty());
         datapath
     }
 
@@ -102,10 +102,11 @@ impl Datapath {
         for (prefix, entry) in &policy.prefixes {
             self.kernel.trust_prefix(*prefix, entry).unwrap();
         }
-        self.apply_to_host(policy);
+        self.expect(policy);
     }
 
-    fn apply_to_host(&mut self, policy: &Policy) {
+    /// Takes `policy` for what the kernel's tables hold already.
+    pub(crate) fn expect(&mut self, policy: &Policy) {
         let seed = self.kernel.setting(Setting::Seed).unwrap();
         let others = mem::take(&mut self.host);
         self.host = HostTables::of(policy).following(others, seed);

@@ -16,7 +16,13 @@ mod fixture;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod full_tables;
+#[cfg(test)]
+mod gates;
+#[cfg(test)]
 mod host_tables;
+#[cfg(test)]
+mod labels;
 #[cfg(test)]
 mod mutation;
 #[cfg(test)]
@@ -29,5 +35,7 @@ mod policy;
 mod rows;
 #[cfg(test)]
 mod second_reader;
+#[cfg(test)]
+mod silence;
 #[cfg(test)]
 mod verdicts;
