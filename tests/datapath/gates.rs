@@ -26,7 +26,7 @@ fn the_kernel_judges_like_a_host_without_a_gate_whoever_comes_and_goes() {
         departed: Vec::new(),
     };
     datapath.apply(&Policy::edge());
-    let (mut trusted, mut unknown) = (0, 0);
+    let (mut trusted, mut unknown) = (0_u32, 0_u32);
     for _ in 0..BATCHES {
         for _ in 0..CHANGES {
             scene.change(&mut datapath);
@@ -38,11 +38,8 @@ fn the_kernel_judges_like_a_host_without_a_gate_whoever_comes_and_goes() {
             let (verdict, _) = datapath.judge(&frame).unwrap_or_else(|wrong| {
                 panic!("{wrong}\n{source} {port}, among {} sources", scene.sources.len())
             });
-            match verdict.reason {
-                Reason::TrustedSource => trusted += 1,
-                Reason::UnknownSource => unknown += 1,
-                _ => {}
-            }
+            trusted += u32::from(verdict.reason == Reason::TrustedSource);
+            unknown += u32::from(verdict.reason == Reason::UnknownSource);
         }
     }
     datapath.counts_nothing_else();
@@ -135,7 +132,7 @@ impl Scene {
                 IpAddr::V6(subnet) if *is_subnet => {
                     Ipv6Addr::from_bits(subnet.to_bits() | 0xbeef).into()
                 }
-                address => address,
+                whole @ (IpAddr::V4(_) | IpAddr::V6(_)) => whole,
             };
             witnesses.push((address, if *port == 0 { 9 } else { *port }));
         }
