@@ -1,9 +1,9 @@
-use sbc_common::{Budget, Reason};
+use sbc_common::{Budget, Pace, Reason};
 
 use crate::ends::{FAMILIES, IPV4};
 use crate::fixture::Datapath;
 use crate::frames::Frame;
-use crate::policy::{BOTH, Policy, opening};
+use crate::policy::{BOTH, Policy, opening, paced};
 
 /// One packet an hour: none comes back while the test runs.
 const TEN_A_DAY: Budget = Budget { interval: HOUR, tolerance: 10 * HOUR };
@@ -61,4 +61,51 @@ fn what_is_not_a_strangers_request_spends_nothing() {
         .count();
 
     assert_eq!(passed, 10);
+}
+
+#[test]
+fn a_neighbourhood_spends_its_own_attempts_and_nobody_elses() {
+    for ends in &FAMILIES {
+        let mut datapath = Datapath::load();
+        datapath.apply(&Policy::edge().set(|settings| settings.tls_attempts_from = TEN_A_DAY));
+        let attempt = |source: &str| Frame::tcp(source, ends.edge).with(&[]).sent_to_tls().build();
+        let (one, other) = (attempt(ends.peer), attempt(ends.neighbour));
+        let reasons: Vec<_> = [&one, &other]
+            .into_iter()
+            .cycle()
+            .take(15)
+            .map(|frame| datapath.judge(frame).unwrap().0.reason)
+            .collect();
+        let (within, beyond) = reasons.split_at(10);
+        assert!(within.iter().all(|reason| *reason == Reason::TlsReachable), "{within:?}");
+        assert!(beyond.iter().all(|reason| *reason == Reason::TlsNeighbourhoodSpent), "{beyond:?}");
+        // A word is shared by chance, under a seed that differs each time: 1 of 4,096.
+        let elsewhere = (1..=20).filter(|number| {
+            let source = match ends.family {
+                "IPv4" => format!("192.0.{number}.66"),
+                _ => format!("2001:db8:b{number}::66"),
+            };
+            datapath.judge(&attempt(&source)).unwrap().0.reason == Reason::TlsReachable
+        });
+        assert!(elsewhere.count() >= 18);
+    }
+}
+
+#[test]
+fn a_source_spends_the_budget_of_its_slot_alone() {
+    let mut datapath = Datapath::load();
+    // Four seconds each, the longest that an entry can say.
+    let pace = |slot| Pace { interval: u32::MAX, burst: 1000, slot };
+    let policy =
+        Policy::edge().knowing(IPV4.peer, paced(pace(7))).knowing(IPV4.neighbour, paced(pace(8)));
+    datapath.apply(&policy);
+    let from = |source| Frame::udp(source, IPV4.edge).build();
+    let mut passed = |source| {
+        let reasons = (0..1100).map(|_| datapath.judge(&from(source)).unwrap().0.reason);
+        reasons.filter(|reason| *reason == Reason::TrustedSource).count()
+    };
+
+    // One more may be earned while the test runs.
+    assert!((1000..1010).contains(&passed(IPV4.peer)));
+    assert!((1000..1010).contains(&passed(IPV4.neighbour)));
 }
