@@ -1,7 +1,7 @@
 use sbc_common::{Address, Protocol, Service};
 
 use crate::border::Clock;
-use crate::config::Config;
+use crate::config::{Config, TunnelPolicy};
 use crate::kernel::{Filter, FilterOptions, FilterSettings, KernelTables, ProtectedService};
 use crate::transport::Transport;
 use crate::trust::Ledger;
@@ -29,13 +29,20 @@ pub(super) fn attach_filter(
     // a source that the new policy trusts.
     let mut ledger = Ledger::begin(tables, config, clock.monotonic())?;
     ledger.table_mut().apply_services(&protected_services(config))?;
-    ledger.table_mut().apply_settings(&FilterSettings::new(
-        config.mode(),
-        config.unknown.action.into(),
-        config.unknown.budget.budget(),
-    ))?;
+    let outside = &config.interface.outside;
+    ledger.table_mut().apply_settings(&FilterSettings {
+        mode: config.mode(),
+        unknown: config.unknown.action.into(),
+        unknown_budget: config.unknown.budget.budget(),
+        tls_attempts: config.limits.tls_attempts.budget(),
+        tls_attempts_from: config.limits.tls_attempts_per_network.budget(),
+        early_fragments: config.limits.early_fragments.budget(),
+        hop_limits: outside.hop_limits.into(),
+        reverse_path: outside.reverse_path.into(),
+        tunnels_pass: outside.tunnels == TunnelPolicy::Pass,
+    })?;
     let attached = filter.attach()?;
-    tracing::info!(interface = config.interface.outside.name, ?attached, "filter attached");
+    tracing::info!(interface = outside.name, ?attached, "filter attached");
     Ok(ledger)
 }
 

@@ -42,6 +42,15 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
                 .to_owned(),
         );
     }
+    let limits = &config.limits;
+    if !limits.tls_attempts_per_network.is_within(limits.tls_attempts) {
+        return refuse(
+            "[limits]",
+            "tls-attempts-per-network is more than tls-attempts: one network could keep all others \
+             out"
+                .to_owned(),
+        );
+    }
     refuse_listeners(config)?;
     refuse_upstream(config)?;
     refuse_users(config)?;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use sbc_common::Mode;
 use serde::Deserialize;
 
-use super::values::{Lifetime, Network, Rate, UnknownPolicy, from_text};
-use super::{ConfigError, Peer, contradiction};
+use super::values::{
+    Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
+};
+use super::{ConfigError, Limits, Peer, contradiction};
 use crate::kernel::AttachMode;
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::ClientCertificate;
@@ -41,6 +43,9 @@ pub struct Config {
     /// What happens to strangers.
     #[serde(default)]
     pub unknown: Unknown,
+    /// How much anybody may ask for.
+    #[serde(default)]
+    pub limits: Limits,
     /// Sources that are dropped whatever they prove.
     #[serde(default)]
     pub denied: Denied,
@@ -87,6 +92,24 @@ pub struct Outside {
     /// How the program is attached to it.
     #[serde(default)]
     pub xdp: AttachMode,
+    /// What becomes of trusted sources' packets with a hop limit that the source's do not have.
+    #[serde(default = "default_hop_limits")]
+    pub hop_limits: ScrutinyPolicy,
+    /// What becomes of trusted sources' packets that an answer would leave by another interface. The
+    /// kernel knows where only if the interface forwards.
+    #[serde(default = "default_reverse_path")]
+    pub reverse_path: ScrutinyPolicy,
+    /// What becomes of tunnels to a protected address.
+    #[serde(default)]
+    pub tunnels: TunnelPolicy,
+}
+
+const fn default_hop_limits() -> ScrutinyPolicy {
+    ScrutinyPolicy::Observe
+}
+
+const fn default_reverse_path() -> ScrutinyPolicy {
+    ScrutinyPolicy::Off
 }
 
 /// `[kernel]`.

@@ -3,6 +3,7 @@
 mod contradiction;
 mod error;
 mod file;
+mod limits;
 mod may_assert;
 mod peer;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use file::{
     Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, Outside, Tls, Unknown,
     Upstream, UserStore, Users,
 };
+pub use limits::Limits;
 pub use may_assert::{AssertablePattern, Assertables};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
-pub use values::{Lifetime, Network, Rate, UnknownPolicy};
+pub use values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};

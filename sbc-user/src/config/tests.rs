@@ -5,7 +5,10 @@ use std::time::Duration;
 use sbc_common::{Mode, Transports};
 
 use super::sample::{BASE, config, parse};
-use super::{Config, ConfigError, OnDisconnect, OnShutdown, UnknownPolicy};
+use super::{
+    Config, ConfigError, OnDisconnect, OnShutdown, Rate, ScrutinyPolicy, TunnelPolicy,
+    UnknownPolicy,
+};
 use crate::kernel::AttachMode;
 use crate::proof::users::Users;
 
@@ -116,6 +119,31 @@ fn a_table_that_would_not_hold_what_is_asked_of_it_is_refused() {
 }
 
 #[test]
+fn a_network_that_may_spend_what_is_for_all_of_them_is_refused() {
+    for line in
+        ["tls-attempts = \"40/s burst 4000\"", "tls-attempts-per-network = \"1/s burst 5000\""]
+    {
+        refused(&format!("{BASE}[limits]\n{line}"), "one network could keep all others out");
+    }
+    let limits = "tls-attempts = \"10/s burst 20\"\ntls-attempts-per-network = \"10/s burst 20\"\n\
+        early-fragments = \"1/s\"";
+    let limits = config(&format!("[limits]\n{limits}")).limits;
+    assert_eq!(limits.tls_attempts, Rate::new(10, 20));
+    assert_eq!(limits.tls_attempts_per_network, Rate::new(10, 20));
+    assert_eq!(limits.early_fragments, Rate::new(1, 1));
+}
+
+#[test]
+fn what_trusted_sources_have_to_look_like_is_up_to_the_operator() {
+    let name = "name = \"eth0\"";
+    let lines = "hop-limits = \"enforce\"\nreverse-path = \"observe\"\ntunnels = \"pass\"";
+    let outside = parse(&changed("", name, &format!("{name}\n{lines}"))).unwrap().interface.outside;
+    assert_eq!(outside.hop_limits, ScrutinyPolicy::Enforce);
+    assert_eq!(outside.reverse_path, ScrutinyPolicy::Observe);
+    assert_eq!(outside.tunnels, TunnelPolicy::Pass);
+}
+
+#[test]
 fn a_peer_that_nobody_could_be_or_that_would_get_less_than_it_says_is_refused() {
     for (peer, part, other, expected) in [
         (TRUNK, "\"trunk\"", "\"\"", "name is empty"),
@@ -182,6 +210,7 @@ fn a_key_that_nobody_knows_is_told_with_its_line_and_column() {
         ("[kernel]\nentries = 1", "entries"),
         ("[unknown]\nacton = \"drop\"", "acton"),
         ("[denied]\nsource = []", "source"),
+        ("[limits]\nattempts = \"1/s\"", "attempts"),
         ("[[peer]]\nname = \"a\"\nrequire = [\"tls\"]\nmay-asert = []", "may-asert"),
         ("[interface.inside]\nnames = \"eth1\"", "names"),
         ("[whatever]", "whatever"),
@@ -253,6 +282,12 @@ fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
     assert_eq!(config.state_directory, Path::new("/var/lib/sbc"));
     assert_eq!(config.control.socket, Path::new("/run/sbc/control.sock"));
     assert!(config.denied.sources.is_empty());
+    assert_eq!(config.interface.outside.hop_limits, ScrutinyPolicy::Observe);
+    assert_eq!(config.interface.outside.reverse_path, ScrutinyPolicy::Off);
+    assert_eq!(config.interface.outside.tunnels, TunnelPolicy::Drop);
+    assert_eq!(config.limits.tls_attempts, Rate::new(2000, 4000));
+    assert_eq!(config.limits.tls_attempts_per_network, Rate::new(50, 200));
+    assert_eq!(config.limits.early_fragments, Rate::new(100, 200));
 
     let users = config.users.unwrap();
     assert_eq!(users.lifetime(), Duration::from_hours(1));

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sbc_common::{Budget, Prefix, UnknownAction};
+use sbc_common::{Budget, Prefix, Scrutiny, UnknownAction};
 
 /// Reads a value through its [`FromStr`], so that a mistake is reported at its line and column.
 macro_rules! from_text {
@@ -40,6 +40,12 @@ impl Rate {
     pub const fn budget(self) -> Budget {
         Budget::per_second(self.per_second, self.burst)
     }
+
+    /// Says whether nobody who keeps to this rate can spend the `other`.
+    #[must_use]
+    pub const fn is_within(self, other: Self) -> bool {
+        self.per_second <= other.per_second && self.burst <= other.burst
+    }
 }
 
 impl FromStr for Rate {
@@ -58,7 +64,7 @@ impl FromStr for Rate {
             None => per_second,
         };
         if per_second == 0 || burst == 0 {
-            return Err(format!("{text:?} lets nothing through; action = \"drop\" says so"));
+            return Err(format!("{text:?} lets nothing through"));
         }
         if per_second > 1_000_000 {
             return Err(format!("{text:?} is more than 1000000/s"));
@@ -160,6 +166,39 @@ impl From<UnknownPolicy> for UnknownAction {
             UnknownPolicy::Challenge => Self::Challenge,
         }
     }
+}
+
+/// What becomes of a trusted source's packet that does not look like the source's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScrutinyPolicy {
+    /// Nobody looks.
+    Off,
+    /// It passes, and is counted.
+    Observe,
+    /// It is dropped.
+    Enforce,
+}
+
+impl From<ScrutinyPolicy> for Scrutiny {
+    fn from(policy: ScrutinyPolicy) -> Self {
+        match policy {
+            ScrutinyPolicy::Off => Self::Off,
+            ScrutinyPolicy::Observe => Self::Observe,
+            ScrutinyPolicy::Enforce => Self::Enforce,
+        }
+    }
+}
+
+/// What becomes of tunnels to a protected address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TunnelPolicy {
+    /// They are dropped: what they carry would meet no filter.
+    #[default]
+    Drop,
+    /// They pass.
+    Pass,
 }
 
 from_text!(Rate);
