@@ -197,6 +197,8 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
         Some("opens is empty: its clear-text SIP would be dropped; write opens = [\"udp\"]")
     } else if !has_static && !has_tls && !peer.opens_nothing() {
         Some("opens without static or tls in require: digest alone opens the port that answered")
+    } else if !has_static && !has_tls && peer.budget.is_some() {
+        Some("budget without static or tls in require: its sources have that of [users]")
     } else if !has_tls && peer.has_connection_settings() {
         Some("lifetime and on-disconnect are about TLS connections: require has no tls")
     } else {

@@ -261,6 +261,8 @@ pub struct Users {
     /// one that expires first.
     #[serde(default = "default_sources_per_user")]
     pub sources_per_user: NonZeroUsize,
+    /// How many packets one proven source may send in clear; absent: without limit.
+    pub budget: Option<Rate>,
     /// How many nonces are remembered against replay; an older one has to be challenged anew.
     #[serde(default = "default_remembered_nonces")]
     pub remembered_nonces: NonZeroUsize,

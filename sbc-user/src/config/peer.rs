@@ -6,7 +6,7 @@ use sbc_common::{Protocol, Transports};
 use serde::Deserialize;
 
 use super::Assertables;
-use super::values::{Lifetime, Network, from_text};
+use super::values::{Lifetime, Network, Rate, from_text};
 use crate::proof::tls::Identity;
 use crate::transport::Transport;
 
@@ -75,6 +75,8 @@ pub struct Peer {
     opens: Vec<ClearTransport>,
     lifetime: Option<Lifetime>,
     on_disconnect: Option<OnDisconnect>,
+    /// How many packets its sources may send in clear, all together; absent: without limit.
+    pub budget: Option<Rate>,
     /// The identities it may claim; absent: any, or under `digest` those of the user who answered.
     pub may_assert: Option<Assertables>,
 }

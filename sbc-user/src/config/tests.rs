@@ -154,6 +154,7 @@ fn a_peer_that_nobody_could_be_or_that_would_get_less_than_it_says_is_refused() 
         (OFFICE, "sources = [\"192.0.2.128/28\"]\n", "", "nothing would tell"),
         (TRUNK, "opens = [\"udp\"]", "", "opens is empty"),
         (OFFICE, "sources", "opens = [\"udp\"]\nsources", "digest alone opens the port"),
+        (OFFICE, "sources", "budget = \"1/s\"\nsources", "budget without static or tls"),
         (TRUNK, "opens", "lifetime = \"60s\"\nopens", "about TLS connections"),
         (TRUNK, "opens", "on-disconnect = \"remove\"\nopens", "about TLS connections"),
     ] {

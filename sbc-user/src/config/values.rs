@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sbc_common::{Budget, Prefix, Scrutiny, UnknownAction};
+use sbc_common::{Budget, Pace, Prefix, Scrutiny, UnknownAction};
 
 /// Reads a value through its [`FromStr`], so that a mistake is reported at its line and column.
 macro_rules! from_text {
@@ -39,6 +39,13 @@ impl Rate {
     #[must_use]
     pub const fn budget(self) -> Budget {
         Budget::per_second(self.per_second, self.burst)
+    }
+
+    /// The same budget for a source, counted in `slot` of the kernel's meters.
+    #[must_use]
+    pub fn pace(self, slot: u32) -> Pace {
+        let interval = 1_000_000_000_u32.checked_div(self.per_second).unwrap_or(u32::MAX);
+        Pace { interval, burst: self.burst, slot }
     }
 
     /// Says whether nobody who keeps to this rate can spend the `other`.

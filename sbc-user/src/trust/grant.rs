@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sbc_common::{Lane, MonotonicNanos, Prefix, SourceKey, Transports, TrustEntry};
+use sbc_common::{HopBand, Lane, MonotonicNanos, Pace, Prefix, SourceKey, Transports, TrustEntry};
 
 /// What a grant of trust is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +44,8 @@ pub struct Grant {
     pub connections: u32,
     /// How long it lasts beyond them.
     pub lifetime: Duration,
+    /// How many packets it lets through.
+    pub pace: Pace,
 }
 
 impl Grant {
@@ -55,6 +57,7 @@ impl Grant {
 
     pub(super) fn entry(&self) -> TrustEntry {
         TrustEntry::new(self.lane, self.transports, self.expires_at.0, self.holder.number())
+            .limited(HopBand::ANY, self.pace)
     }
 }
 

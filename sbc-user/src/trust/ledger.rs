@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sbc_common::{
-    Address, Lane, MonotonicNanos, Prefix, Protocol, SourceKey, Transports, TrustEntry,
+    Address, Lane, MonotonicNanos, Pace, Prefix, Protocol, SourceKey, Transports, TrustEntry,
 };
 
+use super::pace::Paces;
 use super::{Grant, Holder, Place, TrustTable};
 use crate::config::{Config, OnDisconnect, Peer};
 use crate::kernel::KernelError;
@@ -26,6 +27,7 @@ pub struct Ledger<T> {
     /// What each TLS connection keeps alive.
     places_of_connection: HashMap<u64, Vec<Place>>,
     sources_per_user: usize,
+    paces: Paces,
 }
 
 impl<T: TrustTable> Ledger<T> {
@@ -41,6 +43,7 @@ impl<T: TrustTable> Ledger<T> {
             sources_of_user: HashMap::new(),
             places_of_connection: HashMap::new(),
             sources_per_user,
+            paces: Paces::new(config),
         };
         let lasting = lasting_grants(config);
         // What is stale goes first: it may take the room that what is new needs.
@@ -83,6 +86,7 @@ impl<T: TrustTable> Ledger<T> {
                 expires_at: after(now, peer.lifetime()),
                 connections: connections.saturating_add(1),
                 lifetime: peer.lifetime(),
+                pace: Paces::of_peer(position, peer),
             };
             let entered = self.enter(place, grant);
             if entered.is_ok() {
@@ -140,6 +144,7 @@ impl<T: TrustTable> Ledger<T> {
             expires_at: after(now, lifetime),
             connections: 0,
             lifetime,
+            pace: self.paces.of_source(place),
         };
         self.enter(place, grant)?;
         self.keep_within_share(user, place)
@@ -282,13 +287,18 @@ impl<T: TrustTable> Ledger<T> {
 /// What the operator's word alone denies and opens.
 fn lasting_grants(config: &Config) -> Vec<(Place, Grant)> {
     let denied = config.denied.sources.iter().map(|network| {
-        let denied = lasting(Holder::Operator, Lane::Denied, Transports::NONE);
+        let denied = lasting(Holder::Operator, Lane::Denied, Transports::NONE, Pace::UNLIMITED);
         (Place::Network(network.prefix()), denied)
     });
     let peers = config.peers.iter().enumerate().filter(|(_, peer)| peer.is_open_from_the_start());
     let opened = peers.flat_map(|(position, peer)| {
         peer.sources.iter().map(move |network| {
-            let opened = lasting(Holder::Peer(position), Lane::Static, peer.opens());
+            let opened = lasting(
+                Holder::Peer(position),
+                Lane::Static,
+                peer.opens(),
+                Paces::of_peer(position, peer),
+            );
             (Place::Network(network.prefix()), opened)
         })
     });
@@ -336,7 +346,7 @@ fn row_of(place: Place) -> Row {
     }
 }
 
-fn lasting(holder: Holder, lane: Lane, transports: Transports) -> Grant {
+fn lasting(holder: Holder, lane: Lane, transports: Transports, pace: Pace) -> Grant {
     Grant {
         holder,
         lane,
@@ -344,6 +354,7 @@ fn lasting(holder: Holder, lane: Lane, transports: Transports) -> Grant {
         expires_at: MonotonicNanos(TrustEntry::NEVER),
         connections: 0,
         lifetime: Duration::MAX,
+        pace,
     }
 }
 

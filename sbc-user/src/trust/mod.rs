@@ -5,6 +5,7 @@ mod grant;
 mod ledger;
 #[cfg(test)]
 pub(crate) mod memory_table;
+mod pace;
 mod table;
 
 pub use grant::{Grant, Holder, Place};

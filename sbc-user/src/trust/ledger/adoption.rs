@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use sbc_common::{Lane, MonotonicNanos, Transports};
+use sbc_common::{Lane, MonotonicNanos, Pace, Transports};
 
 use super::{Ledger, after};
 use crate::config::{Config, Peer, Proof, Users};
 use crate::kernel::KernelError;
+use crate::trust::pace::Paces;
 use crate::trust::{Grant, Holder, Place, TrustTable};
 
 impl<T: TrustTable> Ledger<T> {
@@ -30,7 +31,8 @@ impl<T: TrustTable> Ledger<T> {
                     let expires_at = after(now, lifetime).0.min(entry.expires_at);
                     let grant =
                         earlier(Holder::Earlier, Lane::Digest, entry.transports, expires_at);
-                    self.enter(place, grant)?;
+                    let pace = self.paces.of_source(place);
+                    self.enter(place, Grant { pace, ..grant })?;
                 }
                 None => self.table.distrust_source(&key)?,
             }
@@ -52,7 +54,8 @@ impl<T: TrustTable> Ledger<T> {
                 let expires_at = after(now, peer.lifetime()).0.min(entry.expires_at);
                 let transports = entry.transports.intersection(peer.opens());
                 let grant = earlier(Holder::Peer(position), Lane::Tls, transports, expires_at);
-                self.enter(place, grant)?;
+                let pace = Paces::of_peer(position, peer);
+                self.enter(place, Grant { pace, ..grant })?;
             } else if lasting.iter().all(|(lasting, _)| *lasting != place) {
                 self.table.distrust_prefix(prefix)?;
             }
@@ -69,5 +72,6 @@ fn earlier(holder: Holder, lane: Lane, transports: Transports, expires_at: u64) 
         expires_at: MonotonicNanos(expires_at),
         connections: 0,
         lifetime: Duration::ZERO,
+        pace: Pace::UNLIMITED,
     }
 }
