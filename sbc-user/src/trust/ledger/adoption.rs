@@ -31,8 +31,8 @@ impl<T: TrustTable> Ledger<T> {
                     let expires_at = after(now, lifetime).0.min(entry.expires_at);
                     let grant =
                         earlier(Holder::Earlier, Lane::Digest, entry.transports, expires_at);
-                    let pace = self.paces.of_source(place);
-                    self.enter(place, Grant { pace, ..grant })?;
+                    let budget = self.paces.of_source(place);
+                    self.enter(place, Grant { pace: budget, ..grant })?;
                 }
                 None => self.table.distrust_source(&key)?,
             }
@@ -54,8 +54,8 @@ impl<T: TrustTable> Ledger<T> {
                 let expires_at = after(now, peer.lifetime()).0.min(entry.expires_at);
                 let transports = entry.transports.intersection(peer.opens());
                 let grant = earlier(Holder::Peer(position), Lane::Tls, transports, expires_at);
-                let pace = Paces::of_peer(position, peer);
-                self.enter(place, Grant { pace, ..grant })?;
+                let budget = Paces::of_peer(position, peer);
+                self.enter(place, Grant { pace: budget, ..grant })?;
             } else if lasting.iter().all(|(lasting, _)| *lasting != place) {
                 self.table.distrust_prefix(prefix)?;
             }
