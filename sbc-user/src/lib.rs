@@ -3,12 +3,16 @@
 //! `docs/architecture.md` has the picture; each module says what it alone does.
 
 pub mod border;
+pub mod capture;
 pub mod cli;
 mod closed_list;
 pub mod config;
 pub mod control;
 pub mod kernel;
+pub mod policy;
+pub mod probe;
 pub mod proof;
+pub mod rehearsal;
 pub mod screening;
 pub mod session;
 pub mod sip;

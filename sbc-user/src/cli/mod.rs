@@ -6,6 +6,7 @@ mod filter;
 mod ha1;
 mod load;
 mod log;
+mod replay;
 mod run;
 mod status;
 mod unload;
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a capture through the filter's decision, offline, and print what becomes of each packet.
+    Replay(replay::ReplayArguments),
     /// Detach the filter and remove its tables; everything passes from then on.
     Unload(ConfigFile),
     /// Print the entry of a user for the users file; the password is read from standard input.
@@ -62,6 +65,7 @@ impl Cli {
             Command::Load(file) => load::load(&file.config),
             Command::Check(file) => check::check(&file.config),
             Command::Status { config, json } => status::status(&config.config, json),
+            Command::Replay(arguments) => replay::replay(&arguments),
             Command::Unload(file) => unload::unload(&file.config),
             Command::Ha1(arguments) => ha1::ha1(&arguments),
         }

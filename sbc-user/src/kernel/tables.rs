@@ -76,12 +76,33 @@ impl FilterSettings {
             tunnels_pass: false,
         }
     }
+
+    /// The words of configuration that say this. The mode is last, so that it is carried out under the
+    /// rest.
+    #[must_use]
+    pub fn words(&self) -> [(Setting, u64); 13] {
+        [
+            (Setting::UnknownInterval, self.unknown_budget.interval),
+            (Setting::UnknownTolerance, self.unknown_budget.tolerance),
+            (Setting::TlsAttemptsInterval, self.tls_attempts.interval),
+            (Setting::TlsAttemptsTolerance, self.tls_attempts.tolerance),
+            (Setting::TlsAttemptsFromInterval, self.tls_attempts_from.interval),
+            (Setting::TlsAttemptsFromTolerance, self.tls_attempts_from.tolerance),
+            (Setting::EarlyFragmentsInterval, self.early_fragments.interval),
+            (Setting::EarlyFragmentsTolerance, self.early_fragments.tolerance),
+            (Setting::HopLimits, self.hop_limits as u64),
+            (Setting::ReversePath, self.reverse_path as u64),
+            (Setting::TunnelsPass, u64::from(self.tunnels_pass)),
+            (Setting::UnknownAction, self.unknown as u64),
+            (Setting::Mode, self.mode as u64),
+        ]
+    }
 }
 
 /// One listener that the filter protects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProtectedService {
-    /// The address, or a family's wildcard.
+    /// The address.
     pub address: Address,
     /// The port, host byte order.
     pub port: u16,
@@ -179,22 +200,7 @@ impl KernelTables {
 
     /// Writes the settings, each word on its own.
     pub fn apply_settings(&mut self, settings: &FilterSettings) -> Result<(), KernelError> {
-        let words = [
-            (Setting::UnknownInterval, settings.unknown_budget.interval),
-            (Setting::UnknownTolerance, settings.unknown_budget.tolerance),
-            (Setting::TlsAttemptsInterval, settings.tls_attempts.interval),
-            (Setting::TlsAttemptsTolerance, settings.tls_attempts.tolerance),
-            (Setting::TlsAttemptsFromInterval, settings.tls_attempts_from.interval),
-            (Setting::TlsAttemptsFromTolerance, settings.tls_attempts_from.tolerance),
-            (Setting::EarlyFragmentsInterval, settings.early_fragments.interval),
-            (Setting::EarlyFragmentsTolerance, settings.early_fragments.tolerance),
-            (Setting::HopLimits, settings.hop_limits as u64),
-            (Setting::ReversePath, settings.reverse_path as u64),
-            (Setting::TunnelsPass, u64::from(settings.tunnels_pass)),
-            (Setting::UnknownAction, settings.unknown as u64),
-            (Setting::Mode, settings.mode as u64),
-        ];
-        words.into_iter().try_for_each(|(setting, word)| self.set(setting, word))
+        settings.words().into_iter().try_for_each(|(setting, word)| self.set(setting, word))
     }
 
     /// The mode that is in force.

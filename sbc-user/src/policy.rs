@@ -1,0 +1,46 @@
+//! What the configuration says of the filter, in the filter's words.
+
+use sbc_common::{Address, Protocol, Service};
+
+use crate::config::{Config, TunnelPolicy};
+use crate::kernel::{FilterSettings, ProtectedService};
+use crate::transport::Transport;
+
+/// Everything but services and sources.
+#[must_use]
+pub fn filter_settings(config: &Config) -> FilterSettings {
+    let outside = &config.interface.outside;
+    FilterSettings {
+        mode: config.mode(),
+        unknown: config.unknown.action.into(),
+        unknown_budget: config.unknown.budget.budget(),
+        tls_attempts: config.limits.tls_attempts.budget(),
+        tls_attempts_from: config.limits.tls_attempts_per_network.budget(),
+        early_fragments: config.limits.early_fragments.budget(),
+        hop_limits: outside.hop_limits.into(),
+        reverse_path: outside.reverse_path.into(),
+        tunnels_pass: outside.tunnels == TunnelPolicy::Pass,
+    }
+}
+
+/// The listeners that the filter protects, and the socket towards the upstream.
+#[must_use]
+pub fn protected_services(config: &Config) -> Vec<ProtectedService> {
+    let services = config.listen.iter().map(|listen| {
+        let (protocol, service) = match listen.transport {
+            Transport::Udp => (Protocol::Udp, Service::ClearSip),
+            Transport::Tcp => (Protocol::Tcp, Service::ClearSip),
+            Transport::Tls => (Protocol::Tcp, Service::Tls),
+        };
+        let address = Address::from(listen.address.ip());
+        ProtectedService { address, port: listen.address.port(), protocol, service }
+    });
+    // The network stack takes a packet to any address of the machine on any interface.
+    let inside = ProtectedService {
+        address: Address::from(config.upstream.address.ip()),
+        port: config.upstream.address.port(),
+        protocol: Protocol::Udp,
+        service: Service::Inside,
+    };
+    services.chain([inside]).collect()
+}

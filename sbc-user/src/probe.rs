@@ -1,0 +1,64 @@
+//! Frames that ask what the filter would do: as short as can be, from somebody to a listener.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sbc_common::Protocol;
+
+const SIP: &[u8] = b"INVITE sip:probe@invalid SIP/2.0\r\n\r\n";
+const HOP_LIMIT: u8 = 64;
+const SYN: u8 = 2;
+
+/// The frame of an INVITE over UDP. `None` when the two are of different families.
+#[must_use]
+pub fn invite(source: SocketAddr, destination: SocketAddr) -> Option<Vec<u8>> {
+    let mut datagram = ports(source, destination);
+    let length = u16::try_from(8 + SIP.len()).ok()?;
+    datagram.extend(length.to_be_bytes());
+    datagram.extend([0, 0]);
+    datagram.extend(SIP);
+    frame(source.ip(), destination.ip(), Protocol::Udp, &datagram)
+}
+
+/// The frame that asks for a TCP connection. `None` when the two are of different families.
+#[must_use]
+pub fn syn(source: SocketAddr, destination: SocketAddr) -> Option<Vec<u8>> {
+    let mut segment = ports(source, destination);
+    segment.extend([0; 8]);
+    segment.extend([5 << 4, SYN, 0xff, 0xff, 0, 0, 0, 0]);
+    frame(source.ip(), destination.ip(), Protocol::Tcp, &segment)
+}
+
+fn ports(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
+    let mut bytes = source.port().to_be_bytes().to_vec();
+    bytes.extend(destination.port().to_be_bytes());
+    bytes
+}
+
+/// Checksums stay zero: the filter leaves them to the network stack, which never sees the frame.
+fn frame(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: Protocol,
+    carried: &[u8],
+) -> Option<Vec<u8>> {
+    let mut frame = vec![0; 12];
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            frame.extend([0x08, 0x00, 0x45, 0]);
+            frame.extend(u16::try_from(20 + carried.len()).ok()?.to_be_bytes());
+            frame.extend([0, 0, 0, 0, HOP_LIMIT, protocol as u8, 0, 0]);
+            frame.extend(source.octets());
+            frame.extend(destination.octets());
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+            frame.extend(u16::try_from(carried.len()).ok()?.to_be_bytes());
+            frame.extend([protocol as u8, HOP_LIMIT]);
+            frame.extend(source.octets());
+            frame.extend(destination.octets());
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return None,
+    }
+    frame.extend(carried);
+    Some(frame)
+}
