@@ -11,4 +11,4 @@ mod status;
 pub use clock::Clock;
 pub use counters::Counters;
 pub use receiver::{Border, BorderParts};
-pub use status::{CounterStatus, DaemonStatus, GrantStatus, KernelStatus, Status};
+pub use status::{CounterStatus, DaemonStatus, GrantStatus, KernelStatus, Status, VerdictStatus};

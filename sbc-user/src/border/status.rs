@@ -4,7 +4,7 @@ use sbc_common::{MonotonicNanos, Protocol, Reason, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::Border;
-use crate::kernel::{KernelError, KernelTables, Pins};
+use crate::kernel::{CounterRow, KernelError, KernelTables, Pins};
 use crate::trust::{Grant, Holder, Place};
 
 /// What `sbc status` shows.
@@ -27,6 +27,11 @@ pub struct KernelStatus {
     pub attached: Vec<String>,
     /// The verdicts by reason.
     pub verdicts: Vec<CounterStatus>,
+    /// The verdicts with everything that they are counted under; those that were never reached are
+    /// left out.
+    pub counters: Vec<VerdictStatus>,
+    /// Samples that found the ring full, of all verdicts.
+    pub samples_lost: u64,
 }
 
 /// The daemon's half.
@@ -57,6 +62,26 @@ pub struct CounterStatus {
     pub packets: u64,
     /// Bytes, Ethernet header included.
     pub bytes: u64,
+}
+
+/// How often exactly this verdict was reached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VerdictStatus {
+    /// The reason's name.
+    pub reason: String,
+    /// The proof of the source's entry; absent for strangers and where nobody asked.
+    pub lane: Option<String>,
+    /// `ipv4`, `ipv6` or `none`.
+    pub family: String,
+    /// `udp`, `tcp`, `tls`, `ipsec` or `other`.
+    pub carrier: String,
+    /// Frames.
+    pub packets: u64,
+    /// Bytes, Ethernet header included.
+    pub bytes: u64,
+    /// Samples of such frames that found the ring full.
+    pub samples_lost: u64,
 }
 
 /// One grant of trust.
@@ -94,7 +119,24 @@ impl KernelStatus {
             mode: tables.mode()?.name().to_owned(),
             attached: pins.interfaces(),
             verdicts: verdicts.collect(),
+            counters: rows.iter().map(VerdictStatus::of).collect(),
+            samples_lost: rows.iter().map(|row| row.counter.lost).sum(),
         })
+    }
+}
+
+impl VerdictStatus {
+    fn of(row: &CounterRow) -> Self {
+        let (verdict, counter) = (row.verdict, row.counter);
+        Self {
+            reason: verdict.reason.name().to_owned(),
+            lane: verdict.lane.map(|lane| lane.name().to_owned()),
+            family: verdict.family.name().to_owned(),
+            carrier: verdict.carrier.name().to_owned(),
+            packets: counter.packets,
+            bytes: counter.bytes,
+            samples_lost: counter.lost,
+        }
     }
 }
 

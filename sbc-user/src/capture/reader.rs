@@ -30,10 +30,8 @@ impl<R: Read> CaptureReader<R> {
     /// Reads the beginning of a capture, and tells by it which format it has.
     pub fn new(source: R) -> Result<Self, CaptureError> {
         let mut source = Source(source);
-        let begin = source.word().map_err(|error| match error {
-            CaptureError::CutOff => CaptureError::NotACapture,
-            error => error,
-        })?;
+        let begin = source.bytes_or_cut(4)?;
+        let begin = <[u8; 4]>::try_from(begin).map_err(|_| CaptureError::NotACapture)?;
         let format = match begin {
             Pcapng::BEGIN => Format::Pcapng(Pcapng::begin(&mut source)?),
             magic => Format::Pcap(Pcap::begin(magic, &mut source)?),
@@ -74,8 +72,7 @@ impl<R: Read> Source<R> {
 
     /// The next four bytes, or `None` if there are none left.
     pub(super) fn word_or_end(&mut self) -> Result<Option<[u8; 4]>, CaptureError> {
-        let mut word = Vec::with_capacity(4);
-        io::Read::by_ref(&mut self.0).take(4).read_to_end(&mut word)?;
+        let word = self.bytes_or_cut(4)?;
         match (<[u8; 4]>::try_from(&word[..]), word.is_empty()) {
             (Ok(word), _) => Ok(Some(word)),
             (Err(_), true) => Ok(None),
@@ -85,9 +82,15 @@ impl<R: Read> Source<R> {
 
     /// Exactly `length` bytes. Memory is taken as they arrive, not as they are promised.
     pub(super) fn bytes(&mut self, length: u32) -> Result<Vec<u8>, CaptureError> {
+        let bytes = self.bytes_or_cut(length)?;
+        if bytes.len() == length as usize { Ok(bytes) } else { Err(CaptureError::CutOff) }
+    }
+
+    /// `length` bytes, or as many as there are.
+    fn bytes_or_cut(&mut self, length: u32) -> Result<Vec<u8>, CaptureError> {
         let mut bytes = Vec::new();
-        let read = io::Read::by_ref(&mut self.0).take(u64::from(length)).read_to_end(&mut bytes)?;
-        if read as u64 == u64::from(length) { Ok(bytes) } else { Err(CaptureError::CutOff) }
+        io::Read::by_ref(&mut self.0).take(u64::from(length)).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Passes over `length` bytes.

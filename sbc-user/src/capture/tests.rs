@@ -59,18 +59,16 @@ fn what_is_written_is_read_back_by_us_and_by_others() {
     let mut reader = PcapNgReader::new(&bytes[..]).unwrap();
     let (mut interfaces, mut packets) = (0, Vec::new());
     while let Some(block) = reader.next_block() {
-        match block.unwrap() {
-            Block::InterfaceDescription(interface) => {
-                assert_eq!(interface.linktype, DataLink::ETHERNET);
-                interfaces += 1;
-            }
-            Block::EnhancedPacket(packet) => {
-                let comment = EnhancedPacketOption::Comment(Cow::Borrowed("unknown-source drop"));
-                assert_eq!(packet.options, [comment]);
-                packets.push((packet.interface_id, packet.timestamp, packet.original_len));
-            }
-            other => panic!("{other:?}"),
+        let block = block.unwrap();
+        if let Block::InterfaceDescription(interface) = &block {
+            assert_eq!(interface.linktype, DataLink::ETHERNET);
+            interfaces += 1;
+            continue;
         }
+        let packet = block.into_enhanced_packet().unwrap();
+        let comment = EnhancedPacketOption::Comment(Cow::Borrowed("unknown-source drop"));
+        assert_eq!(packet.options, [comment]);
+        packets.push((packet.interface_id, packet.timestamp, packet.original_len));
     }
     assert_eq!(interfaces, 2);
     let at = |nanos| Duration::from_nanos(AT + nanos);

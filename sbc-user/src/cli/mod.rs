@@ -41,6 +41,9 @@ enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Tell verdicts by lane, address family and carrier as well.
+        #[arg(long, short)]
+        verbose: bool,
     },
     /// Run a capture through the filter's decision, offline, and print what becomes of each packet.
     Replay(replay::ReplayArguments),
@@ -64,7 +67,9 @@ impl Cli {
             Command::Run(file) => run::run(&file.config),
             Command::Load(file) => load::load(&file.config),
             Command::Check(file) => check::check(&file.config),
-            Command::Status { config, json } => status::status(&config.config, json),
+            Command::Status { config, json, verbose } => {
+                status::status(&config.config, json, verbose)
+            }
             Command::Replay(arguments) => replay::replay(&arguments),
             Command::Unload(file) => unload::unload(&file.config),
             Command::Ha1(arguments) => ha1::ha1(&arguments),

@@ -1,12 +1,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::border::{KernelStatus, Status};
+use crate::border::{KernelStatus, Status, VerdictStatus};
 use crate::config::Config;
 use crate::control;
 use crate::kernel::Pins;
 
-pub(super) fn status(path: &Path, json: bool) -> anyhow::Result<()> {
+pub(super) fn status(path: &Path, json: bool, verbose: bool) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     let status = match control::ask(&config.control.socket) {
         Ok(status) => status,
@@ -17,7 +17,7 @@ pub(super) fn status(path: &Path, json: bool) -> anyhow::Result<()> {
     let written = if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&status)?)
     } else {
-        write(&status, &mut out)
+        write(&status, verbose, &mut out)
     };
     match written {
         // Whoever reads has seen enough.
@@ -33,7 +33,7 @@ fn without_daemon(config: &Config) -> anyhow::Result<Status> {
     Ok(Status { kernel: KernelStatus::read(&tables, &pins)?, daemon: None })
 }
 
-fn write(status: &Status, out: &mut impl Write) -> io::Result<()> {
+fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "filter: {}", status.kernel.mode)?;
     match &status.kernel.attached[..] {
         [] => writeln!(out, "attached to no interface")?,
@@ -46,6 +46,12 @@ fn write(status: &Status, out: &mut impl Write) -> io::Result<()> {
             "{:<30} {:>4} {:>12} {:>14}",
             row.reason, row.action, row.packets, row.bytes
         )?;
+    }
+    if status.kernel.samples_lost > 0 {
+        writeln!(out, "samples that were lost: {}", status.kernel.samples_lost)?;
+    }
+    if verbose {
+        write_counters(&status.kernel.counters, out)?;
     }
     let Some(daemon) = &status.daemon else {
         writeln!(out, "\nthe daemon does not run; the filter goes on with its last policy")?;
@@ -75,6 +81,23 @@ fn write(status: &Status, out: &mut impl Write) -> io::Result<()> {
             out,
             "{:<30} {:<8} {opens:<8} {seconds:>8}  {}",
             grant.source, grant.proof, grant.holder
+        )?;
+    }
+    Ok(())
+}
+
+fn write_counters(counters: &[VerdictStatus], out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "\n{:<26} {:<7} {:<6} {:<7} {:>12} {:>14} {:>8}",
+        "verdict", "lane", "family", "carrier", "packets", "bytes", "lost"
+    )?;
+    for row in counters {
+        let lane = row.lane.as_deref().unwrap_or("-");
+        writeln!(
+            out,
+            "{:<26} {lane:<7} {:<6} {:<7} {:>12} {:>14} {:>8}",
+            row.reason, row.family, row.carrier, row.packets, row.bytes, row.samples_lost
         )?;
     }
     Ok(())

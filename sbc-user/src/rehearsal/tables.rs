@@ -37,7 +37,7 @@ impl MemoryTables {
         let words = policy::filter_settings(config).words();
         let settings = words.into_iter().map(|(setting, word)| (setting as u32, word)).collect();
         let source_capacity = config.kernel.trust_entries as usize;
-        Self { services, settings, source_capacity, ..Self::default() }
+        Self { services, source_capacity, settings, ..Self::default() }
     }
 
     /// Goes forward to `time`, or stays where it is when that is past.

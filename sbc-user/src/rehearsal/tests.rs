@@ -12,9 +12,9 @@ const LISTED: &str = "[[peer]]\nname = \"listed\"\nrequire = [\"static\"]\nsourc
                       opens = [\"udp\"]\n[denied]\nsources = [\"192.0.2.0/24\"]\n";
 const SECOND: u64 = 1_000_000_000;
 
-fn rehearsal(mode: &str, more: &str) -> Rehearsal {
+fn rehearsal(mode: &str, tail: &str) -> Rehearsal {
     let text = sample::BASE.replacen("version = 1", &format!("version = 1\nmode = \"{mode}\""), 1);
-    let config = Config::parse(&format!("{text}{LISTED}{more}"), Path::new("/etc/sbc/sbc.toml"));
+    let config = Config::parse(&format!("{text}{LISTED}{tail}"), Path::new("/etc/sbc/sbc.toml"));
     Rehearsal::of(&config.unwrap()).unwrap()
 }
 
