@@ -19,6 +19,7 @@ mod hygiene;
 mod inside;
 mod lifecycle;
 mod listed_peer;
+mod observability;
 mod phone_over_tls;
 mod privileges;
 mod promotion;

@@ -3,6 +3,7 @@
 
 mod check;
 mod filter;
+mod explain;
 mod ha1;
 mod load;
 mod log;
@@ -45,6 +46,8 @@ enum Command {
         #[arg(long, short)]
         verbose: bool,
     },
+    /// Say what the filter knows of a source, and ask it what would happen to its packets now.
+    Explain(explain::ExplainArguments),
     /// Run a capture through the filter's decision, offline, and print what becomes of each packet.
     Replay(replay::ReplayArguments),
     /// Detach the filter and remove its tables; everything passes from then on.
@@ -70,6 +73,7 @@ impl Cli {
             Command::Status { config, json, verbose } => {
                 status::status(&config.config, json, verbose)
             }
+            Command::Explain(arguments) => explain::explain(&arguments),
             Command::Replay(arguments) => replay::replay(&arguments),
             Command::Unload(file) => unload::unload(&file.config),
             Command::Ha1(arguments) => ha1::ha1(&arguments),

@@ -2,6 +2,7 @@
 //!
 //! The only module that talks to bpf(2).
 
+mod attached_program;
 mod attachment;
 mod device;
 mod error;
@@ -13,6 +14,7 @@ mod requirements;
 mod service_user;
 mod tables;
 
+pub use attached_program::{Answer, AttachedProgram};
 pub use attachment::{AttachMode, Attached};
 pub use error::KernelError;
 pub use filter::{Filter, FilterOptions};

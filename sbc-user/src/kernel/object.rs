@@ -13,7 +13,7 @@ static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sbc-xdp
 /// The name of the program in the object.
 const PROGRAM: &str = "sbc";
 /// `XDP_PASS` of `enum xdp_action`.
-const XDP_PASS: u32 = 2;
+pub(super) const XDP_PASS: u32 = 2;
 
 /// The embedded program, loaded into the kernel and verified, attached to nothing.
 #[derive(Debug)]

@@ -1,0 +1,209 @@
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::Context as _;
+use clap::Args;
+use sbc_common::{Address, Lane, MonotonicNanos, SourceKey, Transports, TrustEntry};
+use serde::Serialize;
+
+use super::ConfigFile;
+use crate::border::Clock;
+use crate::config::Config;
+use crate::kernel::{AttachedProgram, KernelTables, Pins};
+use crate::probe;
+use crate::transport::Transport;
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// An address, or an address and port (`[2001:db8::1]:5060`).
+    #[arg(value_name = "ADDRESS[:PORT]", value_parser = source)]
+    source: SocketAddr,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that the filter knows of a source.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Explanation {
+    source: String,
+    entries: Vec<EntryExplained>,
+    /// What the attached program said to each question.
+    now: Vec<QuestionAnswered>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct EntryExplained {
+    /// The port, address or network that the entry is for.
+    place: String,
+    proof: &'static str,
+    peer: Option<String>,
+    opens: Vec<&'static str>,
+    /// Absent for an entry that lasts; zero for one that is over.
+    expires_in_seconds: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct QuestionAnswered {
+    question: &'static str,
+    listener: String,
+    action: &'static str,
+    /// More than one where real packets hid which of them it was.
+    reasons: Vec<&'static str>,
+    lane: Option<&'static str>,
+}
+
+/// From which port a question is asked when none is named.
+const ANY_PORT: u16 = 5060;
+
+pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<()> {
+    let config = Config::load(&arguments.config.config)?;
+    let pins = Pins::below(&config.kernel.bpf_file_system);
+    let tables = pins.open_tables(config.kernel.trust_entries)?;
+    let interface = &config.interface.outside.name;
+    let program = pins.attached_program(interface).context("explain asks the attached filter")?;
+    let source = arguments.source;
+    let explanation = Explanation {
+        source: match source.port() {
+            0 => source.ip().to_string(),
+            _ => source.to_string(),
+        },
+        entries: entries(&config, &tables, source)?,
+        now: answers(&config, &tables, &program, source)?,
+    };
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&explanation)?)?;
+    } else {
+        write(&explanation, &mut out)?;
+    }
+    Ok(())
+}
+
+/// Port zero stands for none.
+fn source(text: &str) -> Result<SocketAddr, String> {
+    text.parse::<SocketAddr>()
+        .or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 0)))
+        .map_err(|_| "neither an address nor an address and port".to_owned())
+}
+
+/// In the order in which the filter asks for them.
+fn entries(
+    config: &Config,
+    tables: &KernelTables,
+    source: SocketAddr,
+) -> anyhow::Result<Vec<EntryExplained>> {
+    let now = Clock::start().monotonic();
+    let address = Address::from(source.ip());
+    let mut keys = Vec::new();
+    if source.port() != 0 {
+        keys.push((source.to_string(), SourceKey::new(address, source.port())));
+    }
+    keys.push((source.ip().to_string(), SourceKey::every_port(address)));
+    if source.is_ipv6() {
+        let network = IpAddr::from(address.subnet());
+        keys.push((format!("{network}/64"), SourceKey::subnet(address)));
+    }
+    let mut entries = Vec::new();
+    for (place, key) in keys {
+        if let Some(entry) = tables.trusted_source(&key)? {
+            entries.push(explained(config, place, &entry, now));
+        }
+    }
+    let prefixes = tables.prefixes().into_iter();
+    let around = prefixes.filter(|(prefix, _)| prefix.contains(&address));
+    if let Some((prefix, entry)) = around.max_by_key(|(prefix, _)| prefix.length) {
+        let place = crate::trust::Place::Network(prefix).to_string();
+        entries.push(explained(config, place, &entry, now));
+    }
+    Ok(entries)
+}
+
+fn explained(
+    config: &Config,
+    place: String,
+    entry: &TrustEntry,
+    now: MonotonicNanos,
+) -> EntryExplained {
+    let position = entry.peer.checked_sub(1).and_then(|position| usize::try_from(position).ok());
+    let peer = position.and_then(|position| config.peers.get(position));
+    let opens = [
+        ("udp", Transports::UDP),
+        ("tcp", Transports::TCP),
+        ("tls", Transports::TLS),
+        ("ipsec", Transports::IPSEC),
+    ];
+    let opens = opens.into_iter().filter(|(_, transport)| entry.transports.contains(*transport));
+    EntryExplained {
+        place,
+        proof: entry.lane().map_or("unknown", Lane::name),
+        peer: peer.map(|peer| peer.name.clone()),
+        opens: opens.map(|(name, _)| name).collect(),
+        expires_in_seconds: (entry.expires_at != TrustEntry::NEVER)
+            .then(|| entry.expires_at.saturating_sub(now.0) / 1_000_000_000),
+    }
+}
+
+/// Asks the program about a packet to each listener of the source's family.
+fn answers(
+    config: &Config,
+    tables: &KernelTables,
+    program: &AttachedProgram,
+    source: SocketAddr,
+) -> anyhow::Result<Vec<QuestionAnswered>> {
+    let port = if source.port() == 0 { ANY_PORT } else { source.port() };
+    let source = SocketAddr::new(source.ip(), port);
+    let mut answers = Vec::new();
+    for listen in &config.listen {
+        let (question, frame) = match listen.transport {
+            Transport::Udp => ("udp invite", probe::invite(source, listen.address)),
+            Transport::Tcp => ("tcp syn", probe::syn(source, listen.address)),
+            Transport::Tls => ("tls syn", probe::syn(source, listen.address)),
+        };
+        let Some(frame) = frame else { continue };
+        let answer = program.ask(tables, &frame)?;
+        let lane = match &answer.verdicts[..] {
+            [verdict] => verdict.lane.map(Lane::name),
+            _ => None,
+        };
+        answers.push(QuestionAnswered {
+            question,
+            listener: listen.address.to_string(),
+            action: answer.action.name(),
+            reasons: answer.verdicts.iter().map(|verdict| verdict.reason.name()).collect(),
+            lane,
+        });
+    }
+    Ok(answers)
+}
+
+fn write(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}", explanation.source)?;
+    if explanation.entries.is_empty() {
+        writeln!(out, "no entry speaks for it")?;
+    }
+    for entry in &explanation.entries {
+        let opens =
+            if entry.opens.is_empty() { "nothing".to_owned() } else { entry.opens.join(", ") };
+        write!(out, "entry {}: {}, opens {opens}", entry.place, entry.proof)?;
+        if let Some(peer) = &entry.peer {
+            write!(out, ", peer {peer}")?;
+        }
+        match entry.expires_in_seconds {
+            None => writeln!(out, ", lasts")?,
+            Some(0) => writeln!(out, ", expired")?,
+            Some(seconds) => writeln!(out, ", {seconds} s left")?,
+        }
+    }
+    writeln!(out, "\nnow, as the attached program says:")?;
+    for answer in &explanation.now {
+        let reasons = answer.reasons.join(" or ");
+        writeln!(out, "{} to {}: {} ({reasons})", answer.question, answer.listener, answer.action)?;
+    }
+    writeln!(out, "\nthese questions were counted like packets, and spent budgets like them")
+}
