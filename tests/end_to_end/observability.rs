@@ -22,13 +22,13 @@ fn explain(gateway: &Gateway, source: &str) -> Result<Value> {
 fn answers(explanation: &Value) -> Vec<String> {
     let text = |answer: &Value, name: &str| answer[name].as_str().unwrap_or("-").to_owned();
     let each = |answer: &Value| {
-        let reasons = answer["reasons"].as_array().unwrap();
-        let reasons: Vec<_> = reasons.iter().filter_map(Value::as_str).collect();
+        let reasons = answer["reasons"].as_array().into_iter().flatten();
+        let reasons: Vec<_> = reasons.filter_map(Value::as_str).collect();
         let [question, action, lane] =
             ["question", "action", "lane"].map(|name| text(answer, name));
         format!("{question}: {action} {} {lane}", reasons.join("|"))
     };
-    explanation["now"].as_array().unwrap().iter().map(each).collect()
+    explanation["now"].as_array().into_iter().flatten().map(each).collect()
 }
 
 #[test]
