@@ -159,6 +159,14 @@ fn a_daemon_without_privileges_says_what_has_to_be_done_first() -> Result<()> {
     let said = refusal(&gateway)?;
     assert!(said.contains("on-shutdown is detach"), "{said}");
     assert!(has_filter(&gateway)?);
+
+    // One whose interface has gone and come back without it.
+    fs::write(gateway.configuration(), &text)?;
+    let ends = ["type", "veth", "peer", "name", "lost"];
+    gateway.edge.run("ip", ["link", "delete", "outside"])?;
+    gateway.edge.run("ip", ["link", "add", "outside"].into_iter().chain(ends))?;
+    let said = refusal(&gateway)?;
+    assert!(said.contains("not attached to \"outside\": run `sbc load`"), "{said}");
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! with the process that made it, however that ends; so does everything that runs on it. All of it
 //! takes root: without, each of these fails and says so.
 
+mod bpf;
 mod certificates;
 mod counters;
 mod drop_samples;
@@ -27,6 +28,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use bpf::{PinnedLink, also_pin, pin_passing_program};
 pub use certificates::{Authority, Certificate, Issued, Usage, Validity};
 pub use counters::{UdpCounters, udp_counters};
 pub use drop_samples::{DropCase, DropSample, DropSamples};

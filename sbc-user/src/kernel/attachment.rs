@@ -1,11 +1,12 @@
 use std::io;
+use std::path::Path;
 
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::XdpLink;
 use aya::programs::{ProgramError, Xdp, XdpMode};
 
 use super::device::Device;
-use super::{KernelError, Pins};
+use super::{KernelError, Pins, XdpHolder};
 
 /// How the program is to be attached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -34,18 +35,34 @@ pub enum Attached {
     Before,
 }
 
-/// Attaches `program` to `device` for good: the link is pinned.
+/// Attaches `program` to `device` for good: the link is pinned. In place of a program of this version or
+/// of one of the `others`, if one is attached.
 pub(super) fn attach(
     program: &mut Xdp,
     device: &Device,
     pins: &Pins,
+    others: &[Pins],
     mode: AttachMode,
 ) -> Result<Attached, KernelError> {
     match pins.linked_interface(&device.name)? {
-        Some(index) if index == device.index => return replace(program, device, pins),
+        Some(index) if index == device.index => {
+            // The pin alone holds the link, as after a first attachment: whoever removes it detaches.
+            drop(replace(program, &pins.link(&device.name))?);
+            return Ok(Attached::InPlace);
+        }
         // The interface that this link held is gone; its pin holds nothing any more.
         Some(_) => pins.remove_link(&device.name)?,
         None => {}
+    }
+    for other in others {
+        if other.linked_interface(&device.name)? == Some(device.index) {
+            // Replaced first and moved then: if this process ends in between, the next one finds the
+            // link where it was, with a program that judges by the new policy.
+            let link = replace(program, &other.link(&device.name))?;
+            pin(link, &pins.link(&device.name))?;
+            other.remove_link(&device.name)?;
+            return Ok(Attached::InPlace);
+        }
     }
     match mode {
         AttachMode::Native => attach_native(program, device, pins),
@@ -57,16 +74,26 @@ pub(super) fn attach(
     }
 }
 
-fn replace(program: &mut Xdp, device: &Device, pins: &Pins) -> Result<Attached, KernelError> {
-    let path = pins.link(&device.name);
-    let failed = |cause| KernelError::Pin { action: "cannot open", path: path.clone(), cause };
-    let pinned = PinnedLink::from_pin(&path).map_err(|error| failed(io::Error::other(error)))?;
-    let link =
-        XdpLink::try_from(FdLink::from(pinned)).map_err(|error| failed(io::Error::other(error)))?;
+/// Puts `program` in the place of the one that the link pinned at `path` attaches, with no packet in
+/// between.
+fn replace(program: &mut Xdp, path: &Path) -> Result<FdLink, KernelError> {
+    let failed = |error| KernelError::Pin {
+        action: "cannot open",
+        path: path.to_owned(),
+        cause: io::Error::other(error),
+    };
+    let pinned = PinnedLink::from_pin(path).map_err(failed)?;
+    let link = XdpLink::try_from(FdLink::from(pinned)).map_err(failed)?;
     let id = program.attach_to_link(link)?;
-    // The pin alone holds the link, as after a first attachment: whoever removes it detaches.
-    drop(program.take_link(id)?);
-    Ok(Attached::InPlace)
+    program.take_link(id)?.try_into().map_err(failed)
+}
+
+fn pin(link: FdLink, path: &Path) -> Result<(), KernelError> {
+    link.pin(path).map(drop).map_err(|error| KernelError::Pin {
+        action: "cannot pin the link at",
+        path: path.to_owned(),
+        cause: io::Error::other(error),
+    })
 }
 
 fn attach_native(program: &mut Xdp, device: &Device, pins: &Pins) -> Result<Attached, KernelError> {
@@ -99,7 +126,10 @@ fn attach_in(
 ) -> Result<(), KernelError> {
     let id =
         program.attach_to_if_index(device.index, mode).map_err(|cause| match os_error(&cause) {
-            Some(libc::EBUSY | libc::EEXIST) => KernelError::InterfaceTaken(device.name.clone()),
+            Some(libc::EBUSY | libc::EEXIST) => KernelError::InterfaceTaken {
+                interface: device.name.clone(),
+                holder: XdpHolder::of(device),
+            },
             _ => KernelError::Program(cause),
         })?;
     // aya falls back to netlink, whose attachment anyone may replace and which ends with the process.
@@ -107,13 +137,7 @@ fn attach_in(
         .take_link(id)?
         .try_into()
         .map_err(|_| KernelError::NotPinnable(device.name.clone()))?;
-    let path = pins.link(&device.name);
-    link.pin(&path).map_err(|error| KernelError::Pin {
-        action: "cannot pin the link at",
-        path,
-        cause: io::Error::other(error),
-    })?;
-    Ok(())
+    pin(link, &pins.link(&device.name))
 }
 
 /// Drivers answer a mode, an MTU or a queue layout that XDP cannot have with one of these.

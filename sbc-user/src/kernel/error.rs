@@ -5,6 +5,8 @@ use aya::maps::MapError;
 use aya::programs::ProgramError;
 use thiserror::Error;
 
+use super::XdpHolder;
+
 /// Why the filter cannot be loaded, attached or changed.
 #[derive(Debug, Error)]
 pub enum KernelError {
@@ -72,11 +74,15 @@ pub enum KernelError {
     },
     /// Another XDP program holds the interface.
     #[error(
-        "another XDP program holds interface {0:?}; `bpftool net` names it; one of an earlier sbc is \
-         removed by that version's `sbc unload`, others by `bpftool link detach` or `ip link set {0} \
-         xdp off`"
+        "another XDP program holds interface {interface:?}: {holder}; {}",
+        way_out(interface, holder)
     )]
-    InterfaceTaken(String),
+    InterfaceTaken {
+        /// The interface.
+        interface: String,
+        /// The program.
+        holder: XdpHolder,
+    },
     /// The driver cannot run the program natively and the configuration asks for it.
     #[error(
         "the driver of {name:?} refuses native XDP ({cause}); xdp = \"auto\" falls back to generic"
@@ -125,6 +131,12 @@ pub enum KernelError {
     /// Nothing is pinned there.
     #[error("no filter is loaded (nothing pinned in {0})")]
     NotLoaded(PathBuf),
+    /// What is pinned there was loaded by another version.
+    #[error(
+        "the filter in {} is another version's: `sbc load` or `sbc run`, as root, takes it over",
+        .0.display()
+    )]
+    OtherVersion(PathBuf),
     /// Preparing, opening or removing pins failed.
     #[error("{action} {}: {cause}", path.display())]
     Pin {
@@ -135,4 +147,15 @@ pub enum KernelError {
         /// What the system said.
         cause: io::Error,
     },
+}
+
+fn way_out(interface: &str, holder: &XdpHolder) -> String {
+    if holder.name.as_deref() == Some("sbc") {
+        return "an sbc has loaded it with another bpf-file-system, and its `sbc unload` removes it"
+            .to_owned();
+    }
+    match holder.link {
+        Some(link) => format!("`bpftool link detach id {link}` removes it"),
+        None => format!("`ip link set dev {interface} xdp off` removes it"),
+    }
 }

@@ -7,6 +7,7 @@ use super::device::Device;
 use super::object::{self, Object};
 use super::{
     AttachMode, Attached, KernelError, KernelTables, Pins, ServiceUser, attachment, requirements,
+    xdp_holder,
 };
 
 /// What is needed to load the filter.
@@ -37,6 +38,8 @@ pub struct Filter {
     mode: AttachMode,
     /// Kept until the end.
     _lock: File,
+    /// What other versions have left, locked until it is taken over.
+    others: Vec<(Pins, File)>,
 }
 
 impl Filter {
@@ -48,6 +51,9 @@ impl Filter {
         let user = options.user.as_deref().map(ServiceUser::find).transpose()?;
         let user = user.filter(|user| !user.is_root());
         let pins = Pins::below(&options.bpf_file_system);
+        let others = pins.of_other_versions().into_iter();
+        let others = others.map(|other| other.lock().map(|lock| (other, lock)));
+        let others: Vec<_> = others.collect::<Result<_, _>>()?;
         pins.prepare(user.as_ref())?;
         let lock = pins.lock()?;
         let specs = object::specs(options.trust_capacity);
@@ -62,7 +68,8 @@ impl Filter {
         match handed_over {
             Ok((object, tables)) => {
                 let object = Some(object);
-                Ok((Self { object, device, pins, mode: options.mode, _lock: lock }, tables))
+                let mode = options.mode;
+                Ok((Self { object, device, pins, mode, _lock: lock, others }, tables))
             }
             Err(error) => {
                 pins.remove_unused();
@@ -75,7 +82,9 @@ impl Filter {
     /// changing anything: the lack of a privilege should not look like one of its consequences.
     pub fn check(options: &FilterOptions) -> Result<(), KernelError> {
         match requirements::check() {
-            Err(KernelError::MissingCapabilities(_)) => Self::load_or_adopt(options).map(drop),
+            Err(KernelError::MissingCapabilities(missing)) => {
+                Self::adopt(options, missing).map(drop)
+            }
             checked => checked,
         }
     }
@@ -85,30 +94,39 @@ impl Filter {
     pub fn load_or_adopt(options: &FilterOptions) -> Result<(Self, KernelTables), KernelError> {
         match requirements::check() {
             Ok(()) => Self::load(options),
-            Err(KernelError::MissingCapabilities(missing)) => match Self::adopt(options) {
-                Err(KernelError::NotLoaded(_)) => Err(KernelError::MissingCapabilities(missing)),
-                adopted => adopted,
-            },
+            Err(KernelError::MissingCapabilities(missing)) => {
+                let (filter, mut tables) = Self::adopt(options, missing)?;
+                tables.take_over()?;
+                Ok((filter, tables))
+            }
             Err(error) => Err(error),
         }
     }
 
-    fn adopt(options: &FilterOptions) -> Result<(Self, KernelTables), KernelError> {
+    fn adopt(
+        options: &FilterOptions,
+        missing: Vec<&'static str>,
+    ) -> Result<(Self, KernelTables), KernelError> {
         let device = Device::find(&options.interface)?;
         let pins = Pins::below(&options.bpf_file_system);
-        let lock = pins.lock()?;
-        match pins.interfaces() {
-            attached if attached.is_empty() => {
-                return Err(KernelError::NotLoaded(pins.directory().to_owned()));
+        let lock = match (pins.lock(), pins.not_loaded()) {
+            (Ok(lock), _) if !pins.interfaces().is_empty() => lock,
+            (Ok(_) | Err(KernelError::NotLoaded(_)), KernelError::NotLoaded(_)) => {
+                return Err(KernelError::MissingCapabilities(missing));
             }
-            attached if !attached.contains(&device.name) => {
-                return Err(KernelError::NotAttached(device.name));
-            }
-            _ => {}
+            (Ok(_), other_version) => return Err(other_version),
+            (Err(error), _) => return Err(error),
+        };
+        if !pins.interfaces().contains(&device.name) {
+            return Err(KernelError::NotAttached(device.name));
         }
-        let mut tables = pins.open_tables(options.trust_capacity)?;
-        tables.take_over()?;
-        Ok((Self { object: None, device, pins, mode: options.mode, _lock: lock }, tables))
+        // A pin says nothing of an interface that has gone and come back: the link held the former one.
+        if matches!(xdp_holder::program_on(device.index), Ok(None)) {
+            return Err(KernelError::NotAttached(device.name));
+        }
+        let tables = pins.open_tables(options.trust_capacity)?;
+        let mode = options.mode;
+        Ok((Self { object: None, device, pins, mode, _lock: lock, others: Vec::new() }, tables))
     }
 
     /// Says whether the filter is one that somebody else loaded, who alone can detach it.
@@ -118,11 +136,20 @@ impl Filter {
     }
 
     /// Attaches the program; from here on it goes on without this process. Interfaces that a previous
-    /// run filtered and this one does not are let go.
+    /// run filtered and this one does not are let go, and so is what another version has left.
     pub fn attach(&mut self) -> Result<Attached, KernelError> {
         let Some(object) = &mut self.object else { return Ok(Attached::Before) };
-        let attached = attachment::attach(object.program()?, &self.device, &self.pins, self.mode)?;
+        let others: Vec<_> = self.others.iter().map(|(pins, _)| pins.clone()).collect();
+        let program = object.program()?;
+        let attached = attachment::attach(program, &self.device, &self.pins, &others, self.mode)?;
         self.pins.remove_links_except(&self.device.name)?;
+        for (other, _lock) in self.others.drain(..) {
+            let place = other.directory().display();
+            tracing::info!(%place, "what another version had loaded is taken over");
+            for path in other.remove()? {
+                tracing::warn!(path = %path.display(), "left alone: it is not of any sbc");
+            }
+        }
         Ok(attached)
     }
 
@@ -134,7 +161,7 @@ impl Filter {
 
     /// Detaches the program and removes its tables.
     pub fn detach(self) -> Result<(), KernelError> {
-        self.pins.remove()
+        self.pins.remove().map(drop)
     }
 
     /// Returns a function that passes on what the program, built for development, has logged since
@@ -170,17 +197,29 @@ impl Pins {
         }
     }
 
-    /// Says whether a daemon runs that uses the tables.
+    /// Says whether a daemon runs that uses the tables, of whatever version.
     #[must_use]
     pub fn are_in_use(&self) -> bool {
-        matches!(self.lock(), Err(KernelError::Taken(_)))
+        self.of_all_versions().any(|pins| matches!(pins.lock(), Err(KernelError::Taken(_))))
     }
 
-    /// Detaches the program from every interface and removes its tables.
-    pub fn unload(&self) -> Result<(), KernelError> {
-        if !self.directory().exists() {
+    /// The interfaces that a filter of any version is attached to.
+    #[must_use]
+    pub fn all_interfaces(&self) -> Vec<String> {
+        self.of_all_versions().flat_map(|pins| pins.interfaces()).collect()
+    }
+
+    /// Detaches the program from every interface and removes its tables, of whatever version they are.
+    /// Returns what else stands beside them and is left alone.
+    pub fn unload(&self) -> Result<Vec<PathBuf>, KernelError> {
+        if !self.of_all_versions().any(|pins| pins.directory().exists()) {
             return Err(KernelError::NotLoaded(self.directory().to_owned()));
         }
-        self.remove()
+        let left = self.of_all_versions().map(|pins| pins.remove());
+        Ok(left.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    fn of_all_versions(&self) -> impl Iterator<Item = Self> {
+        [self.clone()].into_iter().chain(self.of_other_versions())
     }
 }

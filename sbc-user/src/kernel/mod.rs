@@ -9,10 +9,12 @@ mod error;
 mod filter;
 mod gate;
 mod object;
+mod object_file;
 mod pins;
 mod requirements;
 mod service_user;
 mod tables;
+mod xdp_holder;
 
 pub use attached_program::{Answer, AttachedProgram};
 pub use attachment::{AttachMode, Attached};
@@ -22,3 +24,4 @@ pub use object::Object;
 pub use pins::Pins;
 pub use service_user::ServiceUser;
 pub use tables::{CounterRow, FilterSettings, KernelTables, ProtectedService};
+pub use xdp_holder::XdpHolder;

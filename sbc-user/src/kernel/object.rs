@@ -97,7 +97,7 @@ pub(super) fn open_pinned(pins: &Pins, specs: &[MapSpec]) -> Result<KernelTables
     KernelTables::open(|spec| {
         let spec = specs.iter().find(|candidate| candidate.name == spec.name).unwrap_or(&spec);
         let pinned = pins.open(*spec)?;
-        let map = pinned.ok_or_else(|| KernelError::NotLoaded(pins.directory().to_owned()))?;
+        let map = pinned.ok_or_else(|| pins.not_loaded())?;
         Map::from_map_data(map).map_err(|cause| KernelError::Table { table: spec.name, cause })
     })
 }

@@ -2,18 +2,17 @@ use std::ffi::CString;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::mem;
-use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{MapData, MapError};
 use sbc_common::maps::{self, ABI_VERSION, MapSpec};
 
+use super::object_file::{Kind, ObjectFile};
 use super::service_user::{give, own_ids};
 use super::{KernelError, ServiceUser};
 
 const BPF_FS_MAGIC: libc::c_long = 0xcafe_4a11;
-const BPF_OBJ_GET: libc::c_long = 7;
 
 /// Where the link and the maps are pinned, so that the filter goes on without the daemon: a directory
 /// of its own for each version of their layout.
@@ -27,7 +26,32 @@ impl Pins {
     /// The pins below the BPF file system at `root`.
     #[must_use]
     pub fn below(root: &Path) -> Self {
-        Self { root: root.to_owned(), directory: root.join(format!("v{ABI_VERSION}")) }
+        Self::of_version(root, ABI_VERSION)
+    }
+
+    fn of_version(root: &Path, version: u32) -> Self {
+        Self { root: root.to_owned(), directory: root.join(format!("v{version}")) }
+    }
+
+    /// The pins that other versions have left beside these.
+    pub(super) fn of_other_versions(&self) -> Vec<Self> {
+        let Ok(entries) = fs::read_dir(&self.root) else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let versions = names.filter_map(|name| {
+            let version: u32 = name.strip_prefix('v')?.parse().ok()?;
+            (name == format!("v{version}")).then_some(version)
+        });
+        let pins = versions.map(|version| Self::of_version(&self.root, version));
+        pins.filter(|other| other.directory != self.directory).collect()
+    }
+
+    /// Why there is nothing of this version.
+    pub(super) fn not_loaded(&self) -> KernelError {
+        let others = self.of_other_versions();
+        match others.into_iter().find(|other| !other.interfaces().is_empty()) {
+            Some(other) => KernelError::OtherVersion(other.directory),
+            None => KernelError::NotLoaded(self.directory.clone()),
+        }
     }
 
     /// The path of a map.
@@ -97,7 +121,7 @@ impl Pins {
         let path = || self.directory.clone();
         let failed = |cause: io::Error| {
             if cause.kind() == io::ErrorKind::NotFound {
-                KernelError::NotLoaded(path())
+                self.not_loaded()
             } else if cause.kind() == io::ErrorKind::PermissionDenied {
                 KernelError::NotHandedOver(path())
             } else {
@@ -146,14 +170,8 @@ impl Pins {
             return Ok(None);
         }
         let failed = |cause| KernelError::Pin { action: "cannot open", path: path.clone(), cause };
-        let link = open_object(&path).map_err(failed)?;
-        let described = format!("/proc/self/fdinfo/{}", std::os::fd::AsRawFd::as_raw_fd(&link));
-        let described = fs::read_to_string(described).map_err(failed)?;
-        let index = described
-            .lines()
-            .find_map(|line| line.strip_prefix("ifindex:"))
-            .and_then(|index| index.trim().parse().ok());
-        Ok(Some(index.unwrap_or(0)))
+        let link = ObjectFile::open(&path).map_err(failed)?;
+        link.interface().map(Some).map_err(failed)
     }
 
     /// Removes the pins of the maps, so that the next load makes new ones. The attached program goes on
@@ -163,19 +181,25 @@ impl Pins {
         pinned.try_for_each(|path| remove_pin(&path))
     }
 
-    /// Removes every pin; the program is detached when the last descriptor of its link closes.
-    pub(super) fn remove(&self) -> Result<(), KernelError> {
+    /// Removes every link and map of the filter, of whatever version, and then the directory; the
+    /// program is detached when the last descriptor of its link closes. What else stands there is left
+    /// alone, and returned.
+    pub(super) fn remove(&self) -> Result<Vec<PathBuf>, KernelError> {
         let failed = |cause| not_removed(&self.directory, cause);
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         };
+        let (mut pins, foreign): (Vec<_>, Vec<_>) =
+            entries.flatten().map(|entry| entry.path()).partition(|path| is_of_a_filter(path));
         // Links first: a program must not run on with tables that nobody can reach.
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort_by_key(|path| !is_link(path));
-        paths.iter().try_for_each(|path| remove_pin(path))?;
-        fs::remove_dir(&self.directory).map_err(failed)
+        pins.sort_by_key(|path| !is_link(path));
+        pins.iter().try_for_each(|path| remove_pin(path))?;
+        if foreign.is_empty() {
+            fs::remove_dir(&self.directory).map_err(failed)?;
+        }
+        Ok(foreign)
     }
 
     /// Lets go of one interface.
@@ -210,6 +234,22 @@ fn not_removed(path: &Path, cause: io::Error) -> KernelError {
     KernelError::Pin { action: "cannot remove", path: path.to_owned(), cause }
 }
 
+/// Every version pins a link as `link-` and its interface, and a map by the name that the kernel has for
+/// it, as far as that keeps names.
+fn is_of_a_filter(path: &Path) -> bool {
+    const KEPT: usize = 15;
+    let Ok(object) = ObjectFile::open(path) else { return false };
+    match object.kind() {
+        Kind::Link => is_link(path),
+        Kind::Map => {
+            let info = MapData::from_pin(path).and_then(|map| map.info());
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            info.is_ok_and(|info| name.get(..KEPT).unwrap_or(name) == info.name())
+        }
+        Kind::Other => false,
+    }
+}
+
 fn is_link(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"link-"))
 }
@@ -234,43 +274,30 @@ fn mount_bpf_file_system(path: &Path) -> io::Result<()> {
             path.as_ptr(),
             c"bpf".as_ptr(),
             libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC,
-            c"mode=0711".as_ptr().cast(),
+            c"mode=0755".as_ptr().cast(),
         )
     };
     if mounted < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// `BPF_OBJ_GET`: aya opens pinned links too, but does not lend their descriptor.
-fn open_object(path: &Path) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Attributes {
-        path: u64,
-        descriptor: u32,
-        flags: u32,
-    }
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let attributes = Attributes { path: path.as_ptr() as u64, descriptor: 0, flags: 0 };
-    // SAFETY: `attributes` has the layout of `union bpf_attr` for BPF_OBJ_GET and outlives the call,
-    // as does the NUL-terminated path that it points to.
-    let descriptor = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_OBJ_GET,
-            &raw const attributes,
-            mem::size_of::<Attributes>(),
-        )
-    };
-    let descriptor = i32::try_from(descriptor).unwrap_or(-1);
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel just opened this descriptor for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn directories_of_other_versions_are_told_from_anything_else() {
+        let root = tempfile::tempdir().unwrap();
+        let pins = Pins::below(root.path());
+        fs::create_dir(pins.directory()).unwrap();
+        for name in ["v0", "v007", "v", "v-1", "v1x", "w2", "v4294967296", "v900"] {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        let others = pins.of_other_versions();
+        let mut names: Vec<_> =
+            others.iter().map(|other| other.directory().file_name().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["v0", "v900"]);
+    }
 
     #[test]
     fn the_tables_are_one_daemons_until_it_ends() {
