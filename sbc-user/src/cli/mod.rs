@@ -2,8 +2,8 @@
 #![expect(clippy::print_stdout, reason = "commands answer on standard output")]
 
 mod check;
-mod filter;
 mod explain;
+mod filter;
 mod ha1;
 mod load;
 mod log;
