@@ -1,6 +1,6 @@
 //! What the configuration says of the filter, in the filter's words.
 
-use sbc_common::{Address, Protocol, Service};
+use sbc_common::{Address, Protocol, Scrutiny, Service};
 
 use crate::config::{Config, TunnelPolicy};
 use crate::kernel::{FilterSettings, ProtectedService};
@@ -17,7 +17,8 @@ pub fn filter_settings(config: &Config) -> FilterSettings {
         tls_attempts: config.limits.tls_attempts.budget(),
         tls_attempts_from: config.limits.tls_attempts_per_network.budget(),
         early_fragments: config.limits.early_fragments.budget(),
-        hop_limits: outside.hop_limits.into(),
+        // No entry says yet which hop limits its source has.
+        hop_limits: Scrutiny::Observe,
         reverse_path: outside.reverse_path.into(),
         tunnels_pass: outside.tunnels == TunnelPolicy::Pass,
     }

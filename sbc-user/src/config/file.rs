@@ -92,9 +92,6 @@ pub struct Outside {
     /// How the program is attached to it.
     #[serde(default)]
     pub xdp: AttachMode,
-    /// What becomes of trusted sources' packets with a hop limit that the source's do not have.
-    #[serde(default = "default_hop_limits")]
-    pub hop_limits: ScrutinyPolicy,
     /// What becomes of trusted sources' packets that an answer would leave by another interface. The
     /// kernel knows where only if the interface forwards.
     #[serde(default = "default_reverse_path")]
@@ -102,10 +99,6 @@ pub struct Outside {
     /// What becomes of tunnels to a protected address.
     #[serde(default)]
     pub tunnels: TunnelPolicy,
-}
-
-const fn default_hop_limits() -> ScrutinyPolicy {
-    ScrutinyPolicy::Observe
 }
 
 const fn default_reverse_path() -> ScrutinyPolicy {

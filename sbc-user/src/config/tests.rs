@@ -136,9 +136,8 @@ fn a_network_that_may_spend_what_is_for_all_of_them_is_refused() {
 #[test]
 fn what_trusted_sources_have_to_look_like_is_up_to_the_operator() {
     let name = "name = \"eth0\"";
-    let lines = "hop-limits = \"enforce\"\nreverse-path = \"observe\"\ntunnels = \"pass\"";
+    let lines = "reverse-path = \"observe\"\ntunnels = \"pass\"";
     let outside = parse(&changed("", name, &format!("{name}\n{lines}"))).unwrap().interface.outside;
-    assert_eq!(outside.hop_limits, ScrutinyPolicy::Enforce);
     assert_eq!(outside.reverse_path, ScrutinyPolicy::Observe);
     assert_eq!(outside.tunnels, TunnelPolicy::Pass);
 }
@@ -283,7 +282,6 @@ fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
     assert_eq!(config.state_directory, Path::new("/var/lib/sbc"));
     assert_eq!(config.control.socket, Path::new("/run/sbc/control.sock"));
     assert!(config.denied.sources.is_empty());
-    assert_eq!(config.interface.outside.hop_limits, ScrutinyPolicy::Observe);
     assert_eq!(config.interface.outside.reverse_path, ScrutinyPolicy::Off);
     assert_eq!(config.interface.outside.tunnels, TunnelPolicy::Drop);
     assert_eq!(config.limits.tls_attempts, Rate::new(2000, 4000));
