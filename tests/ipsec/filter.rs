@@ -47,16 +47,15 @@ impl Guard {
             mode: AttachMode::Native,
             bpf_file_system: wire.edge.path("/sys/fs/bpf"),
             trust_capacity: 64,
+            user: None,
         };
         // An interface has its name and its index in the network that it belongs to.
         wire.edge.enter(|| {
             let (mut filter, mut tables) = Filter::load(&options)?;
             tables.apply_services(&Family::ALL.map(|family| clear_sip_at(family.sip())))?;
-            tables.apply_settings(&FilterSettings {
-                mode: Mode::Enforce,
-                unknown: UnknownAction::Drop,
-                unknown_budget: Budget { interval: 0, tolerance: 0 },
-            })?;
+            let nothing = Budget { interval: 0, tolerance: 0 };
+            let settings = FilterSettings::new(Mode::Enforce, UnknownAction::Drop, nothing);
+            tables.apply_settings(&settings)?;
             let attached = filter.attach()?;
             ensure!(attached == Attached::Native, "attached as {attached:?}");
             Ok(Self { tables, _filter: filter })
@@ -65,8 +64,8 @@ impl Guard {
 
     fn counted(&self, reason: Reason) -> Result<u64> {
         let counters = self.tables.counters()?;
-        let row = counters.iter().find(|row| row.reason == reason);
-        Ok(row.with_context(|| format!("no counter of {}", reason.name()))?.counter.packets)
+        let rows = counters.iter().filter(|row| row.verdict.reason == reason);
+        Ok(rows.map(|row| row.counter.packets).sum())
     }
 }
 
