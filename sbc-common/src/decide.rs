@@ -229,7 +229,9 @@ fn decide_tls<T: Tables>(
         StandingKind::Denied => return Reason::DeniedSource,
         StandingKind::Stranger | StandingKind::Unknown => {}
     }
-    if !flags.opens() {
+    // Whoever is known for something else is no stranger: attempts forged in the names of others must not
+    // keep a peer from coming back.
+    if !flags.opens() || standing.refusal == Reason::TransportNotOpened {
         return Reason::TlsReachable;
     }
     let neighbourhood = Budget {

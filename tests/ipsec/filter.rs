@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use sbc_common::{Budget, Mode, Protocol, Reason, Service, UnknownAction};
 use sbc_tests::{Family, wait_until};
 use sbc_user::kernel::{

@@ -17,8 +17,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            tls_attempts: Rate::new(2000, 4000),
-            tls_attempts_per_network: Rate::new(50, 200),
+            tls_attempts: Rate::new(100_000, 100_000),
+            tls_attempts_per_network: Rate::new(2000, 4000),
             early_fragments: Rate::new(100, 200),
         }
     }

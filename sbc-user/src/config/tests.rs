@@ -284,8 +284,8 @@ fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
     assert!(config.denied.sources.is_empty());
     assert_eq!(config.interface.outside.reverse_path, ScrutinyPolicy::Off);
     assert_eq!(config.interface.outside.tunnels, TunnelPolicy::Drop);
-    assert_eq!(config.limits.tls_attempts, Rate::new(2000, 4000));
-    assert_eq!(config.limits.tls_attempts_per_network, Rate::new(50, 200));
+    assert_eq!(config.limits.tls_attempts, Rate::new(100_000, 100_000));
+    assert_eq!(config.limits.tls_attempts_per_network, Rate::new(2000, 4000));
     assert_eq!(config.limits.early_fragments, Rate::new(100, 200));
 
     let users = config.users.unwrap();

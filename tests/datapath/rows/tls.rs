@@ -52,7 +52,7 @@ fn attempts(ends: &Ends) -> Vec<Row> {
             ends.neighbour,
             NEIGHBOURHOOD,
         ),
-        ("a source trusted for SIP, beyond the budget", &entered_for_sip, ends.peer, ALL),
+        ("a source trusted for SIP, beyond the budget", &entered_for_sip, ends.peer, REACHABLE),
         ("an expired source, beyond the budget", &was_entered, ends.peer, NEIGHBOURHOOD),
         ("a denied source, beyond both budgets", &denied_beyond, ends.peer, Reason::DeniedSource),
     ]
