@@ -11,13 +11,25 @@ use crate::sample::sample;
 use crate::scratch;
 use crate::tables::KernelTables;
 
-/// Reads one received frame and has it judged. The only way out of the program.
+/// Has one received frame read and judged. The only way out of the program.
 ///
 /// Reading, judging and looking up are functions of their own, each of which the verifier follows once
-/// and for all inputs: together they have more paths than it is willing to follow.
+/// and for all inputs: together they have more paths than it is willing to follow, and more stack than
+/// there is.
 #[xdp]
 pub(crate) fn sbc(context: XdpContext) -> u32 {
-    let Some(slot) = scratch::read() else { return XDP_DROP };
+    read_headers(context.ctx);
+    let judgement = judge(context.ctx);
+    count(&context, judgement, XdpFrame::new(&context).length());
+    if judgement & PASSES != 0 { XDP_PASS } else { XDP_DROP }
+}
+
+/// Reads the headers of a frame and leaves them in [`scratch::read`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn read_headers(context: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(context);
+    let Some(slot) = scratch::read() else { return 0 };
     let mut frame = XdpFrame::new(&context);
     // SAFETY: the slot belongs to this CPU, and is as large as what it is for and as aligned.
     unsafe {
@@ -30,9 +42,7 @@ pub(crate) fn sbc(context: XdpContext) -> u32 {
         }
         (*slot).behind_headers = frame.offset(&context);
     }
-    let judgement = judge(context.ctx);
-    count(&context, judgement, frame.length());
-    if judgement & PASSES != 0 { XDP_PASS } else { XDP_DROP }
+    1
 }
 
 /// In what [`judge`] returns, beside [`Verdict::index`]: the frame goes on.
