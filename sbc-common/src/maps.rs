@@ -67,9 +67,10 @@ pub const FILTER: MapSpec =
 /// [`SourceKey`] → [`TrustEntry`]. Written by the daemon alone, and only upon proof: no packet can
 /// fill it or push an entry out.
 pub const TRUST: MapSpec = MapSpec::new::<SourceKey, TrustEntry>("TRUST", MapKind::Hash, 65_536);
-/// Longest-prefix match of an [`Address`] → [`TrustEntry`].
+/// Longest-prefix match of an [`Address`] → [`TrustEntry`]. Room for the networks of two policies: those
+/// of the next are entered before those of the last are removed.
 pub const PREFIXES: MapSpec =
-    MapSpec::new::<(u32, Address), TrustEntry>("PREFIXES", MapKind::LpmTrie, 4096);
+    MapSpec::new::<(u32, Address), TrustEntry>("PREFIXES", MapKind::LpmTrie, 8192);
 /// `u32` [`Meter::index`](crate::Meter::index) → `u64`: the theoretical arrival time of a [`Budget`](crate::Budget).
 pub const METERS: MapSpec = MapSpec::new::<u32, u64>("METERS", MapKind::Array, 70_672);
 /// `u32` [`Datagram::index`] → `u64` [`FirstSeen`](crate::FirstSeen). Only trusted sources are

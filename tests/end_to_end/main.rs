@@ -8,6 +8,7 @@ mod bystander;
 mod calls;
 mod carrier;
 mod certificate;
+mod changed_policy;
 mod continuity;
 mod credentials;
 mod dialog;

@@ -23,12 +23,29 @@ pub(super) fn attach_filter(
     config: &Config,
     clock: Clock,
 ) -> anyhow::Result<Ledger<KernelTables>> {
-    // Trust before services before mode: a filter that is adopted from a previous run must not drop
-    // a source that the new policy trusts.
-    let mut ledger = Ledger::begin(tables, config, clock.monotonic())?;
-    ledger.table_mut().apply_services(&policy::protected_services(config))?;
-    ledger.table_mut().apply_settings(&policy::filter_settings(config))?;
+    let ledger = change_policy(tables, config, clock)?;
     let attached = filter.attach()?;
     tracing::info!(interface = config.interface.outside.name, ?attached, "filter attached");
+    Ok(ledger)
+}
+
+/// Puts the policy of `config` in the place of whatever `tables` hold, while packets are judged by them:
+/// nobody whom both policies let through is dropped, and nobody passes whom both of them drop.
+///
+/// What lets more pass comes first and what lets less pass comes last, so that in between nothing is
+/// carried out that one of the policies only observes. Whom the new policy trusts is entered before its
+/// services are protected, and whom it does not trust is removed after the old ones are given up: to a
+/// service that only one of them protects, nobody is a stranger before or after.
+fn change_policy(
+    mut tables: KernelTables,
+    config: &Config,
+    clock: Clock,
+) -> anyhow::Result<Ledger<KernelTables>> {
+    let settings = policy::filter_settings(config);
+    tables.widen(&settings)?;
+    let (mut ledger, stale) = Ledger::begin_beside(tables, config, clock.monotonic())?;
+    ledger.table_mut().apply_services(&policy::protected_services(config))?;
+    stale.remove(ledger.table_mut())?;
+    ledger.table_mut().apply_settings(&settings)?;
     Ok(ledger)
 }

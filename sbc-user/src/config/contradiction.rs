@@ -12,9 +12,9 @@ pub(super) type Found = (String, String);
 
 const MOST_LISTENERS: usize = 32;
 const MOST_REMEMBERED_NONCES: usize = 4_000_000;
-/// One less than the table holds: older kernels do not even replace an entry of a full one, so the
-/// trust of a connected peer could not be renewed.
-const MOST_NETWORKS: usize = maps::PREFIXES.capacity as usize - 1;
+/// One less than half of what the table holds, which has to have room for two policies: older kernels do
+/// not even replace an entry of a full one, so the trust of a connected peer could not be renewed.
+const MOST_NETWORKS: usize = maps::PREFIXES.capacity as usize / 2 - 1;
 
 /// Refuses a configuration that contradicts itself.
 pub(super) fn refuse(config: &Config) -> Result<(), Found> {

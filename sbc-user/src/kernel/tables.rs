@@ -203,6 +203,32 @@ impl KernelTables {
         settings.words().into_iter().try_for_each(|(setting, word)| self.set(setting, word))
     }
 
+    /// Writes those settings alone that let something pass which did not before: the first step of a
+    /// change, of which [`apply_settings`](Self::apply_settings) is the last.
+    pub fn widen(&mut self, settings: &FilterSettings) -> Result<(), KernelError> {
+        if settings.unknown == UnknownAction::Challenge {
+            self.set(Setting::UnknownInterval, settings.unknown_budget.interval)?;
+            self.set(Setting::UnknownTolerance, settings.unknown_budget.tolerance)?;
+            self.set(Setting::UnknownAction, settings.unknown as u64)?;
+        }
+        let scrutinies = [
+            (Setting::HopLimits, settings.hop_limits),
+            (Setting::ReversePath, settings.reverse_path),
+        ];
+        for (setting, scrutiny) in scrutinies {
+            if (scrutiny as u64) < self.setting(setting)? {
+                self.set(setting, scrutiny as u64)?;
+            }
+        }
+        if settings.tunnels_pass {
+            self.set(Setting::TunnelsPass, 1)?;
+        }
+        if settings.mode == Mode::Observe {
+            self.set(Setting::Mode, settings.mode as u64)?;
+        }
+        Ok(())
+    }
+
     /// The mode that is in force.
     pub fn mode(&self) -> Result<Mode, KernelError> {
         Ok(Mode::from_table(self.setting(Setting::Mode)?))

@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sbc_common::{
-    Address, Lane, MonotonicNanos, Pace, Prefix, Protocol, SourceKey, Transports, TrustEntry,
-};
+use sbc_common::{Address, Lane, MonotonicNanos, Pace, Prefix, Protocol, Transports, TrustEntry};
 
+use super::difference::Difference;
 use super::pace::Paces;
-use super::{Grant, Holder, Place, TrustTable};
+use super::row::Row;
+use super::{Grant, Holder, Place, Stale, TrustTable};
 use crate::config::{Config, OnDisconnect, Peer};
 use crate::kernel::KernelError;
 use crate::transport::{Flow, Transport};
@@ -34,6 +34,19 @@ impl<T: TrustTable> Ledger<T> {
     /// Begins with what the configuration grants, and with what of a previous run's grants in `table`
     /// is still good under it. Everything else in `table` is removed.
     pub fn begin(table: T, config: &Config, now: MonotonicNanos) -> Result<Self, KernelError> {
+        let (mut ledger, stale) = Self::begin_beside(table, config, now)?;
+        stale.remove(&mut ledger.table)?;
+        Ok(ledger)
+    }
+
+    /// The same, in two halves: what is left to be removed is returned, so that the rest of a policy can
+    /// be put in force before, while packets are judged by `table`. Each of them gets a verdict that it
+    /// has under the previous policy or under this one.
+    pub fn begin_beside(
+        table: T,
+        config: &Config,
+        now: MonotonicNanos,
+    ) -> Result<(Self, Stale), KernelError> {
         let sources_per_user =
             config.users.as_ref().map_or(0, |users| users.sources_per_user.get());
         let mut ledger = Self {
@@ -45,13 +58,22 @@ impl<T: TrustTable> Ledger<T> {
             sources_per_user,
             paces: Paces::new(config),
         };
-        let lasting = lasting_grants(config);
-        // What is stale goes first: it may take the room that what is new needs.
-        ledger.adopt(config, &lasting, now)?;
-        for (place, grant) in lasting {
-            ledger.enter(place, grant)?;
-        }
-        Ok(ledger)
+        let held = ledger.held();
+        ledger.adopt(&held, config, now);
+        ledger.grants.extend(lasting_grants(config));
+        let grants = ledger.grants.iter();
+        let wanted = grants.map(|(place, grant)| (Row::of(*place), grant.entry())).collect();
+        let stale = Difference::between(&held, &wanted, now).enter(&mut ledger.table)?;
+        Ok((ledger, stale))
+    }
+
+    fn held(&self) -> HashMap<Row, TrustEntry> {
+        let sources = self.table.sources().into_iter();
+        let prefixes = self.table.prefixes().into_iter();
+        sources
+            .map(|(key, entry)| (Row::Source(key), entry))
+            .chain(prefixes.map(|(prefix, entry)| (Row::Prefix(prefix), entry)))
+            .collect()
     }
 
     /// A peer completed the TLS handshake of `flow`: its sources are open from now on, or the address
@@ -227,10 +249,7 @@ impl<T: TrustTable> Ledger<T> {
 
     fn enter(&mut self, place: Place, grant: Grant) -> Result<(), KernelError> {
         let entry = grant.entry();
-        match row_of(place) {
-            Row::Source(key) => self.table.trust_source(&key, &entry)?,
-            Row::Prefix(prefix) => self.table.trust_prefix(prefix, &entry)?,
-        }
+        Row::of(place).write(&mut self.table, &entry)?;
         let holder = grant.holder.clone();
         if let Some(displaced) = self.grants.insert(place, grant)
             && displaced.holder != holder
@@ -241,10 +260,7 @@ impl<T: TrustTable> Ledger<T> {
     }
 
     fn remove(&mut self, place: Place) -> Result<(), KernelError> {
-        match row_of(place) {
-            Row::Source(key) => self.table.distrust_source(&key)?,
-            Row::Prefix(prefix) => self.table.distrust_prefix(prefix)?,
-        }
+        Row::of(place).remove(&mut self.table)?;
         if let Some(removed) = self.grants.remove(&place) {
             self.leave_share(&removed.holder, place);
         }
@@ -327,22 +343,6 @@ const fn clear_transports(transport: Transport) -> Transports {
         Transport::Udp => Transports::UDP,
         Transport::Tcp => Transports::TCP,
         Transport::Tls => Transports::NONE,
-    }
-}
-
-/// Where a place stands in the kernel's tables.
-enum Row {
-    Source(SourceKey),
-    Prefix(Prefix),
-}
-
-fn row_of(place: Place) -> Row {
-    match place {
-        Place::Address(address) => Row::Source(SourceKey::every_port(Address::from(address))),
-        Place::Port(socket) => {
-            Row::Source(SourceKey::new(Address::from(socket.ip()), socket.port()))
-        }
-        Place::Network(prefix) => Row::Prefix(prefix),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Who is trusted, on what proof, and until when: the only module that decides what is written to the
 //! kernel's tables of sources.
 
+mod difference;
 mod grant;
 mod ledger;
 #[cfg(test)]
 pub(crate) mod memory_table;
 mod pace;
+mod row;
 mod table;
 
+pub use difference::Stale;
 pub use grant::{Grant, Holder, Place};
 pub use ledger::Ledger;
 pub use table::TrustTable;

@@ -3,6 +3,7 @@ use sbc_common::Lane;
 use super::scene::*;
 use crate::config::sample;
 use crate::transport::Transport::{Tcp, Udp};
+use crate::trust::Ledger;
 
 const PHONE: &str = "198.18.0.9:5060";
 const CARRIERS: &str = "198.51.100.0/24";
@@ -123,10 +124,27 @@ fn a_denied_source_keeps_nothing_and_can_prove_nothing() {
 }
 
 #[test]
-fn what_is_stale_makes_room_for_what_is_new() {
-    let mut table = left_behind();
-    table.prefix_capacity = Some(table.prefixes.len());
-    let other = PEERS.replace("198.51.100.0/24", "198.51.101.0/24").replace("192.0.2.", "192.0.3.");
-    let scene = Scene::restarted(table, sample::config(&other), START);
-    assert_eq!(scene.entry(network("192.0.3.0/28")).unwrap().0, Lane::Static);
+fn the_networks_of_two_policies_have_room_beside_each_other() {
+    let denying = |first: u8| {
+        let networks: Vec<_> =
+            (0..4095).map(|it| format!("\"{first}.1.{}.{}\"", it / 256, it % 256)).collect();
+        sample::config(&format!("[denied]\nsources = [{}]", networks.join(",")))
+    };
+    let room = usize::try_from(sbc_common::maps::PREFIXES.capacity).unwrap();
+    let table = MemoryTable { prefix_capacity: Some(room), ..MemoryTable::default() };
+    let scene = Scene::restarted(table, denying(10), START);
+    let scene = Scene::restarted(scene.ledger.table().clone(), denying(11), START);
+    assert_eq!(scene.ledger.table().entries().len(), 4095);
+}
+
+#[test]
+fn what_is_stale_stays_until_the_rest_of_the_policy_is_in_force() {
+    let other = PEERS.replace("192.0.2.0/28", "192.0.2.0/27");
+    let (mut ledger, stale) =
+        Ledger::begin_beside(left_behind(), &sample::config(&other), START).unwrap();
+    let holds =
+        |ledger: &Ledger<MemoryTable>, text| ledger.table().entries().contains_key(&network(text));
+    assert!(holds(&ledger, "192.0.2.0/27") && holds(&ledger, "192.0.2.0/28"));
+    stale.remove(ledger.table_mut()).unwrap();
+    assert!(holds(&ledger, "192.0.2.0/27") && !holds(&ledger, "192.0.2.0/28"));
 }
