@@ -1,9 +1,11 @@
 use aya_ebpf::Global;
-use aya_ebpf::bindings::xdp_action::XDP_ABORTED;
+use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_DROP};
 use aya_ebpf::btf_maps::Array;
 use aya_ebpf::helpers::bpf_redirect;
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
+
+use super::window;
 
 /// The interface that the frames leave by.
 #[unsafe(no_mangle)]
@@ -31,6 +33,9 @@ const IPV6_UDP_CHECKSUM: usize = 14 + 40 + 6;
 /// them: all that differs between frames is therefore written anew, and from nothing in the frame.
 #[xdp]
 pub(crate) fn flood(context: XdpContext) -> u32 {
+    if !window::has_room() {
+        return XDP_DROP;
+    }
     match forge(&context) {
         // SAFETY: the helper takes any number for an interface.
         Some(()) => unsafe { bpf_redirect(INTERFACE.load(), 0) as u32 },

@@ -9,6 +9,8 @@
 mod bare;
 #[cfg(target_arch = "bpf")]
 mod flood;
+#[cfg(target_arch = "bpf")]
+mod window;
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {}

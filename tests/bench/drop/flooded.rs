@@ -50,7 +50,7 @@ impl Subject for Flooded {
         let dropped_before = defence.dropped(receiver)?;
         let arrived_before = receiver.link()?.received;
 
-        let mut sender = flood::start(flood, object, receiver.way_here, cores.flood, case.traffic)?;
+        let mut sender = flood::start(flood, object, receiver, cores, case.traffic)?;
         receiver.wait_for_flood().with_context(|| sender.output().unwrap_or_default())?;
         thread::sleep(WARM_UP);
         let before = Reading::take(receiver, sender.id(), cores)?;

@@ -91,6 +91,11 @@ impl Receiver {
         Ok(())
     }
 
+    /// The thread that receives, if it has a core of its own, or zero.
+    pub(crate) fn thread_elsewhere(&self, cores: &Cores) -> u32 {
+        self.thread.filter(|_| cores.mode == Mode::Split).unwrap_or(0)
+    }
+
     /// Nanoseconds that receiving has cost so far, `flood` being the flood's process.
     pub(crate) fn run_time(&self, flood: u32, cores: &Cores) -> Result<u64> {
         let own = cores::run_time(self.thread.context("not settled")?)?;
