@@ -106,14 +106,19 @@ pub fn look_up<T: Tables>(
 
 /// What the tables may hold for `source`.
 #[inline(always)]
-fn gate<T: Tables>(tables: &T, source: &Address) -> Gate {
+pub(crate) fn gate<T: Tables>(tables: &T, source: &Address) -> Gate {
     let place = Coarse::place(source);
     let mut gate = Coarse::read(tables.coarse(Coarse::word(place)), place);
     if gate.source {
         #[expect(clippy::cast_possible_truncation, reason = "a number of words")]
         let words = tables.setting(Setting::FilterWords) as u32;
-        let (word, bits) = Filter::new(words, tables.setting(Setting::Seed)).bits(source);
-        gate.source = tables.filter(word) & bits == bits;
+        let filter = Filter::new(words, tables.setting(Setting::Seed));
+        let hash = filter.hash(source);
+        let first = filter.first(hash);
+        gate.source = first.is_in(tables.filter(first.word)) && {
+            let second = filter.second(hash);
+            second.is_in(tables.filter(second.word))
+        };
     }
     gate
 }

@@ -3,7 +3,7 @@ use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use sbc_common::{Action, Frame as _, Packet, Verdict, carry_out, decide_packet};
+use sbc_common::{Action, Frame as _, Packet, Verdict, carry_out, decide_packet, triage};
 
 use crate::frame::XdpFrame;
 use crate::maps::COUNTERS;
@@ -18,10 +18,30 @@ use crate::tables::KernelTables;
 /// there is.
 #[xdp]
 pub(crate) fn sbc(context: XdpContext) -> u32 {
-    read_headers(context.ctx);
-    let judgement = judge(context.ctx);
+    let judgement = match settle(context.ctx) {
+        UNSETTLED => {
+            read_headers(context.ctx);
+            judge(context.ctx)
+        }
+        judgement => judgement,
+    };
     count(&context, judgement, XdpFrame::new(&context).length());
     if judgement & PASSES != 0 { XDP_PASS } else { XDP_DROP }
+}
+
+/// What [`settle`] returns of a frame that needs to be looked at in full. No verdict has this index.
+const UNSETTLED: u32 = u32::MAX;
+
+/// Settles what can be settled in a few steps.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn settle(context: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(context);
+    let tables = KernelTables::new(&context);
+    match triage(&mut XdpFrame::new(&context), &tables) {
+        Some(verdict) => judgement(verdict, &tables),
+        None => UNSETTLED,
+    }
 }
 
 /// Reads the headers of a frame and leaves them in [`scratch::read`].
@@ -64,7 +84,13 @@ extern "C" fn judge(context: *mut xdp_md) -> u32 {
         None => decide_packet(&read.packet, &mut payload, &mut tables),
         Some(reason) => Verdict::unread(reason),
     };
-    let passes = match carry_out(verdict, &tables) {
+    judgement(verdict, &tables)
+}
+
+/// What becomes of the frame, and what it is counted under.
+#[inline(always)]
+fn judgement(verdict: Verdict, tables: &KernelTables) -> u32 {
+    let passes = match carry_out(verdict, tables) {
         Action::Pass => PASSES,
         Action::Drop => 0,
     };

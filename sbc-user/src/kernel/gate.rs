@@ -57,12 +57,13 @@ impl GateKeeper {
     pub(super) fn admit_source(&mut self, key: &SourceKey) -> Vec<GateWord> {
         self.sources += 1;
         let mut words = self.open(Coarse::place(&key.address), Kind::Source);
-        let (index, bits) = self.filter.bits(&key.address);
-        if let Some(word) = self.filter_words.get_mut(index as usize)
-            && *word & bits != bits
-        {
-            *word |= bits;
-            words.push(GateWord::Filter(index, *word));
+        for mark in self.filter.marks(&key.address) {
+            if let Some(word) = self.filter_words.get_mut(mark.word as usize)
+                && !mark.is_in(*word)
+            {
+                *word |= mark.bits;
+                words.push(GateWord::Filter(mark.word, *word));
+            }
         }
         words
     }
@@ -104,10 +105,9 @@ impl GateKeeper {
     /// the bits of everybody who is still there, so they can be written in any order.
     pub(super) fn refilter(&mut self, sources: impl Iterator<Item = SourceKey>) -> Vec<GateWord> {
         let mut fresh = vec![0; self.filter_words.len()];
-        for key in sources {
-            let (index, bits) = self.filter.bits(&key.address);
-            if let Some(word) = fresh.get_mut(index as usize) {
-                *word |= bits;
+        for mark in sources.flat_map(|key| self.filter.marks(&key.address)) {
+            if let Some(word) = fresh.get_mut(mark.word as usize) {
+                *word |= mark.bits;
             }
         }
         let changed = (0_u32..).zip(&fresh).zip(&self.filter_words);
@@ -201,12 +201,13 @@ mod tests {
             let address = key(text).address;
             let place = Coarse::place(&address);
             let gate = Coarse::read(self.coarse[Coarse::word(place) as usize], place);
-            let (word, bits) = Filter::new(WORDS, SEED).bits(&address);
-            Gate { source: gate.source && self.filter[word as usize] & bits == bits, ..gate }
+            let marks = Filter::new(WORDS, SEED).marks(&address);
+            let is_noted = marks.iter().all(|mark| mark.is_in(self.filter[mark.word as usize]));
+            Gate { source: gate.source && is_noted, ..gate }
         }
     }
 
-    const WORDS: u32 = 512;
+    const WORDS: u32 = 1024;
     const SEED: u64 = 0x5eed;
 
     fn key(text: &str) -> SourceKey {
