@@ -47,24 +47,11 @@ impl HostTables {
             tables.services.insert(key, listener.service as u32);
             tables.services.insert(ServiceKey::any_at(listener.address), 0);
         }
-        let words = [
-            (Setting::Mode, policy.settings.mode as u64),
-            (Setting::UnknownAction, policy.settings.unknown as u64),
-            (Setting::UnknownInterval, policy.settings.unknown_budget.interval),
-            (Setting::UnknownTolerance, policy.settings.unknown_budget.tolerance),
-            (Setting::TlsAttemptsInterval, policy.settings.tls_attempts.interval),
-            (Setting::TlsAttemptsTolerance, policy.settings.tls_attempts.tolerance),
-            (Setting::TlsAttemptsFromInterval, policy.settings.tls_attempts_from.interval),
-            (Setting::TlsAttemptsFromTolerance, policy.settings.tls_attempts_from.tolerance),
-            (Setting::EarlyFragmentsInterval, policy.settings.early_fragments.interval),
-            (Setting::EarlyFragmentsTolerance, policy.settings.early_fragments.tolerance),
-            (Setting::HopLimits, policy.settings.hop_limits as u64),
-            (Setting::ReversePath, policy.settings.reverse_path as u64),
-            (Setting::TunnelsPass, u64::from(policy.settings.tunnels_pass)),
+        let silence = [
             (Setting::Heartbeat, policy.heartbeat),
             (Setting::SilenceEndsEnforcement, policy.silence_ends_enforcement),
         ];
-        for (setting, word) in words {
+        for (setting, word) in policy.settings.words().into_iter().chain(silence) {
             tables.settings[setting as usize] = word;
         }
         tables
