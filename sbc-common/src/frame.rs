@@ -31,7 +31,14 @@ impl<'a> SliceFrame<'a> {
     /// Starts at the first byte of `frame`.
     #[must_use]
     pub fn new(frame: &'a [u8]) -> Self {
-        Self { rest: frame, length: u32::try_from(frame.len()).unwrap_or(u32::MAX) }
+        Self::beginning(frame, u32::try_from(frame.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Starts at the first byte of `kept`, the beginning of a frame of `length` bytes: what was not kept
+    /// cannot be read, and lengths in the headers agree with the whole.
+    #[must_use]
+    pub const fn beginning(kept: &'a [u8], length: u32) -> Self {
+        Self { rest: kept, length }
     }
 }
 

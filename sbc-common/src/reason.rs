@@ -141,6 +141,12 @@ impl Reason {
     #[expect(clippy::cast_possible_truncation, reason = "a few dozen")]
     pub const COUNT: u32 = Self::ALL.len() as u32;
 
+    /// The reason of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.name() == name)
+    }
+
     /// Says whether samples of such frames are kept: of drops, and of what may have been forged.
     #[must_use]
     #[inline(always)]

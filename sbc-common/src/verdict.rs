@@ -113,6 +113,19 @@ impl Verdict {
             + self.carrier as u32
     }
 
+    /// The verdict with this index; `None` if there is none.
+    #[must_use]
+    pub fn from_index(index: u32) -> Option<Self> {
+        let carrier = *Carrier::ALL.get((index % CARRIERS) as usize)?;
+        let family = *Family::ALL.get((index / CARRIERS % FAMILIES) as usize)?;
+        let lane = match index / CARRIERS / FAMILIES % LANES {
+            0 => None,
+            lane => Some(*Lane::ALL.get(lane as usize - 1)?),
+        };
+        let reason = *Reason::ALL.get((index / CARRIERS / FAMILIES / LANES) as usize)?;
+        Some(Self { reason, lane, family, carrier })
+    }
+
     /// Every verdict, in the order of the counters.
     pub fn all() -> impl Iterator<Item = Self> {
         Reason::ALL.iter().flat_map(|reason| {
@@ -139,5 +152,15 @@ mod tests {
     fn the_order_of_all_verdicts_is_the_index_of_their_counters() {
         let indices: Vec<u32> = Verdict::all().map(Verdict::index).collect();
         assert_eq!(indices, (0..Verdict::COUNT).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_verdict_is_found_again_by_its_index_and_no_other_index_has_one() {
+        for verdict in Verdict::all() {
+            assert_eq!(Verdict::from_index(verdict.index()), Some(verdict));
+        }
+        for index in [Verdict::COUNT, Verdict::COUNT + 1, u32::MAX] {
+            assert_eq!(Verdict::from_index(index), None);
+        }
     }
 }

@@ -13,6 +13,7 @@ pub mod policy;
 pub mod probe;
 pub mod proof;
 pub mod rehearsal;
+pub mod samples;
 pub mod screening;
 pub mod session;
 pub mod sip;

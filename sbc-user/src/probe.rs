@@ -7,6 +7,15 @@ use sbc_common::Protocol;
 const SIP: &[u8] = b"INVITE sip:probe@invalid SIP/2.0\r\n\r\n";
 const HOP_LIMIT: u8 = 64;
 const SYN: u8 = 2;
+/// Where questions come from and go to, by their Ethernet header: locally administered addresses, which
+/// nobody has.
+const ETHERNET: [u8; 12] = *b"\x02sbc-?\x02sbc-!";
+
+/// Says whether a frame is one of these.
+#[must_use]
+pub fn is_one(frame: &[u8]) -> bool {
+    frame.starts_with(&ETHERNET)
+}
 
 /// The frame of an INVITE over UDP. `None` when the two are of different families.
 #[must_use]
@@ -41,7 +50,7 @@ fn frame(
     protocol: Protocol,
     carried: &[u8],
 ) -> Option<Vec<u8>> {
-    let mut frame = vec![0; 12];
+    let mut frame = ETHERNET.to_vec();
     match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             frame.extend([0x08, 0x00, 0x45, 0]);

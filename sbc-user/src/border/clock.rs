@@ -3,6 +3,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use sbc_common::MonotonicNanos;
 
 use crate::proof::digest::UnixMillis;
+use crate::samples::Moment;
 
 /// The clocks of the daemon.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,14 @@ impl Clock {
     #[must_use]
     pub fn wall(&self) -> UnixMillis {
         self.wall_at_start.saturating_add(self.start.elapsed())
+    }
+
+    /// The time by the wall clock as it is now, for people to read.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
+        Moment { wall, monotonic: self.monotonic() }
     }
 
     /// The clock that the kernel compares expiry times with.

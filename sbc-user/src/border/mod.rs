@@ -11,4 +11,6 @@ mod status;
 pub use clock::Clock;
 pub use counters::Counters;
 pub use receiver::{Border, BorderParts};
-pub use status::{CounterStatus, DaemonStatus, GrantStatus, KernelStatus, Status, VerdictStatus};
+pub use status::{
+    CounterStatus, DaemonStatus, GrantStatus, KernelStatus, SampleStatus, Status, VerdictStatus,
+};

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
 use crate::proof::tls::{ClientCertificate, Identity};
+use crate::samples::SampleLog;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, Standing};
 use crate::session::{Forwarded, Forwarder, RelayRefusal};
 use crate::sip::{Message, StartLine};
@@ -46,6 +47,7 @@ pub struct Border<T> {
     outbox: Outbox,
     clock: Clock,
     counters: Counters,
+    samples: SampleLog,
     fingerprints: RandomState,
 }
 
@@ -62,6 +64,7 @@ impl<T: TrustTable> Border<T> {
             outbox: parts.outbox,
             clock: parts.clock,
             counters: Counters::default(),
+            samples: SampleLog::default(),
             fingerprints: RandomState::new(),
         }
     }
@@ -76,6 +79,12 @@ impl<T: TrustTable> Border<T> {
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What the filter has sampled.
+    #[must_use]
+    pub const fn samples(&self) -> &SampleLog {
+        &self.samples
     }
 
     /// The ledger, for as long as the guard lives.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
-use sbc_common::{MonotonicNanos, Protocol, Reason, TrustEntry};
+use sbc_common::{Lane, MonotonicNanos, Protocol, Reason, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::Border;
@@ -46,8 +47,22 @@ pub struct DaemonStatus {
     pub refused_connections: BTreeMap<String, u64>,
     /// Proofs that the kernel had no room for.
     pub trust_table_full: u64,
+    /// Samples of judged frames.
+    pub samples: SampleStatus,
     /// Everyone who is trusted.
     pub trust: Vec<GrantStatus>,
+}
+
+/// What became of the kernel's samples in the daemon.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SampleStatus {
+    /// Those that were read.
+    pub read: u64,
+    /// Records of the kernel's ring that were none.
+    pub unreadable: u64,
+    /// Those that captures were too slow for, all of them together.
+    pub missed: u64,
 }
 
 /// How often a verdict was reached for one reason.
@@ -165,13 +180,28 @@ impl Border<KernelTables> {
             outcomes: named(&mut counters.outcomes()),
             refused_connections: named(&mut counters.refusals()),
             trust_table_full: counters.full_table(),
+            samples: SampleStatus {
+                read: self.samples().read(),
+                unreadable: self.samples().unreadable(),
+                missed: self.samples().missed(),
+            },
             trust,
         };
         Ok(Status { kernel, daemon: Some(daemon) })
     }
 
-    fn grant_status(&self, place: &Place, grant: &Grant, now: MonotonicNanos) -> GrantStatus {
-        let holder = match &grant.holder {
+    /// The peer or the user whom a source belongs to now on this proof, as in "peer NAME".
+    pub fn holder(&self, source: SocketAddr, lane: Lane) -> Option<String> {
+        let ledger = self.ledger();
+        let grant = ledger.grant_for(source, lane)?;
+        match &grant.holder {
+            Holder::Peer(_) | Holder::User(_) => Some(self.holder_name(&grant.holder)),
+            Holder::Earlier | Holder::Operator => None,
+        }
+    }
+
+    fn holder_name(&self, holder: &Holder) -> String {
+        match holder {
             Holder::Peer(position) => {
                 let name = self.config().peers.get(*position).map_or("?", |peer| &peer.name);
                 format!("peer {name}")
@@ -179,7 +209,10 @@ impl Border<KernelTables> {
             Holder::User(user) => format!("user {user}"),
             Holder::Earlier => "earlier".to_owned(),
             Holder::Operator => "operator".to_owned(),
-        };
+        }
+    }
+
+    fn grant_status(&self, place: &Place, grant: &Grant, now: MonotonicNanos) -> GrantStatus {
         let opens = [("udp", Protocol::Udp), ("tcp", Protocol::Tcp)]
             .into_iter()
             .filter(|(_, protocol)| grant.transports.opens(*protocol))
@@ -190,7 +223,7 @@ impl Border<KernelTables> {
             source: place.to_string(),
             proof: grant.lane.name().to_owned(),
             opens: opens.collect(),
-            holder,
+            holder: self.holder_name(&grant.holder),
             expires_in_seconds,
             connections: grant.connections,
         }

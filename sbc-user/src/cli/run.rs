@@ -13,7 +13,7 @@ use super::log::start_log;
 use crate::border::{Border, BorderParts, Clock};
 use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
-use crate::kernel::Filter;
+use crate::kernel::{Filter, KernelTables, SampleRing};
 use crate::proof::digest::{DigestCheck, DigestSettings};
 use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
@@ -24,6 +24,8 @@ use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long connections have to end at shutdown.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long samples gather in the kernel.
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Arc::new(Config::load(path)?);
@@ -162,6 +164,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
     let border = Arc::new(Border::new(parts));
+    tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     let running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
     tracing::info!(mode = config.mode().name(), "ready");
 
@@ -195,6 +198,27 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Reads the kernel's samples for ever: at most one round of the ring in each [`PAUSE`], however many
+/// strangers there are.
+async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
+    let clock = Clock::start();
+    loop {
+        let mut now = None;
+        let mut keep = |record: &[u8]| {
+            let now = *now.get_or_insert_with(|| clock.moment());
+            border.samples().record(record, now);
+        };
+        match ring.read(&mut keep).await {
+            Ok(true) => tokio::time::sleep(PAUSE).await,
+            Ok(false) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::error!(%error, "no more samples are read");
+                return;
+            }
+        }
+    }
 }
 
 fn digest_check(

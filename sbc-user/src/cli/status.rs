@@ -70,6 +70,14 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
             writeln!(out, "{name:<30} {count:>17}")?;
         }
     }
+    let samples = &daemon.samples;
+    writeln!(out, "\nsamples read: {}", samples.read)?;
+    if samples.unreadable > 0 {
+        writeln!(out, "records that were no samples: {}", samples.unreadable)?;
+    }
+    if samples.missed > 0 {
+        writeln!(out, "samples that captures were too slow for: {}", samples.missed)?;
+    }
     if daemon.trust_table_full > 0 {
         writeln!(out, "\nproofs that the kernel had no room for: {}", daemon.trust_table_full)?;
     }

@@ -1,4 +1,4 @@
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
@@ -27,6 +27,18 @@ impl Device {
             _ => Err(KernelError::NotEthernet { name: name.to_owned(), hardware_type }),
         }
     }
+}
+
+/// The name of an interface of this network namespace at the moment; `None` if it has none of that index.
+#[must_use]
+pub fn interface_name(index: u32) -> Option<String> {
+    let mut name = [0; libc::IF_NAMESIZE];
+    // SAFETY: `name` has the room that the call asks for.
+    if unsafe { libc::if_indextoname(index, name.as_mut_ptr()) }.is_null() {
+        return None;
+    }
+    let name = name.map(libc::c_char::cast_unsigned);
+    CStr::from_bytes_until_nul(&name).ok()?.to_str().ok().map(str::to_owned)
 }
 
 /// Asks by ioctl and not in `/sys`, which may show another network namespace.

@@ -116,6 +116,9 @@ pub enum KernelError {
     /// A table is full; what it held is untouched.
     #[error("table {0} is full")]
     TableFull(&'static str),
+    /// Nobody can be told when there are samples.
+    #[error("cannot wait for samples: {0}")]
+    SampleRing(io::Error),
     /// The system has no random numbers to give.
     #[error("no randomness for the tables' secret: {0}")]
     Randomness(io::Error),

@@ -6,8 +6,8 @@ use sbc_common::maps::MapSpec;
 use super::device::Device;
 use super::object::{self, Object};
 use super::{
-    AttachMode, Attached, KernelError, KernelTables, Pins, ServiceUser, attachment, requirements,
-    xdp_holder,
+    AttachMode, Attached, KernelError, KernelTables, Pins, SampleRing, ServiceUser, attachment,
+    requirements, xdp_holder,
 };
 
 /// What is needed to load the filter.
@@ -157,6 +157,11 @@ impl Filter {
     #[must_use]
     pub fn is_attached(&self) -> bool {
         !self.pins.interfaces().is_empty()
+    }
+
+    /// Opens the ring of samples, within a tokio runtime.
+    pub fn samples(&self) -> Result<SampleRing, KernelError> {
+        SampleRing::open(&self.pins)
     }
 
     /// Detaches the program and removes its tables.

@@ -237,7 +237,19 @@ impl<T: TrustTable> Ledger<T> {
         self.grants.iter()
     }
 
+    /// The most specific grant on this proof that speaks for a source.
+    #[must_use]
+    pub fn grant_for(&self, source: SocketAddr, lane: Lane) -> Option<&Grant> {
+        let around = (0..=128).rev().filter_map(|length| Prefix::new(source.ip(), length));
+        [Place::Port(source), Place::Address(source.ip())]
+            .into_iter()
+            .chain(around.map(Place::Network))
+            .filter_map(|place| self.grants.get(&place))
+            .find(|grant| grant.lane == lane)
+    }
+
     /// The table behind it.
+    #[must_use]
     pub const fn table(&self) -> &T {
         &self.table
     }
