@@ -6,6 +6,7 @@
 mod amplification;
 mod bystander;
 mod calls;
+mod capture;
 mod carrier;
 mod certificate;
 mod changed_policy;

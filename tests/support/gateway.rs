@@ -171,7 +171,8 @@ impl Gateway {
         self.authority.as_ref().context("this gateway has no TLS listeners")
     }
 
-    fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<Process> {
+    /// Starts one of sbc's commands on the edge.
+    pub fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<Process> {
         let mut command = self.edge.command(sbc_binary()?);
         command.args(arguments).arg("--config").arg(&self.configuration);
         self.edge.spawn("sbc", command)

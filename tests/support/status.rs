@@ -74,6 +74,16 @@ impl Status {
         count(&self.counts("/daemon/received")?, transport)
     }
 
+    /// How many samples of judged packets the daemon has read.
+    pub fn samples_read(&self) -> Result<u64> {
+        self.at("/daemon/samples/read")?.as_u64().context("the samples are no number")
+    }
+
+    /// How many samples captures were too slow for.
+    pub fn samples_missed(&self) -> Result<u64> {
+        self.at("/daemon/samples/missed")?.as_u64().context("the samples are no number")
+    }
+
     /// How many connections were refused, by reason; without those of none.
     pub fn refused_connections(&self) -> Result<BTreeMap<String, u64>> {
         self.positive("/daemon/refused-connections")

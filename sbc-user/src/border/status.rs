@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
-use sbc_common::{Lane, MonotonicNanos, Protocol, Reason, TrustEntry};
+use sbc_common::{MonotonicNanos, Protocol, Reason, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::Border;
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins};
+use crate::samples::Sample;
 use crate::trust::{Grant, Holder, Place};
 
 /// What `sbc status` shows.
@@ -190,10 +190,15 @@ impl Border<KernelTables> {
         Ok(Status { kernel, daemon: Some(daemon) })
     }
 
-    /// The peer or the user whom a source belongs to now on this proof, as in "peer NAME".
-    pub fn holder(&self, source: SocketAddr, lane: Lane) -> Option<String> {
+    /// The peer or the user whom the source of a sample belongs to now, as in "peer NAME".
+    pub fn holder(&self, sample: &Sample) -> Option<String> {
+        let verdict = sample.verdict;
+        // These say that there is an entry, but not of which lane.
+        let has_entry = verdict.lane.is_some()
+            || matches!(verdict.reason, Reason::TransportNotOpened | Reason::ExpiredSource);
+        let source = sample.source().filter(|_| has_entry)?;
         let ledger = self.ledger();
-        let grant = ledger.grant_for(source, lane)?;
+        let grant = ledger.grant_for(source, verdict.lane)?;
         match &grant.holder {
             Holder::Peer(_) | Holder::User(_) => Some(self.holder_name(&grant.holder)),
             Holder::Earlier | Holder::Operator => None,

@@ -50,15 +50,21 @@ impl<W: Write> CaptureWriter<W> {
         }
         body.extend(&frame.kept);
         pad(&mut body);
-        let comment = comment.get(..LONGEST_COMMENT).unwrap_or(comment);
+        let comment =
+            comment.get(..comment.floor_char_boundary(LONGEST_COMMENT)).unwrap_or_default();
         option(&mut body, COMMENT, comment.as_bytes())?;
         option(&mut body, 0, &[])?;
         self.block(ENHANCED_PACKET, &body)
     }
 
+    /// Sends on what was written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
     /// Makes sure that what was written has arrived.
     pub fn finish(mut self) -> io::Result<W> {
-        self.sink.flush()?;
+        self.flush()?;
         Ok(self.sink)
     }
 

@@ -1,5 +1,6 @@
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use super::ConfigFile;
 use crate::border::Clock;
 use crate::config::Config;
+use crate::control::{self, Seen};
 use crate::kernel::{AttachedProgram, KernelTables, Pins};
 use crate::probe;
 use crate::transport::Transport;
@@ -31,8 +33,14 @@ pub(super) struct ExplainArguments {
 struct Explanation {
     source: String,
     entries: Vec<EntryExplained>,
+    /// What became of its last packets, the latest first; absent if no daemon tells.
+    seen: Option<Vec<Seen>>,
+    /// Why no daemon tells.
+    unseen_because: Option<String>,
     /// What the attached program said to each question.
     now: Vec<QuestionAnswered>,
+    /// How many packets it counted meanwhile that were questions.
+    questions_counted: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,13 +76,23 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<()> {
     let interface = &config.interface.outside.name;
     let program = pins.attached_program(interface).context("explain asks the attached filter")?;
     let source = arguments.source;
+    let port = Some(source.port()).filter(|port| *port != 0);
+    let (seen, unseen_because) = match control::seen(&config.control.socket, source.ip(), port) {
+        Ok(seen) => (Some(seen), None),
+        Err(error) if error.is_absence() => (None, Some("the daemon does not run".to_owned())),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let (now, questions_counted) = answers(&config, &tables, &program, source)?;
     let explanation = Explanation {
         source: match source.port() {
             0 => source.ip().to_string(),
             _ => source.to_string(),
         },
         entries: entries(&config, &tables, source)?,
-        now: answers(&config, &tables, &program, source)?,
+        seen,
+        unseen_because,
+        now,
+        questions_counted,
     };
     let mut out = io::stdout().lock();
     if arguments.json {
@@ -149,16 +167,17 @@ fn explained(
     }
 }
 
-/// Asks the program about a packet to each listener of the source's family.
+/// Asks the program about a packet to each listener of the source's family. Returns how often it was asked
+/// as well.
 fn answers(
     config: &Config,
     tables: &KernelTables,
     program: &AttachedProgram,
     source: SocketAddr,
-) -> anyhow::Result<Vec<QuestionAnswered>> {
+) -> anyhow::Result<(Vec<QuestionAnswered>, usize)> {
     let port = if source.port() == 0 { ANY_PORT } else { source.port() };
     let source = SocketAddr::new(source.ip(), port);
-    let mut answers = Vec::new();
+    let (mut answers, mut runs) = (Vec::new(), 0);
     for listen in &config.listen {
         let (question, frame) = match listen.transport {
             Transport::Udp => ("udp invite", probe::invite(source, listen.address)),
@@ -167,6 +186,7 @@ fn answers(
         };
         let Some(frame) = frame else { continue };
         let answer = program.ask(tables, &frame)?;
+        runs += answer.runs;
         let lane = match &answer.verdicts[..] {
             [verdict] => verdict.lane.map(Lane::name),
             _ => None,
@@ -179,7 +199,7 @@ fn answers(
             lane,
         });
     }
-    Ok(answers)
+    Ok((answers, runs))
 }
 
 fn write(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
@@ -200,10 +220,36 @@ fn write(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
             Some(seconds) => writeln!(out, ", {seconds} s left")?,
         }
     }
+    match (&explanation.seen, &explanation.unseen_because) {
+        (Some(seen), _) if seen.is_empty() => {
+            writeln!(out, "\nnone of its packets was sampled lately: only drops are")?;
+        }
+        (Some(seen), _) => write_seen(seen, out)?,
+        (None, because) => {
+            let because = because.as_deref().unwrap_or("no daemon tells");
+            writeln!(out, "\nwhat became of its packets is not known: {because}")?;
+        }
+    }
     writeln!(out, "\nnow, as the attached program says:")?;
     for answer in &explanation.now {
         let reasons = answer.reasons.join(" or ");
         writeln!(out, "{} to {}: {} ({reasons})", answer.question, answer.listener, answer.action)?;
     }
-    writeln!(out, "\nthese questions were counted like packets, and spent budgets like them")
+    let count = explanation.questions_counted;
+    writeln!(out, "\n{count} questions were counted like packets, and spent budgets like them")
+}
+
+fn write_seen(seen: &[Seen], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\nits last packets that were sampled:")?;
+    for seen in seen {
+        let ago = humantime::format_duration(Duration::from_millis(seen.milliseconds_ago));
+        let lane = seen.lane.as_deref().unwrap_or("none");
+        let passed = if seen.passed { ", passed" } else { "" };
+        writeln!(
+            out,
+            "{ago} ago: {} ({}{passed}), lane {lane}, {} from port {} to {}",
+            seen.reason, seen.verdict, seen.carrier, seen.source_port, seen.destination
+        )?;
+    }
+    Ok(())
 }

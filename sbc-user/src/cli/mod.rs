@@ -1,6 +1,7 @@
 //! The command line.
 #![expect(clippy::print_stdout, reason = "commands answer on standard output")]
 
+mod capture;
 mod check;
 mod explain;
 mod filter;
@@ -46,8 +47,12 @@ enum Command {
         #[arg(long, short)]
         verbose: bool,
     },
-    /// Say what the filter knows of a source, and ask it what would happen to its packets now.
+    /// Say what the filter knows of a source and last did with its packets, and ask it what would happen
+    /// to them now.
     Explain(explain::ExplainArguments),
+    /// Write samples of dropped packets to a pcapng file, each with its verdict as a comment, as the
+    /// daemon reads them. Ctrl-C ends it.
+    Capture(capture::CaptureArguments),
     /// Run a capture through the filter's decision, offline, and print what becomes of each packet.
     Replay(replay::ReplayArguments),
     /// Detach the filter and remove its tables; everything passes from then on.
@@ -74,6 +79,7 @@ impl Cli {
                 status::status(&config.config, json, verbose)
             }
             Command::Explain(arguments) => explain::explain(&arguments),
+            Command::Capture(arguments) => capture::capture(&arguments),
             Command::Replay(arguments) => replay::replay(&arguments),
             Command::Unload(file) => unload::unload(&file.config),
             Command::Ha1(arguments) => ha1::ha1(&arguments),

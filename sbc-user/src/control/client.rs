@@ -1,16 +1,20 @@
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use thiserror::Error;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
+use super::{CaptureLine, CaptureRequest, LONGEST_LINE, Request, Seen};
 use crate::border::Status;
 
 /// A snapshot is a few kilobytes, and a line for each trusted source.
 const MAX_SNAPSHOT: u64 = 1 << 30;
 
-/// Why the daemon did not tell its status.
+/// Why the daemon did not answer.
 #[derive(Debug, Error)]
 pub enum ControlError {
     /// Nobody answers at the socket.
@@ -35,7 +39,10 @@ pub enum ControlError {
         /// What the system said.
         cause: io::Error,
     },
-    /// The answer is no status.
+    /// The daemon does not do what it was asked for.
+    #[error("the daemon refuses: {0}")]
+    Refused(String),
+    /// The answer is none.
     #[error("the daemon's answer cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
@@ -53,12 +60,79 @@ impl ControlError {
 
 /// Asks the daemon behind the socket at `path` for its status.
 pub fn ask(path: &Path) -> Result<Status, ControlError> {
+    answer(path, &Request::Status)
+}
+
+/// Asks the daemon for the last samples from an address: the latest first, a handful at most.
+pub fn seen(path: &Path, address: IpAddr, port: Option<u16>) -> Result<Vec<Seen>, ControlError> {
+    answer(path, &Request::Seen { address, port })
+}
+
+/// Asks the daemon for samples. Within a tokio runtime.
+pub async fn capture(path: &Path, request: CaptureRequest) -> Result<CaptureLines, ControlError> {
     let silent = |cause| ControlError::NoDaemon { path: path.to_owned(), cause };
-    let stream = UnixStream::connect(path).map_err(silent)?;
+    let mut stream = tokio::net::UnixStream::connect(path).await.map_err(silent)?;
+    stream.write_all(&line(&Request::Capture(request))?).await.map_err(silent)?;
+    Ok(CaptureLines { reading: BufReader::new(stream), line: Vec::new() })
+}
+
+/// What the daemon answers to the request for a capture.
+pub struct CaptureLines {
+    reading: BufReader<tokio::net::UnixStream>,
+    line: Vec<u8>,
+}
+
+impl CaptureLines {
+    /// The next line; `None` when the daemon has ended, or ended the capture. May be given up at any
+    /// time, and called again.
+    pub async fn next(&mut self) -> Result<Option<CaptureLine>, ControlError> {
+        let room = LONGEST_LINE.saturating_sub(self.line.len()) as u64;
+        let mut reading = (&mut self.reading).take(room);
+        // What was read before it was given up is in `line`. A daemon that was killed leaves half a line.
+        let read = reading.read_until(b'\n', &mut self.line).await;
+        if read.is_err() || !self.line.ends_with(b"\n") && self.line.len() < LONGEST_LINE {
+            return Ok(None);
+        }
+        let line = serde_json::from_slice(&self.line);
+        self.line.clear();
+        let line = line?;
+        if let CaptureLine::Refused(why) = line {
+            return Err(ControlError::Refused(why));
+        }
+        Ok(Some(line))
+    }
+
+    /// Ends the capture, passes over what was on its way, and returns how many samples were missed.
+    pub async fn end(&mut self) -> Result<u64, ControlError> {
+        let mut missed = 0;
+        if self.reading.get_mut().shutdown().await.is_ok() {
+            while let Some(line) = self.next().await? {
+                if let CaptureLine::Missed(count) = line {
+                    missed = count;
+                }
+            }
+        }
+        Ok(missed)
+    }
+}
+
+fn line(request: &Request) -> Result<Vec<u8>, ControlError> {
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn answer<T: DeserializeOwned>(path: &Path, request: &Request) -> Result<T, ControlError> {
+    let silent = |cause| ControlError::NoDaemon { path: path.to_owned(), cause };
+    let mut stream = UnixStream::connect(path).map_err(silent)?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(silent)?;
+    stream.write_all(&line(request)?).map_err(silent)?;
     let mut answer = Vec::new();
     stream.take(MAX_SNAPSHOT).read_to_end(&mut answer).map_err(silent)?;
-    Ok(serde_json::from_slice(&answer)?)
+    serde_json::from_slice(&answer).map_err(|error| match serde_json::from_slice(&answer) {
+        Ok(CaptureLine::Refused(why)) => ControlError::Refused(why),
+        Ok(_) | Err(_) => ControlError::Unreadable(error),
+    })
 }
 
 #[cfg(test)]
@@ -75,12 +149,19 @@ mod tests {
 
         let listener = UnixListener::bind(&path).unwrap();
         let nonsense = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            io::Write::write_all(&mut stream, b"{}").unwrap();
+            for answer in ["{}", r#"{"refused":"no"}"#] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut asked = [0; 64];
+                let length = stream.read(&mut asked).unwrap();
+                assert_eq!(&asked[..length], b"{\"ask\":\"status\"}\n");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
         });
         let error = ask(&path).unwrap_err();
+        assert!(matches!(error, ControlError::Unreadable(_)), "{error}");
+        let refused = ask(&path).unwrap_err();
+        assert!(matches!(&refused, ControlError::Refused(why) if why == "no"), "{refused}");
         nonsense.join().unwrap();
-        assert!(!error.is_absence(), "{error}");
         assert!(ask(&path).unwrap_err().is_absence(), "a socket that nobody answers at");
     }
 }

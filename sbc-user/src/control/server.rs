@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixListener;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use super::ControlError;
+use super::{CaptureLine, ControlError, LONGEST_LINE, Request, Seen, capture};
 use crate::border::Border;
 use crate::kernel::KernelTables;
+use crate::samples::SampleLog;
 
 /// Makes a directory that a group may make its sockets in, unless it is there already.
 ///
@@ -57,23 +60,69 @@ impl ControlServer {
         Ok(Self { listener, path: path.to_owned() })
     }
 
-    /// Answers whoever connects, one after the other, for ever.
+    /// Answers whoever connects, for ever. Beyond some at a time they wait.
     pub async fn serve(&self, border: Arc<Border<KernelTables>>) {
+        let places = Arc::new(Semaphore::new(MOST_AT_A_TIME));
         loop {
-            let Ok((mut stream, _)) = self.listener.accept().await else {
+            let place = Arc::clone(&places).acquire_owned().await;
+            let Ok((stream, _)) = self.listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let snapshot = border.status().map(|status| serde_json::to_vec(&status));
-            let Ok(Ok(snapshot)) = snapshot else {
-                tracing::error!("the status could not be read");
-                continue;
-            };
-            let written = stream.write_all(&snapshot);
-            // One who asks and does not read must not keep the others waiting.
-            let _ = tokio::time::timeout(Duration::from_secs(5), written).await;
+            let border = Arc::clone(&border);
+            tokio::spawn(async move {
+                serve_one(stream, border).await;
+                drop(place);
+            });
         }
     }
+}
+
+/// How many are answered at a time: more than may capture, so that these keep nobody from anything else.
+const MOST_AT_A_TIME: usize = 16;
+const _: () = assert!(MOST_AT_A_TIME > 2 * SampleLog::MOST_WATCHERS);
+/// How long one who asks may take to say what, and to read the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many samples of a source are told.
+const MOST_SEEN: usize = 10;
+
+async fn serve_one(mut stream: UnixStream, border: Arc<Border<KernelTables>>) {
+    let Ok(Some(line)) = timeout(PATIENCE, first_line(&mut stream)).await else { return };
+    let answer = match serde_json::from_slice(&line) {
+        Ok(Request::Status) => {
+            // Thousands of counters are read.
+            let status = tokio::task::spawn_blocking(move || border.status());
+            if let Ok(Ok(status)) = status.await {
+                serde_json::to_vec(&status)
+            } else {
+                tracing::error!("the status could not be read");
+                refusal("the status could not be read")
+            }
+        }
+        Ok(Request::Seen { address, port }) => {
+            let now = border.now();
+            let samples = border.samples().last_of(address, port, MOST_SEEN);
+            let seen = samples.iter().map(|sample| Seen::of(sample, now));
+            serde_json::to_vec(&seen.collect::<Vec<_>>())
+        }
+        Ok(Request::Capture(request)) => return capture::send(stream, &border, &request).await,
+        Err(error) => refusal(&format!("what was asked cannot be read: {error}")),
+    };
+    let Ok(answer) = answer else { return };
+    // One who asks and does not read must not keep his place.
+    let _ = timeout(PATIENCE, stream.write_all(&answer)).await;
+}
+
+fn refusal(why: &str) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&CaptureLine::Refused(why.to_owned()))
+}
+
+/// The first line; `None` if it does not end in time.
+async fn first_line(stream: &mut UnixStream) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut reading = BufReader::new(stream).take(LONGEST_LINE as u64);
+    reading.read_until(b'\n', &mut line).await.ok()?;
+    line.ends_with(b"\n").then_some(line)
 }
 
 impl Drop for ControlServer {

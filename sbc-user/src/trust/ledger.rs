@@ -237,15 +237,15 @@ impl<T: TrustTable> Ledger<T> {
         self.grants.iter()
     }
 
-    /// The most specific grant on this proof that speaks for a source.
+    /// The most specific grant that speaks for a source: on this proof, or on any.
     #[must_use]
-    pub fn grant_for(&self, source: SocketAddr, lane: Lane) -> Option<&Grant> {
+    pub fn grant_for(&self, source: SocketAddr, lane: Option<Lane>) -> Option<&Grant> {
         let around = (0..=128).rev().filter_map(|length| Prefix::new(source.ip(), length));
         [Place::Port(source), Place::Address(source.ip())]
             .into_iter()
             .chain(around.map(Place::Network))
             .filter_map(|place| self.grants.get(&place))
-            .find(|grant| grant.lane == lane)
+            .find(|grant| lane.is_none_or(|lane| grant.lane == lane))
     }
 
     /// The table behind it.

@@ -34,6 +34,7 @@ pub(super) const PEERS: Packages = Packages {
         ("kamailio", Proof::Program("kamailio")),
         ("kamailio-tls-modules", Proof::KamailioModule("tls.so")),
         ("openssl", Proof::Program("openssl")),
+        ("tshark", Proof::Program("tshark")),
         ("iproute2", Proof::Program("ip")),
     ],
 };

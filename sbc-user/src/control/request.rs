@@ -1,0 +1,226 @@
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
+use sbc_common::{Carrier, Lane, MonotonicNanos, Reason};
+use serde::{Deserialize, Serialize};
+
+use crate::samples::{Sample, SampleFilter};
+
+/// The longest line in either direction, in bytes: 64 networks, or a sample.
+pub const LONGEST_LINE: usize = 16 * 1024;
+
+/// What the daemon can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// For a [`Status`](crate::border::Status).
+    Status,
+    /// For the last samples from an address.
+    Seen {
+        /// The address.
+        address: IpAddr,
+        /// The port, if not any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<u16>,
+    },
+    /// For samples as they come.
+    Capture(CaptureRequest),
+}
+
+/// Which samples are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct CaptureRequest {
+    /// Names of reasons; any, if there are none.
+    pub reasons: Vec<String>,
+    /// Networks that they come from; any, if there are none.
+    pub sources: Vec<IpNet>,
+    /// Those that are kept come first.
+    pub recent: bool,
+}
+
+/// One line of a capture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaptureLine {
+    /// A sample.
+    Sample(Box<SampleLine>),
+    /// Those that were kept have been sent; what follows comes as it happens.
+    Live,
+    /// So many samples were not sent up to now: too many others waited for their asker.
+    Missed(u64),
+    /// There will be no capture.
+    Refused(String),
+}
+
+/// One sample.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SampleLine {
+    /// Nanoseconds since 1970.
+    pub at: u64,
+    /// The verdict's reason.
+    pub reason: String,
+    /// `pass` or `drop`.
+    pub verdict: String,
+    /// It went on although the verdict says drop.
+    pub passed: bool,
+    /// The proof of the source's entry.
+    pub lane: Option<String>,
+    /// What was carried.
+    pub carrier: String,
+    /// The peer or user whom the source belongs to, as the line is written: "peer NAME".
+    pub holder: Option<String>,
+    /// The index of the interface that it arrived on.
+    pub interface: u32,
+    /// Its name, as the line is written.
+    pub interface_name: String,
+    /// The length of the frame in bytes.
+    pub length: u32,
+    /// Its beginning, base64 (RFC 4648 §4).
+    pub frame: String,
+}
+
+/// Somebody's packet, as far as the daemon remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Seen {
+    /// How long ago it was judged.
+    pub milliseconds_ago: u64,
+    /// The verdict's reason.
+    pub reason: String,
+    /// `pass` or `drop`.
+    pub verdict: String,
+    /// It went on although the verdict says drop.
+    pub passed: bool,
+    /// The proof of the source's entry.
+    pub lane: Option<String>,
+    /// What was carried.
+    pub carrier: String,
+    /// The source port; zero if it is not known.
+    pub source_port: u16,
+    /// Where it went; a port that is not known is zero.
+    pub destination: String,
+}
+
+impl CaptureRequest {
+    /// The same in our words, or what is wrong with it.
+    pub fn filter(&self) -> Result<SampleFilter, String> {
+        if self.sources.len() > SampleFilter::MOST_SOURCES {
+            return Err(format!("more than {} sources", SampleFilter::MOST_SOURCES));
+        }
+        let named = |name: &String| {
+            let reason =
+                Reason::named(name).ok_or_else(|| format!("there is no reason {name:?}"))?;
+            if !reason.is_sampled() {
+                return Err(format!("{name} is not sampled: only drops are, and suspect-source"));
+            }
+            Ok(reason)
+        };
+        let mut reasons = self.reasons.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        reasons.sort_unstable();
+        reasons.dedup();
+        Ok(SampleFilter { reasons, sources: self.sources.clone() })
+    }
+}
+
+impl SampleLine {
+    /// Describes a sample.
+    #[must_use]
+    pub fn of(sample: &Sample, holder: Option<String>, interface_name: String) -> Self {
+        let verdict = sample.verdict;
+        Self {
+            at: sample.at,
+            reason: verdict.reason.name().to_owned(),
+            verdict: verdict.action().name().to_owned(),
+            passed: sample.passed,
+            lane: verdict.lane.map(Lane::name).map(str::to_owned),
+            carrier: Carrier::name(verdict.carrier).to_owned(),
+            holder,
+            interface: sample.interface,
+            interface_name,
+            length: sample.length,
+            frame: STANDARD.encode(&sample.kept),
+        }
+    }
+
+    /// The beginning of the frame.
+    pub fn bytes(&self) -> Result<Vec<u8>, base64::DecodeError> {
+        STANDARD.decode(&self.frame)
+    }
+}
+
+impl Seen {
+    /// Describes a sample, `now` later.
+    #[must_use]
+    pub fn of(sample: &Sample, now: MonotonicNanos) -> Self {
+        let verdict = sample.verdict;
+        Self {
+            milliseconds_ago: now.0.saturating_sub(sample.monotonic.0) / 1_000_000,
+            reason: verdict.reason.name().to_owned(),
+            verdict: verdict.action().name().to_owned(),
+            passed: sample.passed,
+            lane: verdict.lane.map(Lane::name).map(str::to_owned),
+            carrier: Carrier::name(verdict.carrier).to_owned(),
+            source_port: sample.ends.map_or(0, |[source, _]| source.port()),
+            destination: sample.ends.map_or_else(String::new, |[_, to]| to.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_read_as_they_are_documented() {
+        let seen = Request::Seen { address: "198.51.100.7".parse().unwrap(), port: Some(5070) };
+        let capture = CaptureRequest {
+            reasons: vec!["unknown-source".to_owned()],
+            sources: vec!["198.51.100.0/24".parse().unwrap()],
+            recent: true,
+        };
+        for (text, request) in [
+            (r#"{"ask":"status"}"#, Request::Status),
+            (r#"{"ask":"seen","address":"198.51.100.7","port":5070}"#, seen),
+            (
+                r#"{"ask":"capture","reasons":["unknown-source"],"sources":["198.51.100.0/24"],"recent":true}"#,
+                Request::Capture(capture),
+            ),
+        ] {
+            assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
+            assert_eq!(serde_json::to_string(&request).unwrap(), text);
+        }
+        let least: Request = serde_json::from_str(r#"{"ask":"capture"}"#).unwrap();
+        assert_eq!(least, Request::Capture(CaptureRequest::default()));
+        for text in ["", "{}", r#"{"ask":"everything"}"#, r#"{"ask":"seen"}"#] {
+            assert!(serde_json::from_str::<Request>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_sampled_cannot_be_captured() {
+        let refusal = |reasons: &[&str], sources: usize| {
+            let reasons = reasons.iter().map(|&reason| reason.to_owned()).collect();
+            let sources = vec!["::/0".parse().unwrap(); sources];
+            CaptureRequest { reasons, sources, recent: false }.filter().err()
+        };
+        assert_eq!(refusal(&["unknown-source", "suspect-source"], 64), None);
+        assert!(refusal(&["not-ip"], 0).unwrap().contains("not-ip is not sampled"));
+        assert!(refusal(&["nonsense"], 0).unwrap().contains("no reason \"nonsense\""));
+        assert!(refusal(&[], 65).unwrap().contains("more than 64"));
+    }
+
+    #[test]
+    fn a_sample_fits_into_a_line() {
+        let most = CaptureRequest {
+            reasons: Reason::ALL.iter().map(|reason| reason.name().to_owned()).collect(),
+            sources: vec!["2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128".parse().unwrap(); 64],
+            recent: true,
+        };
+        let longest = serde_json::to_vec(&Request::Capture(most)).unwrap();
+        assert!(longest.len() < LONGEST_LINE / 2, "{}", longest.len());
+    }
+}
