@@ -136,6 +136,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn what_is_asked_is_one_line_and_no_longer_than_a_line_may_be() {
+        for (text, expected) in [
+            (&b"{}\n"[..], Some(&b"{}\n"[..])),
+            (b"one\ntwo\n", Some(b"one\n")),
+            (b"", None),
+            (b"cut off", None),
+            (&vec![b' '; LONGEST_LINE + 1], None),
+        ] {
+            let (mut one, mut other) = UnixStream::pair().unwrap();
+            one.write_all(text).await.unwrap();
+            one.shutdown().await.unwrap();
+            assert_eq!(first_line(&mut other).await.as_deref(), expected);
+        }
+    }
+
+    #[tokio::test]
     async fn a_socket_that_nobody_answers_at_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("control.sock");
