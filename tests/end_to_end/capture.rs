@@ -252,12 +252,11 @@ fn a_capture_that_is_stuck_holds_nobody_up() -> Result<()> {
     let gateway = setup().start()?;
     let mut stuck = Capture::start(&gateway, "stuck.pcapng", &["--count", "500"])?;
     stuck.process.signal(libc::SIGSTOP)?;
-    let floods = Family::ALL.map(|family| {
-        dropped(family).map(|(from, _)| {
-            Flood::start(&gateway.internet, SocketAddr::new(from, 5070), family.sip())
-        })
-    });
-    let floods = floods.into_iter().flatten().collect::<Result<Vec<_>>>()?;
+    let flood = |family: Family| {
+        let from = SocketAddr::new(family.caller(), 5070);
+        Flood::start(&gateway.internet, from, family.sip())
+    };
+    let floods = Family::ALL.into_iter().map(flood).collect::<Result<Vec<_>>>()?;
     gateway.wait_for_status("samples to be missed", |status| Ok(status.samples_missed()? > 0))?;
 
     let read = gateway.status()?.samples_read()?;
