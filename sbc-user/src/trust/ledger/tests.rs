@@ -2,6 +2,7 @@
 
 mod adoption;
 mod digest;
+mod holders;
 mod pace;
 mod properties;
 mod scene;
