@@ -167,18 +167,24 @@ impl Prefix {
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
         let offset = if address.is_ipv4() { 96 } else { 0 };
         let length = length.checked_add(offset).filter(|length| *length <= 128)?;
-        let bits = u128::from_be_bytes(Address::from(address).octets());
-        let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-        let prefix = Self { address: Address::from_octets((bits & mask).to_be_bytes()), length };
+        let prefix = Self::around(&address.into(), length);
         let takes_in_ipv4 = length < 96 && prefix.contains(&Address::from(Ipv4Addr::UNSPECIFIED));
         (!takes_in_ipv4).then_some(prefix)
+    }
+
+    /// The range of the addresses that share their first `length` bits, 128 at most, with `address` in its
+    /// mapped form.
+    #[must_use]
+    pub fn around(address: &Address, length: u8) -> Self {
+        let bits = u128::from_be_bytes(address.octets());
+        let mask = u128::MAX.checked_shl(128_u32.saturating_sub(length.into())).unwrap_or(0);
+        Self { address: Address::from_octets((bits & mask).to_be_bytes()), length }
     }
 
     /// Says whether `address` lies in this range.
     #[must_use]
     pub fn contains(&self, address: &Address) -> bool {
-        let mask = u128::MAX.checked_shl(128 - u32::from(self.length)).unwrap_or(0);
-        u128::from_be_bytes(address.octets()) & mask == u128::from_be_bytes(self.address.octets())
+        Self::around(address, self.length).address == self.address
     }
 }
 

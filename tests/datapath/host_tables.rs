@@ -4,6 +4,7 @@ use sbc_common::{
     Address, Budget, Datagram, FirstSeen, Meter, MonotonicNanos, Packet, Prefix, Service,
     ServiceKey, Setting, SourceKey, Tables, TrustEntry,
 };
+use sbc_user::kernel::ProtectedService;
 
 use crate::policy::Policy;
 
@@ -37,16 +38,12 @@ impl HostTables {
     pub(crate) fn of(policy: &Policy) -> Self {
         let mut tables = Self {
             now: Self::NOW,
+            services: policy.services.iter().flat_map(ProtectedService::rows).collect(),
             sources: policy.sources.iter().copied().collect(),
             prefixes: policy.prefixes.iter().copied().collect(),
             returning: RETURNING.map(prefix).to_vec(),
             ..Self::default()
         };
-        for listener in &policy.services {
-            let key = ServiceKey::new(listener.address, listener.port, listener.protocol);
-            tables.services.insert(key, listener.service as u32);
-            tables.services.insert(ServiceKey::any_at(listener.address), 0);
-        }
         let silence = [
             (Setting::Heartbeat, policy.heartbeat),
             (Setting::SilenceEndsEnforcement, policy.silence_ends_enforcement),

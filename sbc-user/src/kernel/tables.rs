@@ -112,6 +112,15 @@ pub struct ProtectedService {
     pub service: Service,
 }
 
+impl ProtectedService {
+    /// What stands in the table for it: its listener, and that its address has one.
+    #[must_use]
+    pub fn rows(&self) -> [(ServiceKey, u32); 2] {
+        let listener = ServiceKey::new(self.address, self.port, self.protocol);
+        [(listener, self.service as u32), (ServiceKey::any_at(self.address), 0)]
+    }
+}
+
 /// How often a verdict was reached, on all CPUs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterRow {
@@ -237,13 +246,8 @@ impl KernelTables {
     /// Protects exactly these services, from one packet to the next: they are written beside those in
     /// force and take their place at once.
     pub fn apply_services(&mut self, services: &[ProtectedService]) -> Result<(), KernelError> {
-        let mut wanted: std::collections::HashMap<ServiceKey, u32> =
-            std::collections::HashMap::new();
-        for listener in services {
-            let key = ServiceKey::new(listener.address, listener.port, listener.protocol);
-            wanted.insert(key, listener.service as u32);
-            wanted.insert(ServiceKey::any_at(listener.address), 0);
-        }
+        let wanted: std::collections::HashMap<_, _> =
+            services.iter().flat_map(ProtectedService::rows).collect();
         let in_force = ServiceTable(self.setting(Setting::ServiceTable)?);
         for _ in 0..SERVICE_SEEDS {
             let table = ServiceTable::new(!in_force.is_upper(), secret()?);

@@ -7,7 +7,7 @@ use sbc_common::{
 };
 
 use crate::config::Config;
-use crate::kernel::KernelError;
+use crate::kernel::{KernelError, ProtectedService};
 use crate::policy;
 use crate::trust::TrustTable;
 
@@ -28,12 +28,8 @@ pub(super) struct MemoryTables {
 impl MemoryTables {
     /// Everything but sources, as `config` says.
     pub(super) fn of(config: &Config) -> Self {
-        let mut services = HashMap::new();
-        for listener in policy::protected_services(config) {
-            let key = ServiceKey::new(listener.address, listener.port, listener.protocol);
-            services.insert(key, listener.service as u32);
-            services.insert(ServiceKey::any_at(listener.address), 0);
-        }
+        let services = policy::protected_services(config);
+        let services = services.iter().flat_map(ProtectedService::rows).collect();
         let words = policy::filter_settings(config).words();
         let settings = words.into_iter().map(|(setting, word)| (setting as u32, word)).collect();
         let source_capacity = config.kernel.trust_entries as usize;
@@ -73,10 +69,8 @@ impl Tables for MemoryTables {
     }
 
     fn trusted_prefix(&self, source: &Address) -> Option<TrustEntry> {
-        let bits = u128::from_be_bytes(source.octets());
         self.prefixes.iter().find_map(|(Reverse(length), networks)| {
-            let mask = u128::MAX.checked_shl(128 - u32::from(*length)).unwrap_or(0);
-            networks.get(&Address::from_octets((bits & mask).to_be_bytes())).copied()
+            networks.get(&Prefix::around(source, *length).address).copied()
         })
     }
 
