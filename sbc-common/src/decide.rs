@@ -25,7 +25,7 @@ pub fn decide_packet<F: Frame, T: Tables>(
     payload: &mut F,
     tables: &mut T,
 ) -> Verdict {
-    let family = if packet.source.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+    let family = packet.family();
     let (carrier, claim) = match Claim::of(packet, tables) {
         Ok(claim) => claim,
         Err(reason) => {
@@ -143,7 +143,12 @@ impl Claim {
 
 impl Packet {
     #[inline(always)]
-    const fn carrier(&self) -> Carrier {
+    pub(crate) const fn family(&self) -> Family {
+        if self.source.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn carrier(&self) -> Carrier {
         match self.carried {
             Carried::Udp => Carrier::Udp,
             Carried::Tcp => Carrier::Tcp,
@@ -166,6 +171,18 @@ fn decide_clear_sip<F: Frame, T: Tables>(
         StandingKind::Denied => return Reason::DeniedSource,
         StandingKind::Stranger | StandingKind::Unknown => {}
     }
+    decide_stranger(payload, tables, standing, protocol, Meter::Unknown)
+}
+
+/// What a stranger's clear-text SIP meets, at the expense of `meter`.
+#[inline(always)]
+pub(crate) fn decide_stranger<F: Frame, T: Tables>(
+    payload: &mut F,
+    tables: &mut T,
+    standing: &Standing,
+    protocol: Protocol,
+    meter: Meter,
+) -> Reason {
     match UnknownAction::from_table(tables.setting(Setting::UnknownAction)) {
         UnknownAction::Drop => return standing.refusal,
         UnknownAction::Challenge => {}
@@ -181,7 +198,7 @@ fn decide_clear_sip<F: Frame, T: Tables>(
         interval: tables.setting(Setting::UnknownInterval),
         tolerance: tables.setting(Setting::UnknownTolerance),
     };
-    if tables.spend(Meter::Unknown, budget) {
+    if tables.spend(meter, budget) {
         Reason::UnknownWithinBudget
     } else {
         Reason::UnknownBudgetSpent
@@ -253,7 +270,7 @@ fn decide_tls<T: Tables>(
 }
 
 #[inline(always)]
-const fn decide_ipsec(standing: &Standing) -> Reason {
+pub(crate) const fn decide_ipsec(standing: &Standing) -> Reason {
     match standing.kind {
         StandingKind::Trusted => Reason::TrustedSource,
         StandingKind::Denied => Reason::DeniedSource,

@@ -80,6 +80,9 @@ pub const DATAGRAMS: MapSpec =
 /// `u32` [`Verdict::index`] → per-CPU [`Counter`].
 pub const COUNTERS: MapSpec =
     MapSpec::new::<u32, Counter>("COUNTERS", MapKind::PerCpuArray, Verdict::COUNT);
+/// The same of packets on their way to the daemon's sockets. Nothing is sampled there.
+pub const SOCKET_COUNTERS: MapSpec =
+    MapSpec::new::<u32, Counter>("SOCKET_COUNTERS", MapKind::PerCpuArray, Verdict::COUNT);
 /// [`Event`](crate::Event)s. The capacity is in bytes.
 pub const EVENTS: MapSpec = MapSpec {
     name: "EVENTS",
@@ -89,9 +92,20 @@ pub const EVENTS: MapSpec = MapSpec {
     capacity: 256 * 1024,
 };
 
-/// Every map of the program.
-pub const ALL: [MapSpec; 10] =
-    [SETTINGS, SERVICES, COARSE, FILTER, TRUST, PREFIXES, METERS, DATAGRAMS, COUNTERS, EVENTS];
+/// Every map of the programs.
+pub const ALL: [MapSpec; 11] = [
+    SETTINGS,
+    SERVICES,
+    COARSE,
+    FILTER,
+    TRUST,
+    PREFIXES,
+    METERS,
+    DATAGRAMS,
+    COUNTERS,
+    SOCKET_COUNTERS,
+    EVENTS,
+];
 
 /// The longest prefix that [`PREFIXES`] takes, in bits.
 pub const LONGEST_PREFIX: u32 = 128;

@@ -1,4 +1,4 @@
-use crate::{Address, Frame, Protocol, Reason};
+use crate::{Address, Frame, Protocol, Reason, TcpFlags};
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
@@ -12,6 +12,9 @@ const MAX_VLAN_TAGS: usize = 2;
 /// IPv6 extension headers walked. RFC 8200 §4.1 recommends an order in which seven appear once; real
 /// traffic to a SIP listener carries none or a fragment header.
 const MAX_EXTENSION_HEADERS: usize = 6;
+
+/// The largest length that an IP header can tell.
+const LONGEST: u32 = u16::MAX as u32;
 
 const NEXT_HEADER_HOP_BY_HOP: u8 = 0;
 const NEXT_HEADER_ROUTING: u8 = 43;
@@ -96,34 +99,6 @@ pub enum Carried {
     Tcp,
 }
 
-/// The control bits of a TCP header (RFC 9293 §3.1); none for UDP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TcpFlags(u8);
-
-impl TcpFlags {
-    const FIN: u8 = 0x01;
-    const SYN: u8 = 0x02;
-    const RST: u8 = 0x04;
-    const ACK: u8 = 0x10;
-
-    /// Says whether a connection is asked for.
-    #[must_use]
-    #[inline(always)]
-    pub const fn opens(self) -> bool {
-        self.0 & (Self::SYN | Self::ACK) == Self::SYN
-    }
-
-    /// Says whether no TCP would send this: scanners do, to learn from what comes back.
-    #[inline(always)]
-    const fn is_impossible(self) -> bool {
-        let connection = self.0 & (Self::SYN | Self::RST | Self::FIN);
-        let acknowledges = self.0 & Self::ACK != 0;
-        !(connection == Self::SYN
-            || connection == Self::RST
-            || acknowledges && (connection == 0 || connection == Self::FIN))
-    }
-}
-
 /// What the headers of a frame say. Every field has a value whatever the frame: in the kernel, one half
 /// of the program leaves it in memory for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +147,17 @@ impl Packet {
     /// known or does not matter.
     #[inline(always)]
     pub fn read<F: Frame>(frame: &mut F) -> Result<Self, Reason> {
-        let network = Network::read(frame)?;
+        Network::read(frame).map(|network| Self::carried_by(&network, frame))
+    }
+
+    /// Reads a packet that begins with its IP header, like [`read`](Self::read).
+    #[inline(always)]
+    pub fn read_without_link<F: Frame>(frame: &mut F) -> Result<Self, Reason> {
+        Network::read_without_link(frame).map(|network| Self::carried_by(&network, frame))
+    }
+
+    #[inline(always)]
+    fn carried_by<F: Frame>(network: &Network, frame: &mut F) -> Self {
         let mut packet = Self {
             source: network.source,
             destination: network.destination,
@@ -189,7 +174,7 @@ impl Packet {
         if packet.unreadable.is_none() {
             packet.unreadable = packet.read_transport(frame, network.remaining).err();
         }
-        Ok(packet)
+        packet
     }
 
     #[inline(always)]
@@ -290,12 +275,48 @@ impl Network {
         }
     }
 
+    /// Tells the families apart by the version, which both have in the same place.
+    #[inline(always)]
+    fn read_without_link<F: Frame>(frame: &mut F) -> Result<Self, Reason> {
+        let available = frame.length();
+        let [mut first, mut second, third, fourth, fifth] =
+            frame.words().ok_or(Reason::BadIpHeader)?;
+        match nibble(u32::from_be(first), 28) {
+            4 => {
+                // Received segments that the network stack has joined to more than a header can tell.
+                if available > LONGEST && low_half(u32::from_be(first)) == 0 {
+                    first |= 0xffff_u32.to_be();
+                }
+                Self::of_ipv4([first, second, third, fourth, fifth], frame, available)
+            }
+            6 => {
+                if available > LONGEST + 40 && u32::from_be(second) >> 16 == 0 {
+                    second |= 0xffff_0000_u32.to_be();
+                }
+                let [sixth, seventh, eighth, ninth, tenth] =
+                    frame.words().ok_or(Reason::BadIpHeader)?;
+                let words =
+                    [first, second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth];
+                Self::of_ipv6(words, frame, available)
+            }
+            _ => Err(Reason::NotIp),
+        }
+    }
+
     /// Reads an IPv4 header (RFC 791 §3.1). Where it contradicts itself the network stack would
     /// discard the packet too, so refusing it whatever its destination takes nothing from anybody.
     #[inline(always)]
     fn read_ipv4<F: Frame>(frame: &mut F, available: u32) -> Result<Self, Reason> {
-        let [first, second, third, source, destination] =
-            frame.words().ok_or(Reason::BadIpHeader)?;
+        let words = frame.words().ok_or(Reason::BadIpHeader)?;
+        Self::of_ipv4(words, frame, available)
+    }
+
+    #[inline(always)]
+    fn of_ipv4<F: Frame>(
+        [first, second, third, source, destination]: [u32; 5],
+        frame: &mut F,
+        available: u32,
+    ) -> Result<Self, Reason> {
         let (first, second, third) =
             (u32::from_be(first), u32::from_be(second), u32::from_be(third));
 
@@ -328,8 +349,16 @@ impl Network {
     /// Reads an IPv6 header (RFC 8200 §3) and walks its extension headers.
     #[inline(always)]
     fn read_ipv6<F: Frame>(frame: &mut F, available: u32) -> Result<Self, Reason> {
-        let [first, second, s0, s1, s2, s3, d0, d1, d2, d3] =
-            frame.words().ok_or(Reason::BadIpHeader)?;
+        let words = frame.words().ok_or(Reason::BadIpHeader)?;
+        Self::of_ipv6(words, frame, available)
+    }
+
+    #[inline(always)]
+    fn of_ipv6<F: Frame>(
+        [first, second, s0, s1, s2, s3, d0, d1, d2, d3]: [u32; 10],
+        frame: &mut F,
+        available: u32,
+    ) -> Result<Self, Reason> {
         let (first, second) = (u32::from_be(first), u32::from_be(second));
         let source = Address::from_ipv6_words([s0, s1, s2, s3]);
         let destination = Address::from_ipv6_words([d0, d1, d2, d3]);

@@ -40,11 +40,14 @@ pub enum Setting {
     EarlyFragmentsInterval,
     /// Its tolerance.
     EarlyFragmentsTolerance,
+    /// The number of the control group whose sockets have the second program in front of them; zero for
+    /// none. For a daemon that may not look at the link.
+    SocketCgroup,
 }
 
 impl Setting {
     /// How many settings there are.
-    pub const COUNT: u32 = 18;
+    pub const COUNT: u32 = 19;
 }
 
 /// Whether verdicts are carried out. Every value but `Observe` enforces, so a table that was never

@@ -1,4 +1,5 @@
-//! The XDP program: the adapter between received frames, the shared decision and the kernel maps.
+//! The XDP program, and the program in front of the daemon's sockets: the adapters between received
+//! packets, the shared decisions and the kernel maps.
 //! There is no policy in here.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
 #![cfg_attr(
@@ -21,6 +22,10 @@ mod program;
 mod sample;
 #[cfg(target_arch = "bpf")]
 mod scratch;
+#[cfg(target_arch = "bpf")]
+mod skb_frame;
+#[cfg(target_arch = "bpf")]
+mod socket;
 #[cfg(target_arch = "bpf")]
 mod tables;
 

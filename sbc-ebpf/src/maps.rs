@@ -47,6 +47,10 @@ pub(crate) static DATAGRAMS: Array<u64, { capacity(maps::DATAGRAMS) }> = Array::
 #[btf_map]
 pub(crate) static COUNTERS: PerCpuArray<Counter, { capacity(maps::COUNTERS) }> = PerCpuArray::new();
 
+#[btf_map]
+pub(crate) static SOCKET_COUNTERS: PerCpuArray<Counter, { capacity(maps::SOCKET_COUNTERS) }> =
+    PerCpuArray::new();
+
 /// Holds [`Event`](sbc_common::Event)s. A type would give the map a value size, which the kernel
 /// refuses for this kind and libbpf with it.
 #[btf_map]

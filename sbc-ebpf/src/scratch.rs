@@ -16,27 +16,37 @@ pub(crate) struct Read {
     pub(crate) behind_headers: u32,
 }
 
+/// Where a program runs. The one on the wire may interrupt the other on the same CPU, so that each has
+/// memory of its own.
+pub(crate) struct Place;
+
+impl Place {
+    pub(crate) const WIRE: u32 = 0;
+    pub(crate) const SOCKET: u32 = 1;
+    const COUNT: usize = 2;
+}
+
 const READ_WORDS: usize = 12;
 const STANDING_WORDS: usize = 6;
 
 #[btf_map]
-static READ: PerCpuArray<[u64; READ_WORDS], 1> = PerCpuArray::new();
+static READ: PerCpuArray<[u64; READ_WORDS], { Place::COUNT }> = PerCpuArray::new();
 
 #[btf_map]
-static STANDING: PerCpuArray<[u64; STANDING_WORDS], 1> = PerCpuArray::new();
+static STANDING: PerCpuArray<[u64; STANDING_WORDS], { Place::COUNT }> = PerCpuArray::new();
 
 /// The frame at hand. It is valid from the end of the reading on, and `None` never happens.
 #[inline(always)]
-pub(crate) fn read() -> Option<*mut Read> {
+pub(crate) fn read(place: u32) -> Option<*mut Read> {
     const { assert!(size_of::<MaybeUninit<Read>>() <= READ_WORDS * 8 && align_of::<Read>() <= 8) };
-    READ.get_ptr_mut(0).map(|words| words.cast())
+    READ.get_ptr_mut(place).map(|words| words.cast())
 }
 
 /// The standing that was looked up for it, and `None` never happens.
 #[inline(always)]
-pub(crate) fn standing() -> Option<*mut Standing> {
+pub(crate) fn standing(place: u32) -> Option<*mut Standing> {
     const {
         assert!(size_of::<Standing>() <= STANDING_WORDS * 8 && align_of::<Standing>() <= 8);
     };
-    STANDING.get_ptr_mut(0).map(|words| words.cast())
+    STANDING.get_ptr_mut(place).map(|words| words.cast())
 }

@@ -11,17 +11,24 @@ use sbc_common::{
 };
 
 use crate::maps::{COARSE, DATAGRAMS, FILTER, METERS, PREFIXES, SERVICES, SETTINGS, TRUST};
-use crate::scratch;
+use crate::scratch::{self, Place};
 
 /// The kernel maps, as the decision sees them.
 pub(crate) struct KernelTables {
     context: *mut xdp_md,
+    place: u32,
 }
 
 impl KernelTables {
     #[inline(always)]
-    pub(crate) fn new(context: &XdpContext) -> Self {
-        Self { context: context.ctx }
+    pub(crate) fn on_the_wire(context: &XdpContext) -> Self {
+        Self { context: context.ctx, place: Place::WIRE }
+    }
+
+    /// Without a frame of which the routing table could be asked.
+    #[inline(always)]
+    pub(crate) fn at(place: u32) -> Self {
+        Self { context: ptr::null_mut(), place }
     }
 
     #[inline(always)]
@@ -72,8 +79,8 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn look_up(&self, gate: Gate, _source: Address, port: u16, transport: Transports) -> Standing {
         let gate = u32::from(gate.source) | u32::from(gate.prefix) << 1;
-        look_up_source(gate, u32::from(port), u32::from(transport.bits()));
-        match scratch::standing() {
+        look_up_source(gate, u32::from(port), u32::from(transport.bits()), self.place);
+        match scratch::standing(self.place) {
             // SAFETY: the function wrote it on this CPU, and nothing interrupts it.
             Some(standing) => unsafe { *standing },
             None => Standing::UNKNOWN,
@@ -114,10 +121,11 @@ impl Tables for KernelTables {
 /// Looks the frame's source up and leaves its standing in [`scratch::standing`].
 #[inline(never)]
 #[unsafe(no_mangle)]
-extern "C" fn look_up_source(gate: u32, port: u32, transport: u32) -> u32 {
-    let (Some(read), Some(found)) = (scratch::read(), scratch::standing()) else { return 0 };
-    // What is looked up is in maps alone.
-    let tables = KernelTables { context: ptr::null_mut() };
+extern "C" fn look_up_source(gate: u32, port: u32, transport: u32, place: u32) -> u32 {
+    let (Some(read), Some(found)) = (scratch::read(place), scratch::standing(place)) else {
+        return 0;
+    };
+    let tables = KernelTables::at(place);
     let gate = Gate { source: gate & 1 != 0, prefix: gate & 2 != 0 };
     let transport = Transports::from_bits(transport as u8);
     // SAFETY: both belong to this CPU; the frame was read before anything is looked up.
@@ -155,7 +163,7 @@ extern "C" fn returns_the_same_way(context: *mut xdp_md) -> u32 {
     const FORWARDING_OFF: i64 = 5;
     const NO_NEIGHBOUR: i64 = 7;
     const SIZE: i32 = size_of::<FibLookup>() as i32;
-    let Some(read) = scratch::read() else { return 0 };
+    let Some(read) = scratch::read(Place::WIRE) else { return 0 };
     // SAFETY: the frame was read on this CPU before anything is asked about it.
     let packet = unsafe { &(*read).packet };
     // SAFETY: all zero is a valid query.

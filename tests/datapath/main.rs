@@ -2,6 +2,8 @@
 //! host. It takes root: without, every test that needs the kernel fails.
 
 #[cfg(test)]
+mod at_socket;
+#[cfg(test)]
 mod budgets;
 #[cfg(test)]
 mod cuts;

@@ -10,7 +10,7 @@ const MOST_VERIFIED_INSTRUCTIONS: u32 = 300_000;
 const READ_ONLY: u32 = 1 << 7;
 
 #[test]
-fn the_program_has_exactly_the_maps_of_the_contract() {
+fn the_programs_have_exactly_the_maps_of_the_contract() {
     let (mut object, _tables) = load();
     let mut found: Vec<Shape> = object
         .maps()
@@ -24,6 +24,8 @@ fn the_program_has_exactly_the_maps_of_the_contract() {
             capacity: map.max_entries(),
             is_read_only: map.map_flags() & READ_ONLY != 0,
         })
+        // What the functions of a program leave for one another.
+        .filter(|shape: &Shape| !["READ", "STANDING"].contains(&shape.name.as_str()))
         // What the compiler keeps in memory of its own accord, such as the bytes of a constant.
         .filter(|shape: &Shape| !(shape.name.starts_with(".rodata") && shape.is_read_only))
         // Where one half of the program leaves for the other what it read: no state between frames.
@@ -39,11 +41,11 @@ fn the_program_has_exactly_the_maps_of_the_contract() {
 #[test]
 fn the_verifier_has_headroom() {
     let (mut object, _tables) = load();
-    let walked =
-        object.verified_instructions().unwrap().expect("the kernel tells since Linux 5.16");
+    let walked = object.verified_instructions().unwrap();
+    let walked = walked.map(|walked| walked.expect("the kernel tells since Linux 5.16"));
 
-    println!("the verifier walked {walked} instructions");
-    assert!(walked < MOST_VERIFIED_INSTRUCTIONS, "{walked}");
+    println!("the verifier walked {walked:?} instructions");
+    assert!(walked.iter().all(|walked| *walked < MOST_VERIFIED_INSTRUCTIONS), "{walked:?}");
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,8 +67,14 @@ impl Shape {
             value_size: spec.value_size,
             capacity: spec.capacity,
             // Only the daemon can grant trust, whatever happens in the program.
-            is_read_only: ![maps::COUNTERS, maps::METERS, maps::DATAGRAMS, maps::EVENTS]
-                .contains(&spec),
+            is_read_only: ![
+                maps::COUNTERS,
+                maps::SOCKET_COUNTERS,
+                maps::METERS,
+                maps::DATAGRAMS,
+                maps::EVENTS,
+            ]
+            .contains(&spec),
         }
     }
 }

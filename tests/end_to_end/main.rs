@@ -29,6 +29,7 @@ mod promotion;
 mod refusal_to_start;
 mod registration;
 mod request;
+mod second_layer;
 mod stranger;
 mod stream;
 mod takeover;

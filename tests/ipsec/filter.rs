@@ -7,6 +7,7 @@ use sbc_common::{Budget, Mode, Protocol, Reason, Service, UnknownAction};
 use sbc_tests::{Family, wait_until};
 use sbc_user::kernel::{
     AttachMode, Attached, Filter, FilterOptions, FilterSettings, KernelTables, ProtectedService,
+    SocketFilter,
 };
 
 use crate::association::Association;
@@ -48,6 +49,8 @@ impl Guard {
             bpf_file_system: wire.edge.path("/sys/fs/bpf"),
             trust_capacity: 64,
             user: None,
+            socket_filter: SocketFilter::Off,
+            cgroup: None,
         };
         // An interface has its name and its index in the network that it belongs to.
         wire.edge.enter(|| {
@@ -56,7 +59,7 @@ impl Guard {
             let nothing = Budget { interval: 0, tolerance: 0 };
             let settings = FilterSettings::new(Mode::Enforce, UnknownAction::Drop, nothing);
             tables.apply_settings(&settings)?;
-            let attached = filter.attach()?;
+            let (attached, _) = filter.attach(&mut tables)?;
             ensure!(attached == Attached::Native, "attached as {attached:?}");
             Ok(Self { tables, _filter: filter })
         })?

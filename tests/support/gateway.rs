@@ -4,15 +4,15 @@ use std::{
     ffi::OsStr,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::ExitStatus,
+    process::{Command, ExitStatus},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    Authority, Host, Process, Scratch, Status, UdpCounters, product::sbc_binary, udp_counters,
-    wait::wait_for,
+    Authority, Cgroup, Host, Process, Scratch, Status, UdpCounters, product::sbc_binary,
+    udp_counters, wait::wait_for,
 };
 
 /// Enough for the verifier on a machine that is busy with other things.
@@ -33,6 +33,8 @@ pub struct Gateway {
     configuration: PathBuf,
     authority: Option<Authority>,
     upstream: SocketAddr,
+    /// Dropped after everything that runs in it.
+    cgroup: Option<Cgroup>,
 }
 
 impl Gateway {
@@ -42,9 +44,10 @@ impl Gateway {
         configuration: PathBuf,
         authority: Option<Authority>,
         upstream: SocketAddr,
+        cgroup: Option<Cgroup>,
     ) -> Self {
         let daemon = None;
-        Self { daemon, internet, edge, inside, scratch, configuration, authority, upstream }
+        Self { daemon, internet, edge, inside, scratch, configuration, authority, upstream, cgroup }
     }
 
     /// Starts the daemon; it is ready when this returns.
@@ -75,7 +78,7 @@ impl Gateway {
         let script = "exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs \
                       --inh-caps=-all --ambient-caps=-all --bounding-set=-all \
                       /proc/self/fd/9 \"$@\" 9<\"$0\"";
-        let mut shell = self.edge.command("sh");
+        let mut shell = self.command(Path::new("sh"));
         shell.arg("-c").arg(script).arg(sbc_binary()?).args(arguments);
         shell.arg("--config").arg(&self.configuration);
         self.edge.spawn("sbc as nobody", shell)
@@ -171,9 +174,17 @@ impl Gateway {
         self.authority.as_ref().context("this gateway has no TLS listeners")
     }
 
+    /// A command that runs `program` on the edge, within the control group if there is one.
+    fn command(&self, program: &Path) -> Command {
+        match &self.cgroup {
+            Some(cgroup) => cgroup.command(&self.edge, program),
+            None => self.edge.command(program),
+        }
+    }
+
     /// Starts one of sbc's commands on the edge.
     pub fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<Process> {
-        let mut command = self.edge.command(sbc_binary()?);
+        let mut command = self.command(&sbc_binary()?);
         command.args(arguments).arg("--config").arg(&self.configuration);
         self.edge.spawn("sbc", command)
     }

@@ -7,6 +7,7 @@
 
 mod bpf;
 mod certificates;
+mod cgroup;
 mod counters;
 mod drop_samples;
 mod family;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use bpf::{PinnedLink, also_pin, pin_passing_program};
 pub use certificates::{Authority, Certificate, Issued, Usage, Validity};
+pub use cgroup::Cgroup;
 pub use counters::{UdpCounters, udp_counters};
 pub use drop_samples::{DropCase, DropSample, DropSamples};
 pub use family::Family;

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    Authority, Certificate, Gateway, Host, Issued, Scratch, Usage, Validity, connect,
+    Authority, Certificate, Cgroup, Gateway, Host, Issued, Scratch, Usage, Validity, connect,
     family::Family, product::sbc_binary,
 };
 
@@ -30,6 +30,7 @@ pub struct Setup {
     upstream: Family,
     client_certificate: Option<&'static str>,
     users: Option<(String, Vec<[String; 2]>)>,
+    guards_sockets: bool,
     tables: String,
 }
 
@@ -42,6 +43,7 @@ impl Default for Setup {
             upstream: Family::V4,
             client_certificate: None,
             users: None,
+            guards_sockets: false,
             tables: String::new(),
         }
     }
@@ -106,6 +108,13 @@ impl Setup {
         self.table("[unknown]\naction = \"challenge\"")
     }
 
+    /// Puts the daemon into a control group of its own, and requires that its sockets are guarded too.
+    /// Otherwise they are not: the sockets of all tests are in one.
+    #[must_use]
+    pub fn guarding_sockets(self) -> Self {
+        Self { guards_sockets: true, ..self }
+    }
+
     /// Makes the hosts and the files, and starts the daemon.
     pub fn start(&self) -> Result<Gateway> {
         let mut gateway = self.build()?;
@@ -139,7 +148,8 @@ impl Setup {
         };
         let server = authority.as_ref().map(server_certificate).transpose()?;
         self.write_users(&scratch)?;
-        let text = self.text(authority.as_ref().zip(server.as_ref()));
+        let cgroup = self.guards_sockets.then(|| Cgroup::new(&edge)).transpose()?;
+        let text = self.text(authority.as_ref().zip(server.as_ref()), cgroup.as_ref());
         let configuration = scratch.write("sbc.toml", text)?;
         if self.service_user {
             edge.run(
@@ -150,18 +160,27 @@ impl Setup {
             edge.run("rmdir", ["/run/sbc"])?;
         }
         let (hosts, upstream) = ([internet, edge, inside], self.upstream.upstream());
-        Ok(Gateway::new(hosts, scratch, configuration, authority, upstream))
+        Ok(Gateway::new(hosts, scratch, configuration, authority, upstream, cgroup))
     }
 
-    fn text(&self, tls: Option<(&Authority, &Issued)>) -> String {
+    fn text(&self, tls: Option<(&Authority, &Issued)>, cgroup: Option<&Cgroup>) -> String {
+        let mut guard = match cgroup {
+            Some(_) => "socket-filter = \"require\"\n".to_owned(),
+            None => "socket-filter = \"off\"\n".to_owned(),
+        };
+        // Whoever loads the filter for somebody else has to say for whom.
+        if let Some(cgroup) = cgroup.filter(|_| self.service_user) {
+            let _ = writeln!(guard, "cgroup = \"{}\"", cgroup.path().display());
+        }
         let mut text = format!(
             "version = 1\nmode = \"{}\"\nstate-directory = \"state\"\n\
              [interface.outside]\nname = \"outside\"\n[interface.inside]\nname = \"inside\"\n\
-             [kernel]\non-shutdown = \"{}\"\n{}\
+             [kernel]\non-shutdown = \"{}\"\n{}{}\
              [upstream]\ntarget = \"sip:{}\"\naddress = \"{}\"\n",
             self.mode,
             self.on_shutdown,
             if self.service_user { "user = \"nobody\"\n" } else { "" },
+            guard,
             self.upstream.upstream(),
             self.upstream.sip_inside()
         );

@@ -48,6 +48,16 @@ impl Status {
         count(&self.kernel()?, reason)
     }
 
+    /// Whether the second program is in front of the daemon's sockets.
+    pub fn guards_sockets(&self) -> Result<bool> {
+        self.at("/kernel/guards-sockets")?.as_bool().context("whether it guards is no truth value")
+    }
+
+    /// How many packets it passed or dropped for this reason.
+    pub fn verdict_at_sockets(&self, reason: &str) -> Result<u64> {
+        count(&self.counted("/kernel/socket-verdicts")?, reason)
+    }
+
     /// How many packets the kernel counted, by reason; without those of none.
     ///
     /// `not-ip` and `not-protected` are left out: hosts look for their neighbours when they please.
@@ -101,7 +111,11 @@ impl Status {
     }
 
     fn kernel(&self) -> Result<BTreeMap<String, u64>> {
-        let rows = self.at("/kernel/verdicts")?.as_array().context("verdicts is no list")?;
+        self.counted("/kernel/verdicts")
+    }
+
+    fn counted(&self, place: &str) -> Result<BTreeMap<String, u64>> {
+        let rows = self.at(place)?.as_array().context("verdicts is no list")?;
         let row = |row: &Value| {
             Some((row.get("reason")?.as_str()?.to_owned(), row.get("packets")?.as_u64()?))
         };

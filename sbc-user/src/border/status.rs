@@ -33,6 +33,10 @@ pub struct KernelStatus {
     pub counters: Vec<VerdictStatus>,
     /// Samples that found the ring full, of all verdicts.
     pub samples_lost: u64,
+    /// Whether the second program guards sockets.
+    pub guards_sockets: bool,
+    /// The verdicts at the daemon's sockets by reason; their bytes are those of IP.
+    pub socket_verdicts: Vec<CounterStatus>,
 }
 
 /// The daemon's half.
@@ -121,23 +125,29 @@ impl KernelStatus {
     /// Reads the kernel's tables and the pins beside them.
     pub fn read(tables: &KernelTables, pins: &Pins) -> Result<Self, KernelError> {
         let rows = tables.counters()?;
-        let verdicts = Reason::ALL.iter().map(|reason| {
-            let counters = || rows.iter().filter(|row| row.verdict.reason == *reason);
-            CounterStatus {
-                reason: reason.name().to_owned(),
-                action: reason.action().name().to_owned(),
-                packets: counters().map(|row| row.counter.packets).sum(),
-                bytes: counters().map(|row| row.counter.bytes).sum(),
-            }
-        });
         Ok(Self {
             mode: tables.mode()?.name().to_owned(),
             attached: pins.interfaces(),
-            verdicts: verdicts.collect(),
+            verdicts: by_reason(&rows),
             counters: rows.iter().map(VerdictStatus::of).collect(),
             samples_lost: rows.iter().map(|row| row.counter.lost).sum(),
+            guards_sockets: pins.guards_sockets(tables)?,
+            socket_verdicts: by_reason(&tables.socket_counters()?),
         })
     }
+}
+
+fn by_reason(rows: &[CounterRow]) -> Vec<CounterStatus> {
+    let of = |reason: &Reason| {
+        let counters = || rows.iter().filter(|row| row.verdict.reason == *reason);
+        CounterStatus {
+            reason: reason.name().to_owned(),
+            action: reason.action().name().to_owned(),
+            packets: counters().map(|row| row.counter.packets).sum(),
+            bytes: counters().map(|row| row.counter.bytes).sum(),
+        }
+    };
+    Reason::ALL.iter().map(of).collect()
 }
 
 impl VerdictStatus {

@@ -1,6 +1,6 @@
 use crate::border::Clock;
 use crate::config::Config;
-use crate::kernel::{Filter, FilterOptions, KernelTables};
+use crate::kernel::{AtSockets, Filter, FilterOptions, KernelTables};
 use crate::policy;
 use crate::trust::Ledger;
 
@@ -13,6 +13,8 @@ pub(super) fn filter_options(config: &Config) -> FilterOptions {
         bpf_file_system: config.kernel.bpf_file_system.clone(),
         trust_capacity: config.kernel.trust_entries,
         user: config.kernel.user.clone(),
+        socket_filter: config.kernel.socket_filter,
+        cgroup: config.kernel.cgroup.clone(),
     }
 }
 
@@ -23,9 +25,18 @@ pub(super) fn attach_filter(
     config: &Config,
     clock: Clock,
 ) -> anyhow::Result<Ledger<KernelTables>> {
-    let ledger = change_policy(tables, config, clock)?;
-    let attached = filter.attach()?;
+    let mut ledger = change_policy(tables, config, clock)?;
+    let (attached, at_sockets) = filter.attach(ledger.table_mut())?;
     tracing::info!(interface = config.interface.outside.name, ?attached, "filter attached");
+    match at_sockets {
+        AtSockets::Impossible(error) => tracing::warn!(
+            "what comes in by another interface or out of a tunnel is not filtered in front of the \
+             daemon's sockets: {error}"
+        ),
+        AtSockets::Attached | AtSockets::InPlace | AtSockets::Before | AtSockets::Off => {
+            tracing::info!(?at_sockets, "filter in front of the daemon's sockets");
+        }
+    }
     Ok(ledger)
 }
 

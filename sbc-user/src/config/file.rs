@@ -11,7 +11,7 @@ use super::values::{
     Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
 };
 use super::{ConfigError, Limits, Peer, contradiction};
-use crate::kernel::AttachMode;
+use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::ClientCertificate;
 use crate::transport::Transport;
@@ -117,6 +117,10 @@ pub struct Kernel {
     pub on_shutdown: OnShutdown,
     /// Who runs the daemon after `sbc load`, and is handed the tables: nobody else, if absent.
     pub user: Option<String>,
+    /// Whether packets are judged a second time, in front of the daemon's sockets.
+    pub socket_filter: SocketFilter,
+    /// The control group whose sockets those are, if it is not the one that the daemon starts in.
+    pub cgroup: Option<PathBuf>,
 }
 
 impl Default for Kernel {
@@ -126,6 +130,8 @@ impl Default for Kernel {
             trust_entries: sbc_common::maps::TRUST.capacity,
             on_shutdown: OnShutdown::default(),
             user: None,
+            socket_filter: SocketFilter::default(),
+            cgroup: None,
         }
     }
 }

@@ -88,7 +88,7 @@ fn replace(program: &mut Xdp, path: &Path) -> Result<FdLink, KernelError> {
     program.take_link(id)?.try_into().map_err(failed)
 }
 
-fn pin(link: FdLink, path: &Path) -> Result<(), KernelError> {
+pub(super) fn pin(link: FdLink, path: &Path) -> Result<(), KernelError> {
     link.pin(path).map(drop).map_err(|error| KernelError::Pin {
         action: "cannot pin the link at",
         path: path.to_owned(),

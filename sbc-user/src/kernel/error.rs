@@ -103,7 +103,7 @@ pub enum KernelError {
     #[error("cannot load the eBPF object: {0}")]
     Load(#[from] aya::EbpfError),
     /// The kernel refused the program or its attachment.
-    #[error("the kernel refused the XDP program: {0}")]
+    #[error("the kernel refused the program: {0}")]
     Program(#[from] ProgramError),
     /// A table could not be read or written.
     #[error("table {table}: {cause}")]
@@ -140,6 +140,32 @@ pub enum KernelError {
         .0.display()
     )]
     OtherVersion(PathBuf),
+    /// The control group whose sockets are to be guarded cannot be opened.
+    #[error("[kernel] cgroup: {}: {cause}", path.display())]
+    Cgroup {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The daemon is not among those whose sockets are to be guarded.
+    #[error("[kernel] cgroup: this process is not in {}", .0.display())]
+    NotInCgroup(PathBuf),
+    /// There is nothing that the program for sockets could be attached to.
+    #[error(
+        "this process is in no control group of version 2 that is mounted within its reach: mount it \
+         (`mount -t cgroup2 none /sys/fs/cgroup/unified`)"
+    )]
+    NoCgroup,
+    /// Whoever loads the filter for somebody else has to say for whom.
+    #[error("[kernel] cgroup has to name the control group that the daemon will run in")]
+    CgroupNotNamed,
+    /// The filter that somebody else has loaded guards no socket of ours.
+    #[error(
+        "the loaded filter does not guard this process's sockets: name a control group that it is in as \
+         [kernel] cgroup, and run `sbc load` as root"
+    )]
+    NotGuarded,
     /// Preparing, opening or removing pins failed.
     #[error("{action} {}: {cause}", path.display())]
     Pin {

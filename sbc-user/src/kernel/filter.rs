@@ -1,13 +1,16 @@
 use std::fs::File;
+use std::mem;
 use std::path::PathBuf;
 
+use sbc_common::Setting;
 use sbc_common::maps::MapSpec;
 
 use super::device::Device;
 use super::object::{self, Object};
+use super::socket_filter::{self, Guard, Whose};
 use super::{
-    AttachMode, Attached, KernelError, KernelTables, Pins, SampleRing, ServiceUser, attachment,
-    requirements, xdp_holder,
+    AtSockets, AttachMode, Attached, KernelError, KernelTables, Pins, SampleRing, ServiceUser,
+    SocketFilter, attachment, requirements, xdp_holder,
 };
 
 /// What is needed to load the filter.
@@ -23,6 +26,10 @@ pub struct FilterOptions {
     pub trust_capacity: u32,
     /// Who is handed the tables; nobody, if absent or root.
     pub user: Option<String>,
+    /// Whether packets are judged a second time, in front of the daemon's sockets.
+    pub socket_filter: SocketFilter,
+    /// The control group whose sockets those are, if it is not the process's own.
+    pub cgroup: Option<PathBuf>,
 }
 
 /// The filter with its pinned tables: loaded and about to be attached, or adopted from `sbc load`.
@@ -36,6 +43,8 @@ pub struct Filter {
     device: Device,
     pins: Pins,
     mode: AttachMode,
+    at_sockets: SocketFilter,
+    guard: Guard,
     /// Kept until the end.
     _lock: File,
     /// What other versions have left, locked until it is taken over.
@@ -44,9 +53,18 @@ pub struct Filter {
 
 impl Filter {
     /// Checks the requirements, loads the program, and adopts the pinned tables of a previous run, or
-    /// makes new ones when there are none or their shape has changed.
+    /// makes new ones when there are none or their shape has changed. For a daemon that is started later:
+    /// the sockets of the calling process are nobody's.
     pub fn load(options: &FilterOptions) -> Result<(Self, KernelTables), KernelError> {
+        Self::load_for(options, Whose::Others)
+    }
+
+    fn load_for(
+        options: &FilterOptions,
+        whose: Whose,
+    ) -> Result<(Self, KernelTables), KernelError> {
         requirements::check()?;
+        let guard = options.socket_filter.guard(options.cgroup.as_ref(), whose)?;
         let device = Device::find(&options.interface)?;
         let user = options.user.as_deref().map(ServiceUser::find).transpose()?;
         let user = user.filter(|user| !user.is_root());
@@ -65,11 +83,17 @@ impl Filter {
             loaded => loaded,
         };
         let handed_over = loaded.and_then(|loaded| pins.hand_over(user.as_ref()).map(|()| loaded));
-        match handed_over {
-            Ok((object, tables)) => {
-                let object = Some(object);
-                let mode = options.mode;
-                Ok((Self { object, device, pins, mode, _lock: lock, others }, tables))
+        let verified = handed_over.and_then(|(mut object, tables)| {
+            let guard = verify(guard, &mut object, options.socket_filter)?;
+            Ok((object, tables, guard))
+        });
+        match verified {
+            Ok((object, tables, guard)) => {
+                let (object, mode) = (Some(object), options.mode);
+                let at_sockets = options.socket_filter;
+                let filter =
+                    Self { object, device, pins, mode, at_sockets, guard, _lock: lock, others };
+                Ok((filter, tables))
             }
             Err(error) => {
                 pins.remove_unused();
@@ -85,7 +109,8 @@ impl Filter {
             Err(KernelError::MissingCapabilities(missing)) => {
                 Self::adopt(options, missing).map(drop)
             }
-            checked => checked,
+            Ok(()) => options.socket_filter.guard(options.cgroup.as_ref(), Whose::Own).map(drop),
+            Err(error) => Err(error),
         }
     }
 
@@ -93,7 +118,7 @@ impl Filter {
     /// `sbc load` has left: its tables, no more. That takes no capability at all.
     pub fn load_or_adopt(options: &FilterOptions) -> Result<(Self, KernelTables), KernelError> {
         match requirements::check() {
-            Ok(()) => Self::load(options),
+            Ok(()) => Self::load_for(options, Whose::Own),
             Err(KernelError::MissingCapabilities(missing)) => {
                 let (filter, mut tables) = Self::adopt(options, missing)?;
                 tables.take_over()?;
@@ -125,8 +150,12 @@ impl Filter {
             return Err(KernelError::NotAttached(device.name));
         }
         let tables = pins.open_tables(options.trust_capacity)?;
-        let mode = options.mode;
-        Ok((Self { object: None, device, pins, mode, _lock: lock, others: Vec::new() }, tables))
+        let (mode, at_sockets) = (options.mode, options.socket_filter);
+        let cgroup = tables.setting(Setting::SocketCgroup)?;
+        let guard = at_sockets.guarded_before(cgroup, &pins)?;
+        let (object, others) = (None, Vec::new());
+        let filter = Self { object, device, pins, mode, at_sockets, guard, _lock: lock, others };
+        Ok((filter, tables))
     }
 
     /// Says whether the filter is one that somebody else loaded, who alone can detach it.
@@ -135,14 +164,29 @@ impl Filter {
         self.object.is_none()
     }
 
-    /// Attaches the program; from here on it goes on without this process. Interfaces that a previous
-    /// run filtered and this one does not are let go, and so is what another version has left.
-    pub fn attach(&mut self) -> Result<Attached, KernelError> {
-        let Some(object) = &mut self.object else { return Ok(Attached::Before) };
+    /// Attaches the programs; from here on they go on without this process. Interfaces and sockets that a
+    /// previous run filtered and this one does not are let go, and so is what another version has left.
+    /// The tables are those that belong to the filter.
+    pub fn attach(
+        &mut self,
+        tables: &mut KernelTables,
+    ) -> Result<(Attached, AtSockets), KernelError> {
+        let guard = mem::take(&mut self.guard);
+        let Some(object) = &mut self.object else { return Ok((Attached::Before, guard.found())) };
         let others: Vec<_> = self.others.iter().map(|(pins, _)| pins.clone()).collect();
         let program = object.program()?;
         let attached = attachment::attach(program, &self.device, &self.pins, &others, self.mode)?;
         self.pins.remove_links_except(&self.device.name)?;
+        let at_sockets = match self.guard_sockets(guard, &others, tables) {
+            Ok(at_sockets) => at_sockets,
+            Err(error) => {
+                if attached != Attached::InPlace {
+                    // Nothing was there before, and nothing is left behind.
+                    self.pins.remove_link(&self.device.name)?;
+                }
+                return Err(error);
+            }
+        };
         for (other, _lock) in self.others.drain(..) {
             let place = other.directory().display();
             tracing::info!(%place, "what another version had loaded is taken over");
@@ -150,7 +194,32 @@ impl Filter {
                 tracing::warn!(path = %path.display(), "left alone: it is not of any sbc");
             }
         }
-        Ok(attached)
+        Ok((attached, at_sockets))
+    }
+
+    /// Attaches the second program, or lets go of what a previous run guarded: a program must not run on
+    /// with tables that nobody writes.
+    fn guard_sockets(
+        &mut self,
+        guard: Guard,
+        others: &[Pins],
+        tables: &mut KernelTables,
+    ) -> Result<AtSockets, KernelError> {
+        let (at_sockets, cgroup) = match (guard, &mut self.object) {
+            (Guard::Cgroup(cgroup), Some(object)) => {
+                let program = object.socket_program()?;
+                let attached = socket_filter::attach(program, &cgroup, &self.pins, others);
+                let attached = attached.map(|attached| (attached, cgroup.id));
+                let impossible = |error| (AtSockets::Impossible(error), 0);
+                self.at_sockets.unless_required(attached, impossible)?
+            }
+            (guard, _) => (guard.found(), 0),
+        };
+        if cgroup == 0 {
+            self.pins.remove_socket_link()?;
+        }
+        tables.set(Setting::SocketCgroup, cgroup)?;
+        Ok(at_sockets)
     }
 
     /// Says whether the program is attached still: it may have been unloaded by hand.
@@ -178,6 +247,17 @@ impl Filter {
         let mut log = aya_log::EbpfLogger::init(object.ebpf_mut()).map_err(|_| missing())?;
         Ok(move || log.flush())
     }
+}
+
+/// Has the second program verified before anything is attached.
+fn verify(
+    guard: Guard,
+    object: &mut Object,
+    socket_filter: SocketFilter,
+) -> Result<Guard, KernelError> {
+    let Guard::Cgroup(cgroup) = guard else { return Ok(guard) };
+    let verified = object.load_socket_program().map(|()| Guard::Cgroup(cgroup));
+    socket_filter.unless_required(verified, Guard::Impossible)
 }
 
 /// Whoever gives up before the program is attached leaves no tables behind that serve nobody.

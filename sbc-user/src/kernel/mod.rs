@@ -1,9 +1,10 @@
-//! The kernel half, seen from user space: loading and attaching the XDP program, and its tables.
+//! The kernel half, seen from user space: loading and attaching the programs, and their tables.
 //!
 //! The only module that talks to bpf(2).
 
 mod attached_program;
 mod attachment;
+mod cgroup;
 mod device;
 mod error;
 mod filter;
@@ -14,6 +15,7 @@ mod pins;
 mod requirements;
 mod sample_ring;
 mod service_user;
+mod socket_filter;
 mod tables;
 mod xdp_holder;
 
@@ -26,5 +28,6 @@ pub use object::Object;
 pub use pins::Pins;
 pub use sample_ring::SampleRing;
 pub use service_user::ServiceUser;
+pub use socket_filter::{AtSockets, SocketFilter};
 pub use tables::{CounterRow, FilterSettings, KernelTables, ProtectedService};
 pub use xdp_holder::XdpHolder;

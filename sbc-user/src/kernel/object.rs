@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use aya::maps::{Map, MapInfo};
-use aya::programs::{TestRun as _, TestRunOptions, Xdp};
+use aya::programs::{CgroupSkb, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use sbc_common::maps::{self, MapSpec};
 use sbc_common::{Action, Filter};
@@ -10,24 +10,29 @@ use super::{KernelError, KernelTables, Pins};
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sbc-xdp"));
 
-/// The name of the program in the object.
+/// The names of the programs in the object.
 const PROGRAM: &str = "sbc";
+const SOCKET_PROGRAM: &str = "sbc_socket";
 /// `XDP_PASS` of `enum xdp_action`.
 pub(super) const XDP_PASS: u32 = 2;
+/// What a program in front of sockets returns to let a packet through.
+const SOCKET_PASS: u32 = 1;
 
-/// The embedded program, loaded into the kernel and verified, attached to nothing.
+/// The embedded programs, loaded into the kernel and verified, attached to nothing.
 #[derive(Debug)]
 pub struct Object {
     ebpf: Ebpf,
 }
 
 impl Object {
-    /// Loads the program with tables of its own, which end with it.
+    /// Loads both programs with tables of their own, which end with them.
     pub fn load() -> Result<(Self, KernelTables), KernelError> {
-        Self::load_with(&mut EbpfLoader::new())
+        let (mut object, tables) = Self::load_with(&mut EbpfLoader::new())?;
+        object.load_socket_program()?;
+        Ok((object, tables))
     }
 
-    /// Loads the program with the pinned tables, or makes and pins them.
+    /// Loads the XDP program with the pinned tables, or makes and pins them.
     pub(super) fn load_pinned(
         pins: &Pins,
         specs: &[MapSpec],
@@ -70,20 +75,46 @@ impl Object {
         Ok((action_of(result.return_value), result.duration))
     }
 
-    /// The number of instructions that the verifier walked; `None` where the kernel does not tell.
-    pub fn verified_instructions(&mut self) -> Result<Option<u32>, KernelError> {
-        Ok(self.program()?.info()?.verified_instruction_count())
+    /// Runs one packet, behind an Ethernet header, through the second program as if it were about to
+    /// reach a socket.
+    pub fn judge_at_socket(&mut self, frame: &[u8]) -> Result<Action, KernelError> {
+        let run = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
+        let result = self.socket_program()?.test_run(run)?;
+        Ok(if result.return_value == SOCKET_PASS { Action::Pass } else { Action::Drop })
     }
 
-    /// The maps that the program uses, as the kernel made them; none where it does not tell.
+    /// The numbers of instructions that the verifier walked, of both programs; `None` where the kernel
+    /// does not tell.
+    pub fn verified_instructions(&mut self) -> Result<[Option<u32>; 2], KernelError> {
+        Ok([
+            self.program()?.info()?.verified_instruction_count(),
+            self.socket_program()?.info()?.verified_instruction_count(),
+        ])
+    }
+
+    /// The maps that the programs use, as the kernel made them; none where it does not tell.
     pub fn maps(&mut self) -> Result<Vec<MapInfo>, KernelError> {
-        let ids = self.program()?.info()?.map_ids()?.unwrap_or_default();
+        let mut ids = self.program()?.info()?.map_ids()?.unwrap_or_default();
+        ids.extend(self.socket_program()?.info()?.map_ids()?.unwrap_or_default());
+        ids.sort_unstable();
+        ids.dedup();
         let opened = ids.into_iter().map(MapInfo::from_id).collect::<Result<_, _>>();
         opened.map_err(|cause| KernelError::Table { table: "of the program", cause })
     }
 
     pub(super) fn program(&mut self) -> Result<&mut Xdp, KernelError> {
         program_in(&mut self.ebpf)
+    }
+
+    /// Has the second program verified. Apart from the first, which goes without it where it is off.
+    pub(super) fn load_socket_program(&mut self) -> Result<(), KernelError> {
+        Ok(self.socket_program()?.load()?)
+    }
+
+    pub(super) fn socket_program(&mut self) -> Result<&mut CgroupSkb, KernelError> {
+        let program = self.ebpf.program_mut(SOCKET_PROGRAM);
+        let program = program.ok_or(KernelError::IncompleteObject("program for sockets"))?;
+        Ok(program.try_into()?)
     }
 
     #[cfg(feature = "kernel-log")]

@@ -2,15 +2,16 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_LINK_UPDATE: libc::c_long = 29;
 const BPF_LINK_GET_FD_BY_ID: libc::c_long = 30;
 
 /// What is pinned at a path. aya opens pinned objects too, but asks neither of what kind they are, nor
-/// which interface a link holds.
+/// what a link holds.
 #[derive(Debug)]
 pub(super) struct ObjectFile(OwnedFd);
 
@@ -64,12 +65,46 @@ impl ObjectFile {
 
     /// The index of the interface that a link holds; zero when the interface is gone.
     pub(super) fn interface(&self) -> io::Result<u32> {
+        Ok(u32::try_from(self.described("ifindex:")?).unwrap_or(0))
+    }
+
+    /// The number of the control group that a link holds; zero when that is gone.
+    pub(super) fn cgroup(&self) -> io::Result<u64> {
+        self.described("cgroup_id:")
+    }
+
+    fn described(&self, name: &str) -> io::Result<u64> {
         let described = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.0.as_raw_fd()))?;
-        let index = described
-            .lines()
-            .find_map(|line| line.strip_prefix("ifindex:"))
-            .and_then(|index| index.trim().parse().ok());
-        Ok(index.unwrap_or(0))
+        let value = described.lines().find_map(|line| line.strip_prefix(name));
+        Ok(value.and_then(|value| value.trim().parse().ok()).unwrap_or(0))
+    }
+
+    /// Puts `program` in the place of the one that a link attaches. aya does that for XDP alone.
+    pub(super) fn replace_program(&self, program: impl AsFd) -> io::Result<()> {
+        #[repr(C)]
+        struct Attributes {
+            link: u32,
+            program: u32,
+            flags: u32,
+            old_program: u32,
+        }
+        let attributes = Attributes {
+            link: self.0.as_raw_fd().unsigned_abs(),
+            program: program.as_fd().as_raw_fd().unsigned_abs(),
+            flags: 0,
+            old_program: 0,
+        };
+        // SAFETY: `Attributes` is the part of `union bpf_attr` that BPF_LINK_UPDATE reads; it outlives
+        // the call, as do both descriptors.
+        let outcome = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_LINK_UPDATE,
+                &raw const attributes,
+                mem::size_of::<Attributes>(),
+            )
+        };
+        if outcome < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }
 

@@ -6,13 +6,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{MapData, MapError};
+use sbc_common::Setting;
 use sbc_common::maps::{self, ABI_VERSION, MapSpec};
 
 use super::object_file::{Kind, ObjectFile};
 use super::service_user::{give, own_ids};
-use super::{KernelError, ServiceUser};
+use super::{KernelError, KernelTables, ServiceUser};
 
 const BPF_FS_MAGIC: libc::c_long = 0xcafe_4a11;
+
+const SOCKET_LINK: &str = "socket-link";
 
 /// Where the link and the maps are pinned, so that the filter goes on without the daemon: a directory
 /// of its own for each version of their layout.
@@ -64,6 +67,12 @@ impl Pins {
     #[must_use]
     pub fn link(&self, interface: &str) -> PathBuf {
         self.directory.join(format!("link-{interface}"))
+    }
+
+    /// The path of the link that keeps the second program attached in front of the daemon's sockets.
+    #[must_use]
+    pub fn socket_link(&self) -> PathBuf {
+        self.directory.join(SOCKET_LINK)
     }
 
     /// The directory that holds the pins.
@@ -165,13 +174,28 @@ impl Pins {
     /// The index of the interface that a pinned link holds; `None` when nothing is pinned, zero when
     /// the interface is gone.
     pub(super) fn linked_interface(&self, interface: &str) -> Result<Option<u32>, KernelError> {
-        let path = self.link(interface);
-        if !path.exists() {
-            return Ok(None);
+        let linked = open_link(&self.link(interface), ObjectFile::interface)?;
+        Ok(linked.map(|(_, index)| index))
+    }
+
+    /// The pinned link to the daemon's sockets, and the number of the control group that it holds: zero
+    /// when that is gone. `None` when nothing is pinned.
+    pub(super) fn linked_cgroup(&self) -> Result<Option<(ObjectFile, u64)>, KernelError> {
+        open_link(&self.socket_link(), ObjectFile::cgroup)
+    }
+
+    /// Says whether the second program guards sockets: its link goes on without it when the control
+    /// group is gone. Whoever may not look at the link hears what the tables say.
+    pub fn guards_sockets(&self, tables: &KernelTables) -> Result<bool, KernelError> {
+        match self.linked_cgroup() {
+            Ok(linked) => Ok(linked.is_some_and(|(_, cgroup)| cgroup != 0)),
+            Err(KernelError::Pin { cause, .. })
+                if cause.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Ok(tables.setting(Setting::SocketCgroup)? != 0)
+            }
+            Err(error) => Err(error),
         }
-        let failed = |cause| KernelError::Pin { action: "cannot open", path: path.clone(), cause };
-        let link = ObjectFile::open(&path).map_err(failed)?;
-        link.interface().map(Some).map_err(failed)
     }
 
     /// Removes the pins of the maps, so that the next load makes new ones. The attached program goes on
@@ -207,6 +231,12 @@ impl Pins {
         remove_pin(&self.link(interface))
     }
 
+    /// Lets go of the daemon's sockets; it is no error if they are not held.
+    pub(super) fn remove_socket_link(&self) -> Result<(), KernelError> {
+        let path = self.socket_link();
+        if path.exists() { remove_pin(&path) } else { Ok(()) }
+    }
+
     /// Lets go of every interface but one.
     pub(super) fn remove_links_except(&self, interface: &str) -> Result<(), KernelError> {
         let interfaces = self.interfaces();
@@ -226,6 +256,20 @@ impl Pins {
     }
 }
 
+/// Opens a pinned link, and asks what it holds. `None` when nothing is pinned.
+fn open_link<T>(
+    path: &Path,
+    held: impl FnOnce(&ObjectFile) -> io::Result<T>,
+) -> Result<Option<(ObjectFile, T)>, KernelError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let failed = |cause| KernelError::Pin { action: "cannot open", path: path.to_owned(), cause };
+    let link = ObjectFile::open(path).map_err(failed)?;
+    let held = held(&link).map_err(failed)?;
+    Ok(Some((link, held)))
+}
+
 fn remove_pin(path: &Path) -> Result<(), KernelError> {
     fs::remove_file(path).map_err(|cause| not_removed(path, cause))
 }
@@ -234,7 +278,7 @@ fn not_removed(path: &Path, cause: io::Error) -> KernelError {
     KernelError::Pin { action: "cannot remove", path: path.to_owned(), cause }
 }
 
-/// Every version pins a link as `link-` and its interface, and a map by the name that the kernel has for
+/// Every version pins a link as `link-` and its interface or as [`SOCKET_LINK`], and a map by the name that the kernel has for
 /// it, as far as that keeps names.
 fn is_of_a_filter(path: &Path) -> bool {
     const KEPT: usize = 15;
@@ -251,7 +295,8 @@ fn is_of_a_filter(path: &Path) -> bool {
 }
 
 fn is_link(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"link-"))
+    let Some(name) = path.file_name().map(std::ffi::OsStr::as_bytes) else { return false };
+    name.starts_with(b"link-") || name == SOCKET_LINK.as_bytes()
 }
 
 fn is_bpf_file_system(path: &Path) -> io::Result<bool> {

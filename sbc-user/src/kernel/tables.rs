@@ -34,6 +34,7 @@ pub struct KernelTables {
     trust: HashMap<MapData, SourceKeyBytes, TrustEntryBytes>,
     prefixes: LpmTrie<MapData, [u8; 16], TrustEntryBytes>,
     counters: PerCpuArray<MapData, CounterBytes>,
+    socket_counters: PerCpuArray<MapData, CounterBytes>,
     gate: GateKeeper,
 }
 
@@ -149,6 +150,7 @@ impl KernelTables {
             trust: typed(maps::TRUST, open(maps::TRUST)?)?,
             prefixes: typed(maps::PREFIXES, open(maps::PREFIXES)?)?,
             counters: typed(maps::COUNTERS, open(maps::COUNTERS)?)?,
+            socket_counters: typed(maps::SOCKET_COUNTERS, open(maps::SOCKET_COUNTERS)?)?,
             gate: GateKeeper::closed(0, 0),
         })
     }
@@ -374,29 +376,47 @@ impl KernelTables {
     /// How often each verdict was reached since the maps were made; those that never were are left
     /// out.
     pub fn counters(&self) -> Result<Vec<CounterRow>, KernelError> {
-        let mut rows = Vec::new();
-        for verdict in Verdict::all() {
-            let counter = self.counter(verdict)?;
-            if counter.packets > 0 {
-                rows.push(CounterRow { verdict, counter });
-            }
-        }
-        Ok(rows)
+        counted(|verdict| self.counter(verdict))
+    }
+
+    /// The same of packets on their way to the daemon's sockets, in bytes without an Ethernet header.
+    pub fn socket_counters(&self) -> Result<Vec<CounterRow>, KernelError> {
+        counted(|verdict| self.socket_counter(verdict))
     }
 
     /// How often one verdict was reached. The time of the last sample is the latest of any CPU.
     pub fn counter(&self, verdict: Verdict) -> Result<Counter, KernelError> {
-        let cpus = self.counters.get(&verdict.index(), 0).map_err(in_table(maps::COUNTERS))?;
-        Ok(cpus.iter().fold(Counter::default(), |sum, cpu| {
-            let cpu = Counter::read_from_bytes(cpu.as_bytes()).unwrap_or_default();
-            Counter {
-                packets: sum.packets + cpu.packets,
-                bytes: sum.bytes + cpu.bytes,
-                sampled_at: sum.sampled_at.max(cpu.sampled_at),
-                lost: sum.lost + cpu.lost,
-            }
-        }))
+        sum(&self.counters, maps::COUNTERS, verdict)
     }
+
+    /// The same at the daemon's sockets.
+    pub fn socket_counter(&self, verdict: Verdict) -> Result<Counter, KernelError> {
+        sum(&self.socket_counters, maps::SOCKET_COUNTERS, verdict)
+    }
+}
+
+fn counted(
+    counter: impl Fn(Verdict) -> Result<Counter, KernelError>,
+) -> Result<Vec<CounterRow>, KernelError> {
+    let rows = Verdict::all().map(|verdict| Ok(CounterRow { verdict, counter: counter(verdict)? }));
+    rows.filter(|row| !row.as_ref().is_ok_and(|row| row.counter.packets == 0)).collect()
+}
+
+fn sum(
+    counters: &PerCpuArray<MapData, CounterBytes>,
+    spec: MapSpec,
+    verdict: Verdict,
+) -> Result<Counter, KernelError> {
+    let cpus = counters.get(&verdict.index(), 0).map_err(in_table(spec))?;
+    Ok(cpus.iter().fold(Counter::default(), |sum, cpu| {
+        let cpu = Counter::read_from_bytes(cpu.as_bytes()).unwrap_or_default();
+        Counter {
+            packets: sum.packets + cpu.packets,
+            bytes: sum.bytes + cpu.bytes,
+            sampled_at: sum.sampled_at.max(cpu.sampled_at),
+            lost: sum.lost + cpu.lost,
+        }
+    }))
 }
 
 fn secret() -> Result<u64, KernelError> {

@@ -8,7 +8,7 @@ use sbc_common::{
 };
 use sbc_user::kernel::{
     AttachMode, Attached, Filter, FilterOptions, FilterSettings, KernelTables, Object,
-    ProtectedService,
+    ProtectedService, SocketFilter,
 };
 
 use super::Defence;
@@ -40,11 +40,13 @@ impl Sbc {
             bpf_file_system: receiver.host.path("/sys/fs/bpf"),
             trust_capacity: u32::try_from(capacity)?,
             user: None,
+            socket_filter: SocketFilter::Off,
+            cgroup: None,
         };
         let (filter, tables) = receiver.host.enter(|| -> Result<(Filter, KernelTables)> {
             let (mut filter, mut tables) = Filter::load(&options)?;
             fill(&mut tables, case)?;
-            let attached = filter.attach()?;
+            let (attached, _) = filter.attach(&mut tables)?;
             ensure!(attached == Attached::Native, "attached otherwise than in the driver");
             Ok((filter, tables))
         })??;

@@ -1,0 +1,75 @@
+use crate::decide::{decide_ipsec, decide_stranger};
+use crate::standing::standing;
+use crate::{
+    Carried, Carrier, Fragment, Frame, Meter, Packet, Protocol, Reason, Service, ServiceKey,
+    StandingKind, Tables, Transports, Unreadable, Verdict,
+};
+
+/// Decides what happens to a packet that the network stack is about to hand to a socket, whichever way
+/// it came: by an interface without the filter, out of a tunnel, or before the filter was attached.
+/// The packet begins with its IP header and is reassembled.
+#[inline(always)]
+pub fn decide_at_socket<F: Frame, T: Tables>(packet: &mut F, tables: &mut T) -> Verdict {
+    match Packet::read_without_link(packet) {
+        Ok(read) => decide_packet_at_socket(&read, packet, tables),
+        Err(reason) => Verdict::unread(reason),
+    }
+}
+
+/// Decides about a packet whose headers are read, as [`decide_packet()`](crate::decide_packet) is to
+/// [`decide()`](crate::decide()).
+///
+/// The same tables say who is let in. What a packet spends or betrays on the wire it has spent and
+/// betrayed by now: no budget of a source is spent here, and hop limits and interfaces are those of the
+/// way that it took.
+#[inline(always)]
+pub fn decide_packet_at_socket<F: Frame, T: Tables>(
+    packet: &Packet,
+    payload: &mut F,
+    tables: &mut T,
+) -> Verdict {
+    let family = packet.family();
+    let settled = |reason| Verdict { reason, lane: None, family, carrier: packet.carrier() };
+    let (service, protocol) = match service(packet, tables) {
+        Ok(found) => found,
+        Err(reason) => return settled(reason),
+    };
+    let (carrier, transport) = match service {
+        // This is where packets from inside arrive: the daemon compares their source with the upstream.
+        Service::Inside => return settled(Reason::NotProtected),
+        Service::ClearSip => (packet.carrier(), Transports::over(protocol)),
+        Service::Tls => (Carrier::Tls, Transports::TLS),
+        Service::Ipsec => (Carrier::Ipsec, Transports::IPSEC),
+    };
+    let standing = standing(tables, packet.source, packet.source_port, transport);
+    let reason = match (service, standing.kind) {
+        (_, StandingKind::Denied) => Reason::DeniedSource,
+        (_, StandingKind::Trusted) => Reason::TrustedSource,
+        (Service::Tls, StandingKind::Stranger | StandingKind::Unknown) => Reason::TlsReachable,
+        (Service::Ipsec, StandingKind::Stranger | StandingKind::Unknown) => decide_ipsec(&standing),
+        (Service::ClearSip | Service::Inside, StandingKind::Stranger | StandingKind::Unknown) => {
+            decide_stranger(payload, tables, &standing, protocol, Meter::UnknownAtSocket)
+        }
+    };
+    Verdict { reason, lane: standing.lane(), family, carrier }
+}
+
+/// The service that is asked for, or the reason that settles it.
+#[inline(always)]
+fn service<T: Tables>(packet: &Packet, tables: &T) -> Result<(Service, Protocol), Reason> {
+    let protocol = match packet.carried {
+        Carried::Udp => Protocol::Udp,
+        Carried::Tcp => Protocol::Tcp,
+        Carried::Esp => Protocol::Esp,
+        Carried::Other | Carried::Tunnel => return Err(Reason::NotProtected),
+    };
+    let is_read = packet.unreadable.is_none() && packet.fragment == Fragment::Whole;
+    if !is_read {
+        if !tables.protects(&packet.destination) {
+            return Err(Reason::NotProtected);
+        }
+        return Err(packet.unreadable.map_or(Reason::UnknownFragment, Unreadable::reason));
+    }
+    let key = ServiceKey::new(packet.destination, packet.destination_port, protocol);
+    tables.service(&key).map(|service| (service, protocol)).ok_or(Reason::NotProtected)
+}

@@ -1,0 +1,110 @@
+//! The program in front of the daemon's sockets, against the same decision on the host.
+
+use std::collections::HashSet;
+
+use sbc_common::{Action, Protocol, Reason, Service, SliceFrame, carry_out, decide_at_socket};
+use sbc_user::kernel::{KernelTables, Object};
+
+use crate::ends::FAMILIES;
+use crate::fixture::load;
+use crate::frames::Frame;
+use crate::host_tables::HostTables;
+use crate::policy::{BOTH, Policy, denied, expired, opening};
+use crate::rows;
+
+/// The kernel wants an IP header behind that of Ethernet.
+const SHORTEST: usize = 14 + 40;
+
+#[test]
+fn every_row_of_the_wire_meets_the_same_at_the_socket_in_the_kernel_and_on_the_host() {
+    let (mut object, mut kernel) = load();
+    let mut failures = Vec::new();
+    let mut met = HashSet::new();
+    for row in rows::all() {
+        let is_ip = matches!(row.frame.get(12..14), Some([8, 0] | [0x86, 0xdd]));
+        if !is_ip || row.frame.len() < SHORTEST {
+            continue;
+        }
+        for policy in [row.policy.clone(), row.policy.clone().observing()] {
+            apply(&policy, &mut kernel);
+            match judge(&policy, &row.frame, &mut object, &kernel) {
+                Ok((reason, _)) => drop(met.insert(reason)),
+                Err(wrong) => failures.push(format!("{}: {wrong}", row.name)),
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(met.len() > 8, "{met:?}");
+}
+
+#[test]
+fn who_comes_another_way_meets_the_same_tables() {
+    let (mut object, mut kernel) = load();
+    for ends in &FAMILIES {
+        let edge = Policy::edge().serving(ends.upstream_side, 5060, Protocol::Udp, Service::Inside);
+        let trusting = edge.clone().knowing(ends.peer, opening(BOTH));
+        let denying = edge.clone().knowing(ends.around_peer, denied());
+        let forgetting = edge.clone().knowing(ends.peer, expired(BOTH));
+        let spent = edge.clone().challenging_nobody_any_more();
+        let udp = |source| Frame::udp(source, ends.edge);
+        let tcp = |source| Frame::tcp(source, ends.edge);
+        let inside = Frame::udp(ends.stranger, ends.upstream_side);
+        let request = udp(ends.stranger).with(b"OPTIONS sip:a@b SIP/2.0\r\n\r\n");
+        for (policy, frame, reason) in [
+            (&edge, udp(ends.stranger), Reason::UnknownSource),
+            (&edge, tcp(ends.stranger), Reason::UnknownSource),
+            (&forgetting, udp(ends.peer), Reason::ExpiredSource),
+            (&trusting, udp(ends.peer), Reason::TrustedSource),
+            (&trusting, tcp(ends.peer), Reason::TrustedSource),
+            (&trusting, udp(ends.stranger), Reason::UnknownSource),
+            (&denying, udp(ends.peer), Reason::DeniedSource),
+            (&denying, tcp(ends.peer).with(&[]).sent_to(5061), Reason::DeniedSource),
+            (&edge, tcp(ends.stranger).with(&[]).sent_to(5061), Reason::TlsReachable),
+            (&edge, udp(ends.stranger).sent_to(5062), Reason::NotProtected),
+            (&edge, inside, Reason::NotProtected),
+            (&edge.clone().challenging(), request.clone(), Reason::UnknownWithinBudget),
+            (&spent, request, Reason::UnknownBudgetSpent),
+        ] {
+            apply(policy, &mut kernel);
+            let judged = judge(policy, &frame.build(), &mut object, &kernel);
+            assert_eq!(judged, Ok((reason, reason.action())), "{} {reason:?}", ends.family);
+        }
+    }
+    assert!(kernel.counters().unwrap().is_empty(), "counted as if it came from the wire");
+}
+
+fn apply(policy: &Policy, kernel: &mut KernelTables) {
+    for (key, _) in kernel.sources() {
+        kernel.distrust_source(&key).unwrap();
+    }
+    for (prefix, _) in kernel.prefixes() {
+        kernel.distrust_prefix(prefix).unwrap();
+    }
+    kernel.apply_settings(&policy.settings).unwrap();
+    kernel.apply_services(&policy.services).unwrap();
+    for (key, entry) in &policy.sources {
+        kernel.trust_source(key, entry).unwrap();
+    }
+    for (prefix, entry) in &policy.prefixes {
+        kernel.trust_prefix(*prefix, entry).unwrap();
+    }
+}
+
+fn judge(
+    policy: &Policy,
+    frame: &[u8],
+    object: &mut Object,
+    kernel: &KernelTables,
+) -> Result<(Reason, Action), String> {
+    let mut host = HostTables::of(policy);
+    let verdict = decide_at_socket(&mut SliceFrame::new(&frame[14..]), &mut host);
+    let expected = carry_out(verdict, &host);
+    let before = kernel.socket_counter(verdict).unwrap();
+    let action = object.judge_at_socket(frame).map_err(|error| error.to_string())?;
+    let after = kernel.socket_counter(verdict).unwrap();
+    let counted = (after.packets - before.packets, after.bytes - before.bytes);
+    if counted != (1, frame.len() as u64 - 14) || action != expected {
+        return Err(format!("{verdict:?} on the host, counted {counted:?}, {action:?}"));
+    }
+    Ok((verdict.reason, action))
+}

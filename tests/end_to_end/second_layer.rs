@@ -1,0 +1,101 @@
+//! What comes in past the filter on the interface is judged in front of the daemon's sockets.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, ensure};
+use sbc_common::maps::ABI_VERSION;
+use sbc_tests::{Family, Gateway, connect};
+
+use crate::{
+    endpoint::Endpoint,
+    expectation::Expect as _,
+    listed_peer::{of_the_peer, trusting},
+};
+
+#[test]
+fn another_interface_is_no_way_around_the_filter() -> Result<()> {
+    let gateway = trusting().guarding_sockets().start()?;
+    connect(
+        gateway.internet.interface("wan2", &["192.0.2.7/24", "2001:db8:3::7/64"]),
+        gateway.edge.interface("outside2", &["192.0.2.1/24", "2001:db8:3::1/64"]),
+    )?;
+    gateway.internet.route("198.51.100.1/32", "192.0.2.1".parse()?)?;
+    gateway.internet.route("2001:db8:1::1/128", "2001:db8:3::1".parse()?)?;
+    only_the_peer_is_heard(&gateway)
+}
+
+#[test]
+fn a_tunnel_is_no_way_around_the_filter() -> Result<()> {
+    let gateway = trusting().guarding_sockets().start()?;
+    let ends = [
+        (&gateway.internet, Family::V4.elsewhere(), Family::V4.gateway(), 7),
+        (&gateway.edge, Family::V4.gateway(), Family::V4.elsewhere(), 1),
+    ];
+    for (host, local, remote, number) in ends {
+        let (local, remote) = (local.to_string(), remote.to_string());
+        let add = ["link", "add", "tunnel", "type", "vxlan", "id", "7", "dstport", "4789"];
+        let ends = ["local", &local, "remote", &remote];
+        host.run("ip", add.into_iter().chain(ends))?;
+        let address = format!("192.0.2.{number}/24");
+        host.run("ip", ["address", "add", &address, "dev", "tunnel"])?;
+        let address = format!("2001:db8:3::{number}/64");
+        host.run("ip", ["address", "add", &address, "dev", "tunnel", "nodad"])?;
+        host.run("ip", ["link", "set", "tunnel", "up"])?;
+    }
+    // The tunnel's own packets keep their way.
+    let internet = &gateway.internet;
+    for (version, to, via) in
+        [("-4", "198.51.100.1/32", "192.0.2.1"), ("-6", "2001:db8:1::1/128", "2001:db8:3::1")]
+    {
+        let sip = ["ipproto", "udp", "dport", "5060"];
+        let rule = [version, "rule", "add", "pref", "1", "lookup", "7"];
+        internet.run("ip", rule.into_iter().chain(sip))?;
+        internet
+            .run("ip", [version, "route", "add", to, "via", via, "dev", "tunnel", "table", "7"])?;
+    }
+    only_the_peer_is_heard(&gateway)
+}
+
+#[test]
+fn the_program_is_replaced_where_it_stands_and_removed_on_request() -> Result<()> {
+    let mut gateway = trusting().guarding_sockets().kept_on_shutdown().start()?;
+    ensure!(gateway.status()?.guards_sockets()?);
+    let log = gateway.stop()?;
+    ensure!(log.contains("at_sockets=Attached"), "{log}");
+    ensure!(gateway.status()?.guards_sockets()?, "it ended with the daemon");
+    gateway.start()?;
+    ensure!(gateway.status()?.guards_sockets()?);
+    let log = gateway.stop()?;
+    ensure!(log.contains("at_sockets=InPlace"), "{log}");
+    let (status, said) = gateway.sbc(&["unload"])?;
+    ensure!(status.success(), "{said}");
+    ensure!(!gateway.edge.path(format!("/run/sbc/bpf/v{ABI_VERSION}/socket-link")).exists());
+    Ok(())
+}
+
+/// On the way that the routes lead now, on which the interface's filter has nothing to judge.
+fn only_the_peer_is_heard(gateway: &Gateway) -> Result<()> {
+    ensure!(gateway.status()?.guards_sockets()?, "nothing is in front of the sockets");
+    for family in Family::ALL {
+        let stranger =
+            Endpoint::bind(&gateway.internet, SocketAddr::new(family.elsewhere(), 5070))?;
+        stranger.send(family.sip(), &stranger.request("INVITE"))?;
+    }
+    let status = gateway.wait_for_status("two packets dropped at the sockets", |status| {
+        Ok(status.verdict_at_sockets("unknown-source")? == 2)
+    })?;
+    assert_eq!(status.received("udp")?, 0, "{status}");
+    assert!(status.verdicts()?.is_empty(), "the interface's filter saw it: {status}");
+    for family in Family::ALL {
+        let phone = Endpoint::bind(&gateway.internet, SocketAddr::new(family.caller(), 5070))?;
+        let request = of_the_peer(&phone, "INVITE");
+        phone.send(family.sip(), &request).context("the peer's own")?;
+    }
+    let status = gateway.wait_for_status("the peer's packets at the daemon", |status| {
+        Ok(status.received("udp")? == 2)
+    })?;
+    assert_eq!(status.verdict_at_sockets("trusted-source")?, 2);
+    assert!(status.verdicts()?.is_empty(), "the interface's filter saw it: {status}");
+    gateway.expect_verdicts(&[])?;
+    Ok(())
+}
