@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use sbc_common::maps;
 
 use super::{Config, OnShutdown, Peer, Proof};
+use crate::kernel::SocketFilter;
 use crate::transport::Transport;
 
 /// Where a contradiction is, and what it is.
@@ -41,6 +42,17 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
              unload` detach"
                 .to_owned(),
         );
+    }
+    if let Some(cgroup) = &config.kernel.cgroup {
+        if config.kernel.socket_filter == SocketFilter::Off {
+            return refuse("[kernel]", "cgroup is not used: socket-filter is off".to_owned());
+        }
+        if !cgroup.is_absolute() {
+            return refuse(
+                "[kernel]",
+                "cgroup is not a whole path, like \"/sys/fs/cgroup/sbc.slice\"".to_owned(),
+            );
+        }
     }
     let limits = &config.limits;
     if !limits.tls_attempts_per_network.is_within(limits.tls_attempts) {

@@ -9,7 +9,7 @@ use super::{
     Config, ConfigError, OnDisconnect, OnShutdown, Rate, ScrutinyPolicy, TunnelPolicy,
     UnknownPolicy,
 };
-use crate::kernel::AttachMode;
+use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::users::Users;
 
 const TRUNK: &str = "[[peer]]\nname = \"trunk\"\nrequire = [\"static\"]\n\
@@ -100,6 +100,29 @@ fn a_daemon_without_privileges_is_not_asked_to_detach() {
         |on_shutdown| format!("{BASE}[kernel]\nuser = \"sbc\"\non-shutdown = \"{on_shutdown}\"");
     assert_eq!(parse(&kernel("keep")).unwrap().kernel.user.as_deref(), Some("sbc"));
     refused(&kernel("detach"), "the daemon of user cannot detach");
+}
+
+#[test]
+fn whose_sockets_are_guarded_is_said_once_and_wholly() {
+    let kernel = |lines: &str| format!("{BASE}[kernel]\n{lines}");
+    assert_eq!(config("").kernel.socket_filter, SocketFilter::Auto);
+    for (text, wanted) in
+        [("auto", SocketFilter::Auto), ("require", SocketFilter::Require), ("off", SocketFilter::Off)]
+    {
+        let line = format!("socket-filter = \"{text}\"");
+        let kernel = parse(&kernel(&line)).unwrap().kernel;
+        assert_eq!((kernel.socket_filter, kernel.cgroup), (wanted, None));
+    }
+    let cgroup = "cgroup = \"/sys/fs/cgroup/sbc.slice\"\n";
+    let named = parse(&kernel(cgroup)).unwrap().kernel.cgroup;
+    assert_eq!(named.as_deref(), Some(Path::new("/sys/fs/cgroup/sbc.slice")));
+    refused(&kernel("cgroup = \"sbc.slice\""), "[kernel]: cgroup is not a whole path");
+    let off = format!("{cgroup}socket-filter = \"off\"");
+    refused(&kernel(&off), "cgroup is not used: socket-filter is off");
+    for wrong in ["\"on\"", "\"Require\"", "true"] {
+        let error = parse(&kernel(&format!("socket-filter = {wrong}"))).unwrap_err().to_string();
+        assert!(error.contains("socket-filter"), "{error}");
+    }
 }
 
 #[test]
