@@ -42,10 +42,12 @@ fn the_programs_have_exactly_the_maps_of_the_contract() {
 fn the_verifier_has_headroom() {
     let (mut object, _tables) = load();
     let walked = object.verified_instructions().unwrap();
-    let walked = walked.map(|walked| walked.expect("the kernel tells since Linux 5.16"));
+    let [wire, socket] = walked.map(|walked| walked.expect("the kernel tells since Linux 5.16"));
 
-    println!("the verifier walked {walked:?} instructions");
-    assert!(walked.iter().all(|walked| *walked < MOST_VERIFIED_INSTRUCTIONS), "{walked:?}");
+    println!("{wire} on the wire, {socket} in front of sockets");
+    let walked = wire.max(socket);
+    println!("the verifier walked {walked} instructions");
+    assert!(walked < MOST_VERIFIED_INSTRUCTIONS, "{walked}");
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, ensure};
-use sbc_common::maps::ABI_VERSION;
-use sbc_tests::{Family, Gateway, connect};
+use sbc_tests::{Family, Gateway, Setup, connect};
 
 use crate::{
     endpoint::Endpoint,
@@ -57,19 +56,27 @@ fn a_tunnel_is_no_way_around_the_filter() -> Result<()> {
 }
 
 #[test]
-fn the_program_is_replaced_where_it_stands_and_removed_on_request() -> Result<()> {
-    let mut gateway = trusting().guarding_sockets().kept_on_shutdown().start()?;
-    ensure!(gateway.status()?.guards_sockets()?);
-    let log = gateway.stop()?;
-    ensure!(log.contains("at_sockets=Attached"), "{log}");
-    ensure!(gateway.status()?.guards_sockets()?, "it ended with the daemon");
-    gateway.start()?;
-    ensure!(gateway.status()?.guards_sockets()?);
-    let log = gateway.stop()?;
-    ensure!(log.contains("at_sockets=InPlace"), "{log}");
-    let (status, said) = gateway.sbc(&["unload"])?;
-    ensure!(status.success(), "{said}");
-    ensure!(!gateway.edge.path(format!("/run/sbc/bpf/v{ABI_VERSION}/socket-link")).exists());
+fn who_is_on_the_same_machine_is_judged_too() -> Result<()> {
+    let gateway = Setup::new().guarding_sockets().start()?;
+    for family in Family::ALL {
+        let local = Endpoint::bind(&gateway.edge, SocketAddr::new(family.gateway(), 5070))?;
+        local.send(family.sip(), &local.request("INVITE"))?;
+    }
+    let status = gateway.wait_for_status("two packets dropped at the sockets", |status| {
+        Ok(status.verdict_at_sockets("unknown-source")? == 2)
+    })?;
+    assert_eq!(status.received("udp")?, 0, "{status}");
+    Ok(())
+}
+
+#[test]
+fn what_observes_on_the_wire_observes_in_front_of_the_sockets() -> Result<()> {
+    let gateway = Setup::new().observing().guarding_sockets().start()?;
+    let local = Endpoint::bind(&gateway.edge, SocketAddr::new(Family::V4.gateway(), 5070))?;
+    local.send(Family::V4.sip(), &local.request("INVITE"))?;
+    let status = gateway
+        .wait_for_status("a packet at the daemon", |status| Ok(status.received("udp")? == 1))?;
+    assert_eq!(status.verdict_at_sockets("unknown-source")?, 1);
     Ok(())
 }
 

@@ -15,7 +15,13 @@ use anyhow::{Context as _, Result};
 const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_OBJ_PIN: libc::c_long = 6;
 const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_PROG_ATTACH: libc::c_long = 8;
 const BPF_PROG_TYPE_XDP: u32 = 6;
+const BPF_PROG_TYPE_CGROUP_SKB: u32 = 8;
+const BPF_CGROUP_INET_INGRESS: u32 = 0;
+const BPF_F_ALLOW_MULTI: u32 = 2;
+const XDP_PASS: u32 = 2;
+const SOCKET_PASS: u32 = 1;
 
 /// What the kernel tells of a pinned link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,33 @@ pub fn also_pin(path: &Path, other: &Path) -> Result<()> {
 
 /// Loads an XDP program that passes everything, and pins it at `path`.
 pub fn pin_passing_program(name: &str, path: &Path) -> Result<()> {
+    pin(&load(BPF_PROG_TYPE_XDP, XDP_PASS, name)?, path)
+}
+
+/// Attaches a program that passes everything in front of the sockets of a control group, for as long as
+/// that exists; `leaves_room` for others beside it, or not.
+pub fn attach_passing_program(cgroup: &Path, leaves_room: bool) -> Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        target: u32,
+        program: u32,
+        kind: u32,
+        flags: u32,
+    }
+    let program = load(BPF_PROG_TYPE_CGROUP_SKB, SOCKET_PASS, "foreigner")?;
+    let target = fs::File::open(cgroup)?;
+    let attributes = Attributes {
+        target: target.as_raw_fd().unsigned_abs(),
+        program: program.as_raw_fd().unsigned_abs(),
+        kind: BPF_CGROUP_INET_INGRESS,
+        flags: if leaves_room { BPF_F_ALLOW_MULTI } else { 0 },
+    };
+    let attached = bpf(BPF_PROG_ATTACH, &attributes);
+    attached.map(drop).with_context(|| format!("attaching to {}", cgroup.display()))
+}
+
+/// Loads a program that returns `answer`, whatever the packet.
+fn load(kind: u32, answer: u32, name: &str) -> Result<OwnedFd> {
     #[repr(C)]
     #[derive(Default)]
     struct Attributes {
@@ -62,10 +95,10 @@ pub fn pin_passing_program(name: &str, path: &Path) -> Result<()> {
         flags: u32,
         name: [u8; 16],
     }
-    // `r0 = XDP_PASS; exit`, in the encoding of `struct bpf_insn` on this byte order.
-    let code: [u64; 2] = [0x0000_0002_0000_00b7, 0x95];
+    // `r0 = answer; exit`, in the encoding of `struct bpf_insn` on this byte order.
+    let code: [u64; 2] = [u64::from(answer) << 32 | 0xb7, 0x95];
     let mut attributes = Attributes {
-        kind: BPF_PROG_TYPE_XDP,
+        kind,
         instructions: 2,
         code: code.as_ptr().addr() as u64,
         license: c"GPL".as_ptr().addr() as u64,
@@ -76,7 +109,7 @@ pub fn pin_passing_program(name: &str, path: &Path) -> Result<()> {
     }
     let program = bpf(BPF_PROG_LOAD, &attributes).context("loading a program")?;
     // SAFETY: the kernel just opened this descriptor for us.
-    pin(&unsafe { OwnedFd::from_raw_fd(program) }, path)
+    Ok(unsafe { OwnedFd::from_raw_fd(program) })
 }
 
 /// The part of `union bpf_attr` that pinning and opening take.

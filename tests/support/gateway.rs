@@ -157,6 +157,12 @@ impl Gateway {
         self.upstream
     }
 
+    /// The control group that the daemon runs in, if it has one of its own.
+    #[must_use]
+    pub fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
+    }
+
     /// The configuration file.
     #[must_use]
     pub fn configuration(&self) -> &Path {

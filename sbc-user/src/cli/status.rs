@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::border::{KernelStatus, Status, VerdictStatus};
+use crate::border::{CounterStatus, KernelStatus, Status, VerdictStatus};
 use crate::config::Config;
 use crate::control;
 use crate::kernel::Pins;
@@ -39,13 +39,14 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
         [] => writeln!(out, "attached to no interface")?,
         interfaces => writeln!(out, "attached to {}", interfaces.join(", "))?,
     }
-    writeln!(out, "\n{:<30} {:>4} {:>12} {:>14}", "verdict", "", "packets", "bytes")?;
-    for row in status.kernel.verdicts.iter().filter(|row| row.packets > 0) {
-        writeln!(
-            out,
-            "{:<30} {:>4} {:>12} {:>14}",
-            row.reason, row.action, row.packets, row.bytes
-        )?;
+    if status.kernel.guards_sockets {
+        writeln!(out, "a second one is in front of the daemon's sockets")?;
+    } else {
+        writeln!(out, "nothing is in front of the daemon's sockets")?;
+    }
+    write_verdicts("verdict", &status.kernel.verdicts, out)?;
+    if status.kernel.socket_verdicts.iter().any(|row| row.packets > 0) {
+        write_verdicts("verdict at the sockets", &status.kernel.socket_verdicts, out)?;
     }
     if status.kernel.samples_lost > 0 {
         writeln!(out, "samples that were lost: {}", status.kernel.samples_lost)?;
@@ -89,6 +90,18 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
             out,
             "{:<30} {:<8} {opens:<8} {seconds:>8}  {}",
             grant.source, grant.proof, grant.holder
+        )?;
+    }
+    Ok(())
+}
+
+fn write_verdicts(title: &str, rows: &[CounterStatus], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\n{title:<30} {:>4} {:>12} {:>14}", "", "packets", "bytes")?;
+    for row in rows.iter().filter(|row| row.packets > 0) {
+        writeln!(
+            out,
+            "{:<30} {:>4} {:>12} {:>14}",
+            row.reason, row.action, row.packets, row.bytes
         )?;
     }
     Ok(())

@@ -106,9 +106,11 @@ fn a_daemon_without_privileges_is_not_asked_to_detach() {
 fn whose_sockets_are_guarded_is_said_once_and_wholly() {
     let kernel = |lines: &str| format!("{BASE}[kernel]\n{lines}");
     assert_eq!(config("").kernel.socket_filter, SocketFilter::Auto);
-    for (text, wanted) in
-        [("auto", SocketFilter::Auto), ("require", SocketFilter::Require), ("off", SocketFilter::Off)]
-    {
+    for (text, wanted) in [
+        ("auto", SocketFilter::Auto),
+        ("require", SocketFilter::Require),
+        ("off", SocketFilter::Off),
+    ] {
         let line = format!("socket-filter = \"{text}\"");
         let kernel = parse(&kernel(&line)).unwrap().kernel;
         assert_eq!((kernel.socket_filter, kernel.cgroup), (wanted, None));

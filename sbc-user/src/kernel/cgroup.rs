@@ -9,6 +9,7 @@ use super::KernelError;
 /// A control group of the second version: the sockets that its processes open belong to it.
 #[derive(Debug)]
 pub(super) struct Cgroup {
+    pub(super) path: PathBuf,
     directory: File,
     /// What the kernel calls it by; no two since boot have had the same.
     pub(super) id: u64,
@@ -23,7 +24,7 @@ impl Cgroup {
             return Err(failed(io::Error::other("it is no control group of version 2")));
         }
         let id = directory.metadata().map_err(failed)?.ino();
-        Ok(Self { directory, id })
+        Ok(Self { path: path.to_owned(), directory, id })
     }
 
     pub(super) fn descriptor(&self) -> impl AsFd {

@@ -151,6 +151,13 @@ pub enum KernelError {
     /// The daemon is not among those whose sockets are to be guarded.
     #[error("[kernel] cgroup: this process is not in {}", .0.display())]
     NotInCgroup(PathBuf),
+    /// Somebody else's program tolerates no other beside it.
+    #[error(
+        "control group {}: another program holds it, or one above it, and leaves no room for a second; \
+         it would have to be attached with BPF_F_ALLOW_MULTI",
+        .0.display()
+    )]
+    CgroupTaken(PathBuf),
     /// There is nothing that the program for sockets could be attached to.
     #[error(
         "this process is in no control group of version 2 that is mounted within its reach: mount it \

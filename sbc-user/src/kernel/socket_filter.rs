@@ -153,11 +153,12 @@ pub(super) fn attach(
         }
     }
     // With a link the kernel takes no flag of the modes, and always leaves room for other programs.
-    let id = program.attach(
-        cgroup.descriptor(),
-        CgroupSkbAttachType::Ingress,
-        CgroupAttachMode::Single,
-    )?;
+    let mode = CgroupAttachMode::Single;
+    let attached = program.attach(cgroup.descriptor(), CgroupSkbAttachType::Ingress, mode);
+    let id = attached.map_err(|cause| match attachment::os_error(&cause) {
+        Some(libc::EPERM) => KernelError::CgroupTaken(cgroup.path.clone()),
+        _ => KernelError::Program(cause),
+    })?;
     let path = pins.socket_link();
     let unpinnable = || KernelError::NotPinnable(path.display().to_string());
     let link: FdLink = program.take_link(id)?.try_into().map_err(|_| unpinnable())?;
