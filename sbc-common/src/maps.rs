@@ -38,7 +38,14 @@ pub struct MapSpec {
     pub value_size: u32,
     /// The number of entries. For [`TRUST`] it is the default that the configuration may replace.
     pub capacity: u32,
+    /// The kernel's `BPF_F_` flags. What is [`READ_ONLY`] for the programs cannot be changed by them.
+    pub flags: u32,
 }
+
+/// Memory is taken entry by entry: `BPF_F_NO_PREALLOC`, without which there is no prefix table.
+const NO_PREALLOC: u32 = 1;
+/// The programs cannot write to the map, whatever happens in them: `BPF_F_RDONLY_PROG`.
+pub const READ_ONLY: u32 = 1 << 7;
 
 #[expect(clippy::cast_possible_truncation, reason = "sizes and counts of a few dozen")]
 impl MapSpec {
@@ -49,28 +56,40 @@ impl MapSpec {
             key_size: size_of::<K>() as u32,
             value_size: size_of::<V>() as u32,
             capacity,
+            flags: 0,
         }
+    }
+
+    /// The same map, with further flags.
+    const fn with(self, flags: u32) -> Self {
+        Self { flags: self.flags | flags, ..self }
     }
 }
 
 /// `u32` → `u64`: the words of [`Setting`].
-pub const SETTINGS: MapSpec = MapSpec::new::<u32, u64>("SETTINGS", MapKind::Array, Setting::COUNT);
+pub const SETTINGS: MapSpec =
+    MapSpec::new::<u32, u64>("SETTINGS", MapKind::Array, Setting::COUNT).with(READ_ONLY);
 /// `u32` [`ServiceTable::bucket`] → [`ServiceBucket`].
 pub const SERVICES: MapSpec =
-    MapSpec::new::<u32, ServiceBucket>("SERVICES", MapKind::Array, ServiceTable::BUCKETS);
+    MapSpec::new::<u32, ServiceBucket>("SERVICES", MapKind::Array, ServiceTable::BUCKETS)
+        .with(READ_ONLY);
 /// `u32` → `u64`: the words of [`Coarse`].
-pub const COARSE: MapSpec = MapSpec::new::<u32, u64>("COARSE", MapKind::Array, Coarse::WORDS);
+pub const COARSE: MapSpec =
+    MapSpec::new::<u32, u64>("COARSE", MapKind::Array, Coarse::WORDS).with(READ_ONLY);
 /// `u32` → `u64`: the words of [`Filter`]. The number of words is the default that goes with that of
 /// [`TRUST`].
 pub const FILTER: MapSpec =
-    MapSpec::new::<u32, u64>("FILTER", MapKind::Array, Filter::words_for(TRUST.capacity));
+    MapSpec::new::<u32, u64>("FILTER", MapKind::Array, Filter::words_for(TRUST.capacity))
+        .with(READ_ONLY);
 /// [`SourceKey`] → [`TrustEntry`]. Written by the daemon alone, and only upon proof: no packet can
 /// fill it or push an entry out.
-pub const TRUST: MapSpec = MapSpec::new::<SourceKey, TrustEntry>("TRUST", MapKind::Hash, 65_536);
+pub const TRUST: MapSpec =
+    MapSpec::new::<SourceKey, TrustEntry>("TRUST", MapKind::Hash, 65_536).with(READ_ONLY);
 /// Longest-prefix match of an [`Address`] → [`TrustEntry`]. Room for the networks of two policies: those
 /// of the next are entered before those of the last are removed.
 pub const PREFIXES: MapSpec =
-    MapSpec::new::<(u32, Address), TrustEntry>("PREFIXES", MapKind::LpmTrie, 8192);
+    MapSpec::new::<(u32, Address), TrustEntry>("PREFIXES", MapKind::LpmTrie, 8192)
+        .with(READ_ONLY | NO_PREALLOC);
 /// `u32` [`Meter::index`](crate::Meter::index) → `u64`: the theoretical arrival time of a [`Budget`](crate::Budget).
 pub const METERS: MapSpec = MapSpec::new::<u32, u64>("METERS", MapKind::Array, 70_672);
 /// `u32` [`Datagram::index`] → `u64` [`FirstSeen`](crate::FirstSeen). Only trusted sources are
@@ -90,6 +109,7 @@ pub const EVENTS: MapSpec = MapSpec {
     key_size: 0,
     value_size: 0,
     capacity: 256 * 1024,
+    flags: 0,
 };
 
 /// Every map of the programs.

@@ -3,8 +3,10 @@
 use std::{fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::Result;
-use sbc_common::maps::ABI_VERSION;
-use sbc_tests::{Family, Gateway, PinnedLink, Setup, UdpCounters, also_pin, pin_passing_program};
+use sbc_common::maps::{self, ABI_VERSION, MapSpec};
+use sbc_tests::{
+    Family, Gateway, PinnedLink, Setup, UdpCounters, also_pin, pin_map, pin_passing_program,
+};
 
 use crate::{
     endpoint::Endpoint,
@@ -115,6 +117,33 @@ fn a_program_of_somebody_else_is_named_with_the_way_to_remove_it() -> Result<()>
     gateway.edge.run("ip", ["link", "set", "dev", "outside", "xdp", "off"])?;
     gateway.start()?;
     gateway.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_table_with_other_flags_is_refused_by_name_and_replaced_by_loading() -> Result<()> {
+    let gateway = Setup::new().kept_on_shutdown().build()?;
+    gateway.load()?;
+    for spec in [maps::SETTINGS, maps::TRUST, maps::PREFIXES, maps::COUNTERS, maps::METERS] {
+        // Of the same kind and sizes: what the programs may not write they could, or the reverse.
+        let other = MapSpec { flags: spec.flags ^ maps::READ_ONLY, ..spec };
+        let path = format!("/run/sbc/bpf/v{ABI_VERSION}/{}", spec.name);
+        pin_map(other, &gateway.edge.path(&path))?;
+        let expected = format!("pinned map {path} has another shape");
+        // The programs alone read and write those.
+        if spec != maps::METERS {
+            let (status, said) = gateway.sbc(&["status"])?;
+            assert!(status.code() == Some(1) && said.contains(&expected), "{said}");
+        }
+        let (status, said) = gateway.sbc(&["load"])?;
+        assert!(status.success() && said.contains("its shape has changed"), "{said}");
+        assert!(said.contains(&path), "{said}");
+        gateway.status()?;
+
+        // As it was made, it is taken.
+        pin_map(spec, &gateway.edge.path(&path))?;
+        gateway.status()?;
+    }
     Ok(())
 }
 

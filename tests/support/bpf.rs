@@ -11,7 +11,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use sbc_common::maps::MapSpec;
 
+const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_OBJ_PIN: libc::c_long = 6;
 const BPF_OBJ_GET: libc::c_long = 7;
@@ -50,6 +52,25 @@ impl PinnedLink {
 /// Pins the object at `path` at `other` too.
 pub fn also_pin(path: &Path, other: &Path) -> Result<()> {
     pin(&open(path)?, other)
+}
+
+/// Makes a map of this shape and pins it at `path`, in the place of what is there.
+pub fn pin_map(spec: MapSpec, path: &Path) -> Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        kind: u32,
+        key_size: u32,
+        value_size: u32,
+        capacity: u32,
+        flags: u32,
+    }
+    let MapSpec { name, kind, key_size, value_size, capacity, flags } = spec;
+    let attributes = Attributes { kind: kind as u32, key_size, value_size, capacity, flags };
+    let map = bpf(BPF_MAP_CREATE, &attributes).with_context(|| format!("making {name}"))?;
+    // SAFETY: the kernel just opened this descriptor for us.
+    let map = unsafe { OwnedFd::from_raw_fd(map) };
+    fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+    pin(&map, path)
 }
 
 /// Loads an XDP program that passes everything, and pins it at `path`.

@@ -29,7 +29,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-pub use bpf::{PinnedLink, also_pin, attach_passing_program, pin_passing_program};
+pub use bpf::{PinnedLink, also_pin, attach_passing_program, pin_map, pin_passing_program};
 pub use certificates::{Authority, Certificate, Issued, Usage, Validity};
 pub use cgroup::Cgroup;
 pub use counters::{UdpCounters, udp_counters};

@@ -147,7 +147,8 @@ impl Pins {
 
     /// Opens a pinned map of the shape that `spec` describes; `None` when nothing is pinned there.
     ///
-    /// Neither the kernel nor aya compares them: a map of another shape would be read out of bounds.
+    /// Neither the kernel nor aya compares them: a map of another shape would be read out of bounds, and
+    /// one of other flags could be written by the programs.
     pub(super) fn open(&self, spec: MapSpec) -> Result<Option<MapData>, KernelError> {
         let path = self.map(spec);
         if !path.exists() {
@@ -167,7 +168,8 @@ impl Pins {
         let agrees = info.map_type().is_ok_and(|kind| kind as u32 == spec.kind as u32)
             && info.key_size() == spec.key_size
             && info.value_size() == spec.value_size
-            && info.max_entries() == spec.capacity;
+            && info.max_entries() == spec.capacity
+            && info.map_flags() == spec.flags;
         if agrees { Ok(Some(map)) } else { Err(KernelError::IncompatiblePin(path)) }
     }
 
