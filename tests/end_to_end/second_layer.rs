@@ -1,6 +1,10 @@
 //! What comes in past the filter on the interface is judged in front of the daemon's sockets.
 
-use std::net::SocketAddr;
+use std::{
+    io::ErrorKind,
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use sbc_tests::{Family, Gateway, Setup, connect};
@@ -11,6 +15,9 @@ use crate::{
     listed_peer::{of_the_peer, trusting},
 };
 
+/// Enough for a handshake, and less than it takes a host to ask again.
+const A_MOMENT: Duration = Duration::from_millis(900);
+
 #[test]
 fn another_interface_is_no_way_around_the_filter() -> Result<()> {
     let gateway = trusting().guarding_sockets().start()?;
@@ -20,7 +27,25 @@ fn another_interface_is_no_way_around_the_filter() -> Result<()> {
     )?;
     gateway.internet.route("198.51.100.1/32", "192.0.2.1".parse()?)?;
     gateway.internet.route("2001:db8:1::1/128", "2001:db8:3::1".parse()?)?;
-    only_the_peer_is_heard(&gateway)
+    only_the_peer_is_heard(&gateway)?;
+
+    // Over TCP, from the interface's own address and then from the peer's.
+    let connect = |family: Family| {
+        gateway.internet.enter(|| TcpStream::connect_timeout(&family.sip(), A_MOMENT))
+    };
+    for (family, to, via) in [
+        (Family::V4, "198.51.100.1/32", "192.0.2.1"),
+        (Family::V6, "2001:db8:1::1/128", "2001:db8:3::1"),
+    ] {
+        let refused = connect(family)?.expect_err("a stranger is connected");
+        ensure!(refused.kind() == ErrorKind::TimedOut, "{refused}");
+        let caller = family.caller().to_string();
+        gateway.internet.run("ip", ["route", "replace", to, "via", via, "src", &caller])?;
+        connect(family)?.context("the peer's own connection")?;
+    }
+    let status = gateway.status()?;
+    ensure!(status.verdict_at_sockets("unknown-source")? >= 4, "{status}");
+    Ok(())
 }
 
 #[test]

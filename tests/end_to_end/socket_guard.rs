@@ -9,7 +9,9 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use sbc_common::maps::ABI_VERSION;
-use sbc_tests::{Cgroup, Family, Gateway, PinnedLink, Setup, attach_passing_program, sbc_binary};
+use sbc_tests::{
+    Cgroup, Family, Gateway, PinnedLink, Setup, attach_passing_program, sbc_binary, wait_until,
+};
 
 use crate::{
     endpoint::Endpoint,
@@ -91,9 +93,13 @@ fn that_of_a_control_group_that_is_gone_is_left_for_the_new_one() -> Result<()> 
     // As a service manager does from one start to the next.
     let directory = gateway.edge.path(cgroup(&gateway)?.path());
     fs::remove_dir(&directory)?;
+    // The kernel lets go of the link when it has let go of the last socket.
+    let sbc = sbc_binary()?.display().to_string();
     let status = ["status".as_ref(), "--config".as_ref(), gateway.configuration().as_os_str()];
-    let said = gateway.edge.run(&sbc_binary()?.display().to_string(), status)?;
-    ensure!(said.contains("nothing is in front of the daemon's sockets"), "{said}");
+    wait_until("nothing to guard", SOON, || {
+        let said = gateway.edge.run(&sbc, status)?;
+        Ok(said.contains("nothing is in front of the daemon's sockets"))
+    })?;
     fs::create_dir(&directory)?;
     gateway.start()?;
     assert_ne!(PinnedLink::at(&link(&gateway, ABI_VERSION))?.id, before.id);
@@ -208,7 +214,12 @@ fn programs_of_others_stay_beside_it_or_keep_it_out() -> Result<()> {
     attach_passing_program(&directory, true)?;
     // Whoever wants to be alone comes too late.
     ensure!(attach_passing_program(&directory, false).is_err());
-    expect_guarded(&gateway, 2)
+    expect_guarded(&gateway, 2)?;
+    let below = directory.join("below");
+    fs::create_dir(&below)?;
+    let attached = attach_passing_program(&below, false);
+    fs::remove_dir(&below)?;
+    attached
 }
 
 /// A packet that the interface's filter has not seen is the `count`th that is dropped in front of the

@@ -33,6 +33,7 @@ name = "inside"
 
 [kernel]
 on-shutdown = "detach"                # the default keeps the filter without the daemon
+socket-filter = "off"                 # it would be in front of all sockets of this session
 
 [[listen]]
 transport = "udp"
