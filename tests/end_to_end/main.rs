@@ -30,6 +30,7 @@ mod refusal_to_start;
 mod registration;
 mod request;
 mod second_layer;
+mod silence;
 mod socket_guard;
 mod stranger;
 mod stream;

@@ -26,6 +26,7 @@ pub(crate) const REALM: &str = "example.com";
 pub struct Setup {
     mode: &'static str,
     on_shutdown: &'static str,
+    silence: String,
     service_user: bool,
     upstream: Family,
     client_certificate: Option<&'static str>,
@@ -39,6 +40,7 @@ impl Default for Setup {
         Self {
             mode: "enforce",
             on_shutdown: "detach",
+            silence: String::new(),
             service_user: false,
             upstream: Family::V4,
             client_certificate: None,
@@ -66,6 +68,13 @@ impl Setup {
     #[must_use]
     pub fn kept_on_shutdown(self) -> Self {
         Self { on_shutdown: "keep", ..self }
+    }
+
+    /// `kernel.on-silence = "pass"`, with this `silence`.
+    #[must_use]
+    pub fn passing_after(self, silence: &str) -> Self {
+        let silence = format!("on-silence = \"pass\"\nsilence = \"{silence}\"\n");
+        Self { silence, ..self }
     }
 
     /// `kernel.user = "nobody"`, whose all files are then; the filter is kept on shutdown. Begun by
@@ -175,10 +184,11 @@ impl Setup {
         let mut text = format!(
             "version = 1\nmode = \"{}\"\nstate-directory = \"state\"\n\
              [interface.outside]\nname = \"outside\"\n[interface.inside]\nname = \"inside\"\n\
-             [kernel]\non-shutdown = \"{}\"\n{}{}\
+             [kernel]\non-shutdown = \"{}\"\n{}{}{}\
              [upstream]\ntarget = \"sip:{}\"\naddress = \"{}\"\n",
             self.mode,
             self.on_shutdown,
+            self.silence,
             if self.service_user { "user = \"nobody\"\n" } else { "" },
             guard,
             self.upstream.upstream(),

@@ -43,6 +43,17 @@ impl Status {
         self.at("/kernel/mode")?.as_str().context("the mode is no text")
     }
 
+    /// Whether everything passes because the daemon is silent.
+    pub fn has_ended_enforcement(&self) -> Result<bool> {
+        let place = "/kernel/heartbeat/has-ended-enforcement";
+        self.at(place)?.as_bool().with_context(|| format!("{place} is neither true nor false"))
+    }
+
+    /// Seconds since the daemon said that it lives.
+    pub fn heartbeat_age(&self) -> Result<u64> {
+        self.at("/kernel/heartbeat/age-seconds")?.as_u64().context("there was no heartbeat")
+    }
+
     /// How many packets the kernel passed or dropped for this reason.
     pub fn verdict(&self, reason: &str) -> Result<u64> {
         count(&self.kernel()?, reason)

@@ -5,12 +5,15 @@
 
 mod clock;
 mod counters;
+mod heartbeat;
 mod receiver;
 mod status;
 
 pub use clock::Clock;
 pub use counters::Counters;
+pub use heartbeat::keep_beating;
 pub use receiver::{Border, BorderParts};
 pub use status::{
-    CounterStatus, DaemonStatus, GrantStatus, KernelStatus, SampleStatus, Status, VerdictStatus,
+    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, KernelStatus, SampleStatus, Status,
+    VerdictStatus,
 };

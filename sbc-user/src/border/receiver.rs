@@ -104,6 +104,13 @@ impl<T: TrustTable> Border<T> {
         self.report(self.ledger().sweep(now));
     }
 
+    /// Waits for each lock that a message takes.
+    pub(super) fn wait_until_unlocked(&self) {
+        drop(locked(&self.digest));
+        drop(locked(&self.peers_by_connection));
+        drop(self.ledger());
+    }
+
     fn receive_from_outside(&self, flow: &Flow, message: &Message<'_>) {
         let evidence = self.evidence(flow);
         match message.start_line() {

@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
-use sbc_common::{MonotonicNanos, Protocol, Reason, TrustEntry};
+use sbc_common::{MonotonicNanos, Protocol, Reason, Setting, TrustEntry};
 use serde::{Deserialize, Serialize};
 
-use super::Border;
+use super::{Border, Clock};
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins};
 use crate::samples::Sample;
 use crate::trust::{Grant, Holder, Place};
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// What `sbc status` shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -14,7 +16,7 @@ use crate::trust::{Grant, Holder, Place};
 pub struct Status {
     /// The kernel's half.
     pub kernel: KernelStatus,
-    /// The daemon's half; absent when it does not run.
+    /// The daemon's half; absent when it does not run or does not answer.
     pub daemon: Option<DaemonStatus>,
 }
 
@@ -26,6 +28,8 @@ pub struct KernelStatus {
     pub mode: String,
     /// The interfaces that the program is attached to.
     pub attached: Vec<String>,
+    /// What the filter hears of the daemon.
+    pub heartbeat: HeartbeatStatus,
     /// The verdicts by reason.
     pub verdicts: Vec<CounterStatus>,
     /// The verdicts with everything that they are counted under; those that were never reached are
@@ -37,6 +41,18 @@ pub struct KernelStatus {
     pub guards_sockets: bool,
     /// The verdicts at the daemon's sockets by reason; their bytes are those of IP.
     pub socket_verdicts: Vec<CounterStatus>,
+}
+
+/// What the filter hears of the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HeartbeatStatus {
+    /// Seconds since the daemon, or `sbc load`, last said that it lives; absent if none ever did.
+    pub age_seconds: Option<u64>,
+    /// Seconds of silence after which everything passes; absent if nothing does.
+    pub passes_after_seconds: Option<u64>,
+    /// Everything passes, because the daemon has been silent for longer than that.
+    pub has_ended_enforcement: bool,
 }
 
 /// The daemon's half.
@@ -128,6 +144,7 @@ impl KernelStatus {
         Ok(Self {
             mode: tables.mode()?.name().to_owned(),
             attached: pins.interfaces(),
+            heartbeat: HeartbeatStatus::read(tables)?,
             verdicts: by_reason(&rows),
             counters: rows.iter().map(VerdictStatus::of).collect(),
             samples_lost: rows.iter().map(|row| row.counter.lost).sum(),
@@ -148,6 +165,23 @@ fn by_reason(rows: &[CounterRow]) -> Vec<CounterStatus> {
         }
     };
     Reason::ALL.iter().map(of).collect()
+}
+
+impl HeartbeatStatus {
+    fn read(tables: &KernelTables) -> Result<Self, KernelError> {
+        let beat = tables.setting(Setting::Heartbeat)?;
+        let longest = tables.setting(Setting::SilenceEndsEnforcement)?;
+        Ok(Self::of(beat, longest, Clock::start().monotonic()))
+    }
+
+    fn of(beat: u64, longest: u64, now: MonotonicNanos) -> Self {
+        let age = now.0.saturating_sub(beat);
+        Self {
+            age_seconds: (beat != 0).then_some(age / NANOS_PER_SECOND),
+            passes_after_seconds: (longest != 0).then_some(longest / NANOS_PER_SECOND),
+            has_ended_enforcement: longest != 0 && age > longest,
+        }
+    }
 }
 
 impl VerdictStatus {
@@ -233,7 +267,7 @@ impl Border<KernelTables> {
             .filter(|(_, protocol)| grant.transports.opens(*protocol))
             .map(|(name, _)| name.to_owned());
         let expires_in_seconds = (grant.expires_at.0 != TrustEntry::NEVER)
-            .then(|| grant.expires_at.0.saturating_sub(now.0) / 1_000_000_000);
+            .then(|| grant.expires_at.0.saturating_sub(now.0) / NANOS_PER_SECOND);
         GrantStatus {
             source: place.to_string(),
             proof: grant.lane.name().to_owned(),
@@ -242,5 +276,27 @@ impl Border<KernelTables> {
             expires_in_seconds,
             connections: grant.connections,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_told_as_the_filter_takes_it() {
+        let of = |beat: u64, longest: u64| {
+            let now = MonotonicNanos(100 * NANOS_PER_SECOND);
+            let status =
+                HeartbeatStatus::of(beat * NANOS_PER_SECOND, longest * NANOS_PER_SECOND, now);
+            (status.age_seconds, status.passes_after_seconds, status.has_ended_enforcement)
+        };
+        assert_eq!(of(99, 30), (Some(1), Some(30), false));
+        assert_eq!(of(70, 30), (Some(30), Some(30), false));
+        assert_eq!(of(69, 30), (Some(31), Some(30), true));
+        assert_eq!(of(1, 0), (Some(99), None, false));
+        assert_eq!(of(0, 30), (None, Some(30), true));
+        assert_eq!(of(0, 0), (None, None, false));
+        assert_eq!(of(101, 30), (Some(0), Some(30), false));
     }
 }

@@ -58,5 +58,9 @@ fn change_policy(
     ledger.table_mut().apply_services(&policy::protected_services(config))?;
     stale.remove(ledger.table_mut())?;
     ledger.table_mut().apply_settings(&settings)?;
+    // A filter that has let everything pass for want of a daemon enforces from here on. Before it is told
+    // what silence does: it would take the time since the last daemon for one.
+    ledger.table_mut().beat(clock.monotonic())?;
+    ledger.table_mut().end_enforcement_after(config.kernel.longest_silence())?;
     Ok(ledger)
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::filter::{attach_filter, filter_options};
 use super::log::start_log;
-use crate::border::{Border, BorderParts, Clock};
+use crate::border::{Border, BorderParts, Clock, keep_beating};
 use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
 use crate::kernel::{Filter, KernelTables, SampleRing};
@@ -168,6 +168,8 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
     tracing::info!(mode = config.mode().name(), "ready");
 
+    let beating = Arc::clone(&border);
+    let beating = tokio::spawn(keep_beating(move || beating.beat()));
     let mut sweeps = tokio::time::interval(SWEEP);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let served = {
@@ -180,6 +182,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
         tokio::select! {
             () = control.serve(Arc::clone(&border)) => "control socket",
             () = sweeping => "sweep",
+            _ = beating => "heartbeat",
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         }
@@ -190,7 +193,12 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
         tracing::warn!(%incomplete, "connections cut");
     }
     match config.kernel.on_shutdown {
-        OnShutdown::Keep if filter.is_attached() => tracing::info!("the filter stays attached"),
+        OnShutdown::Keep if filter.is_attached() => match config.kernel.longest_silence() {
+            None => tracing::info!("the filter stays attached"),
+            Some(silence) => {
+                tracing::info!(enforces_for = ?silence, "the filter stays attached, and then passes all");
+            }
+        },
         OnShutdown::Keep => tracing::info!("the filter was unloaded before"),
         OnShutdown::Detach => {
             filter.detach()?;

@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::border::{CounterStatus, KernelStatus, Status, VerdictStatus};
+use crate::border::{CounterStatus, HeartbeatStatus, KernelStatus, Status, VerdictStatus};
 use crate::config::Config;
 use crate::control;
 use crate::kernel::Pins;
@@ -10,7 +10,7 @@ pub(super) fn status(path: &Path, json: bool, verbose: bool) -> anyhow::Result<(
     let config = Config::load(path)?;
     let status = match control::ask(&config.control.socket) {
         Ok(status) => status,
-        Err(error) if error.is_absence() => without_daemon(&config)?,
+        Err(error) if error.is_absence() || error.is_silence() => without_daemon(&config)?,
         Err(error) => return Err(error.into()),
     };
     let mut out = io::stdout().lock();
@@ -39,6 +39,7 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
         [] => writeln!(out, "attached to no interface")?,
         interfaces => writeln!(out, "attached to {}", interfaces.join(", "))?,
     }
+    write_heartbeat(status.kernel.heartbeat, out)?;
     if status.kernel.guards_sockets {
         writeln!(out, "a second one is in front of the daemon's sockets")?;
     } else {
@@ -55,8 +56,13 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
         write_counters(&status.kernel.counters, out)?;
     }
     let Some(daemon) = &status.daemon else {
-        writeln!(out, "\nthe daemon does not run; the filter goes on with its last policy")?;
-        return Ok(());
+        write!(out, "\nno daemon answers")?;
+        let goes_on = !status.kernel.heartbeat.has_ended_enforcement;
+        return writeln!(
+            out,
+            "{}",
+            if goes_on { "; the filter goes on with its last policy" } else { "" }
+        );
     };
     let sections = [
         ("received over", &daemon.received),
@@ -105,6 +111,20 @@ fn write_verdicts(title: &str, rows: &[CounterStatus], out: &mut impl Write) -> 
         )?;
     }
     Ok(())
+}
+
+fn write_heartbeat(heartbeat: HeartbeatStatus, out: &mut impl Write) -> io::Result<()> {
+    if heartbeat.has_ended_enforcement {
+        writeln!(out, "EVERYTHING PASSES, because the daemon is silent")?;
+    }
+    match heartbeat.age_seconds {
+        Some(age) => write!(out, "last heartbeat {age} s ago; ")?,
+        None => write!(out, "no heartbeat yet; ")?,
+    }
+    match heartbeat.passes_after_seconds {
+        Some(longest) => writeln!(out, "after {longest} s without one everything passes"),
+        None => writeln!(out, "the filter goes on without one"),
+    }
 }
 
 fn write_counters(counters: &[VerdictStatus], out: &mut impl Write) -> io::Result<()> {

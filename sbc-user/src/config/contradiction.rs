@@ -1,10 +1,11 @@
 //! What is right key by key and cannot be meant together.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use sbc_common::maps;
 
-use super::{Config, OnShutdown, Peer, Proof};
+use super::{Config, Lifetime, OnShutdown, Peer, Proof};
 use crate::kernel::SocketFilter;
 use crate::transport::Transport;
 
@@ -13,6 +14,8 @@ pub(super) type Found = (String, String);
 
 const MOST_LISTENERS: usize = 32;
 const MOST_REMEMBERED_NONCES: usize = 4_000_000;
+/// Four times the pause between two heartbeats.
+const SHORTEST_SILENCE: Lifetime = Lifetime(Duration::from_secs(2));
 /// One less than half of what the table holds, which has to have room for two policies: older kernels do
 /// not even replace an entry of a full one, so the trust of a connected peer could not be renewed.
 const MOST_NETWORKS: usize = maps::PREFIXES.capacity as usize / 2 - 1;
@@ -53,6 +56,13 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
                 "cgroup is not a whole path, like \"/sys/fs/cgroup/sbc.slice\"".to_owned(),
             );
         }
+    }
+    if config.kernel.silence < SHORTEST_SILENCE {
+        return refuse(
+            "[kernel]",
+            "silence is less than 2s: a daemon that is only busy would be taken for dead"
+                .to_owned(),
+        );
     }
     let limits = &config.limits;
     if !limits.tls_attempts_per_network.is_within(limits.tls_attempts) {

@@ -115,6 +115,9 @@ pub struct Kernel {
     pub trust_entries: u32,
     /// What becomes of the filter when the daemon ends.
     pub on_shutdown: OnShutdown,
+    /// What becomes of the filter's verdicts when the daemon gives no sign of life.
+    pub on_silence: OnSilence,
+    pub(super) silence: Lifetime,
     /// Who runs the daemon after `sbc load`, and is handed the tables: nobody else, if absent.
     pub user: Option<String>,
     /// Whether packets are judged a second time, in front of the daemon's sockets.
@@ -123,12 +126,22 @@ pub struct Kernel {
     pub cgroup: Option<PathBuf>,
 }
 
+impl Kernel {
+    /// After how long a silence of the daemon everything passes; `None` for never.
+    #[must_use]
+    pub fn longest_silence(&self) -> Option<Duration> {
+        (self.on_silence == OnSilence::Pass).then_some(self.silence.0)
+    }
+}
+
 impl Default for Kernel {
     fn default() -> Self {
         Self {
             bpf_file_system: PathBuf::from("/run/sbc/bpf"),
             trust_entries: sbc_common::maps::TRUST.capacity,
             on_shutdown: OnShutdown::default(),
+            on_silence: OnSilence::default(),
+            silence: Lifetime(Duration::from_secs(30)),
             user: None,
             socket_filter: SocketFilter::default(),
             cgroup: None,
@@ -140,11 +153,23 @@ impl Default for Kernel {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnShutdown {
-    /// It stays, and enforces the last policy until entries expire.
+    /// It stays, and enforces the last policy until entries expire, as far as [`OnSilence`] lets it.
     #[default]
     Keep,
     /// It is detached, and everything passes.
     Detach,
+}
+
+/// What becomes of the filter's verdicts when the daemon gives no sign of life: killed, hung, stopped, or
+/// not started after `sbc load`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnSilence {
+    /// They are carried out, for ever.
+    #[default]
+    Enforce,
+    /// They are reached and counted, and everything passes.
+    Pass,
 }
 
 /// `[control]`.

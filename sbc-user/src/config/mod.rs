@@ -14,8 +14,8 @@ mod values;
 
 pub use error::ConfigError;
 pub use file::{
-    Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, Outside, Tls, Unknown,
-    Upstream, UserStore, Users,
+    Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence, Outside,
+    Tls, Unknown, Upstream, UserStore, Users,
 };
 pub use limits::Limits;
 pub use may_assert::{AssertablePattern, Assertables};

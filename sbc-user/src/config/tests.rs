@@ -128,11 +128,26 @@ fn whose_sockets_are_guarded_is_said_once_and_wholly() {
 }
 
 #[test]
+fn silence_ends_enforcement_only_where_the_operator_says_so() {
+    let silence = |lines: &str| {
+        let text = format!("{BASE}[kernel]\n{lines}");
+        parse(&text).unwrap().kernel.longest_silence()
+    };
+    assert_eq!(silence("on-silence = \"pass\""), Some(Duration::from_secs(30)));
+    assert_eq!(silence("on-silence = \"pass\"\nsilence = \"2s\""), Some(Duration::from_secs(2)));
+    assert_eq!(silence("on-silence = \"enforce\"\nsilence = \"2s\""), None);
+    assert_eq!(silence("silence = \"2s\""), None);
+    assert!(parse(&format!("{BASE}[kernel]\non-silence = \"drop\"")).is_err());
+}
+
+#[test]
 fn a_table_that_would_not_hold_what_is_asked_of_it_is_refused() {
     for entries in ["1023", "4000001"] {
         let kernel = format!("[kernel]\ntrust-entries = {entries}");
         refused(&format!("{BASE}{kernel}"), "trust-entries is not within");
     }
+    let silence = "[kernel]\nsilence = \"1900ms\"";
+    refused(&format!("{BASE}{silence}"), "silence is less than 2s");
     let share = "sources-per-user = 70000";
     refused(&changed("", "sources-per-user = 2", share), "sources-per-user is more than");
     let nonces = "sources-per-user = 2\nremembered-nonces = 4000001";
@@ -283,6 +298,7 @@ fn relative_paths_start_at_the_directory_of_the_file() {
     let config = parse(&text).unwrap();
     assert_eq!(config.state_directory, Path::new("/etc/sbc/state"));
     assert_eq!(config.control.socket, Path::new("/etc/sbc/run/control.sock"));
+    assert_eq!(config.kernel.longest_silence(), None);
     assert_eq!(config.kernel.bpf_file_system, Path::new("/bpf"));
     assert_eq!(config.users.unwrap().store.path, Path::new("/etc/sbc/users.toml"));
     let tls = config.tls.unwrap();

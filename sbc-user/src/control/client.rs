@@ -56,6 +56,15 @@ impl ControlError {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
         ))
     }
+
+    /// Says whether there is a daemon that does not answer in time.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::NoDaemon { cause, .. } if matches!(
+            cause.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+        ))
+    }
 }
 
 /// Asks the daemon behind the socket at `path` for its status.

@@ -1,11 +1,12 @@
 use std::io;
+use std::time::Duration;
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use sbc_common::maps::{self, Counter, MapSpec};
 use sbc_common::{
-    Address, Budget, Mode, Prefix, Protocol, Scrutiny, Service, ServiceBucket, ServiceKey,
-    ServiceTable, Setting, SourceKey, TrustEntry, UnknownAction, Verdict,
+    Address, Budget, Mode, MonotonicNanos, Prefix, Protocol, Scrutiny, Service, ServiceBucket,
+    ServiceKey, ServiceTable, Setting, SourceKey, TrustEntry, UnknownAction, Verdict,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _, transmute};
 
@@ -238,6 +239,17 @@ impl KernelTables {
             self.set(Setting::Mode, settings.mode as u64)?;
         }
         Ok(())
+    }
+
+    /// Says that the daemon lives.
+    pub fn beat(&mut self, now: MonotonicNanos) -> Result<(), KernelError> {
+        self.set(Setting::Heartbeat, now.0)
+    }
+
+    /// Says after how long a silence of the daemon everything passes; `None` for never.
+    pub fn end_enforcement_after(&mut self, silence: Option<Duration>) -> Result<(), KernelError> {
+        let nanos = silence.map_or(0, |silence| silence.as_nanos().try_into().unwrap_or(u64::MAX));
+        self.set(Setting::SilenceEndsEnforcement, nanos)
     }
 
     /// The mode that is in force.
