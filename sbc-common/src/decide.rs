@@ -233,7 +233,7 @@ fn decide_trusted<T: Tables>(tables: &mut T, packet: &Packet, entry: &TrustEntry
 }
 
 /// Strangers reach TLS listeners, so that they can prove who they are. What they may ask for is new
-/// connections, within a budget.
+/// connections, within a budget, and what they may send is segments of those.
 #[inline(always)]
 fn decide_tls<T: Tables>(
     tables: &mut T,
@@ -248,8 +248,13 @@ fn decide_tls<T: Tables>(
     }
     // Whoever is known for something else is no stranger: attempts forged in the names of others must not
     // keep a peer from coming back.
-    if !flags.opens() || standing.refusal == Reason::TransportNotOpened {
+    if standing.refusal == Reason::TransportNotOpened {
         return Reason::TlsReachable;
+    }
+    if !flags.opens() {
+        // The network stack would send a reset to whoever the source names.
+        let is_known = tables.is_of_connection(packet);
+        return if is_known { Reason::TlsReachable } else { Reason::NoConnection };
     }
     let neighbourhood = Budget {
         interval: tables.setting(Setting::TlsAttemptsFromInterval),

@@ -128,6 +128,9 @@ reasons! {
     TlsNeighbourhoodSpent => Drop "tls-neighbourhood-spent",
     /// An attempt to connect to a TLS listener, beyond the budget of all strangers.
     TlsAttemptsSpent => Drop "tls-attempts-spent",
+    /// A stranger's TCP segment to a TLS listener that does not ask for a connection and belongs to none.
+    /// The network stack would answer it with a reset, to a source that may be forged.
+    NoConnection => Drop "no-connection",
     /// A stranger's datagram that does not begin with a SIP method.
     NotASipRequest => Drop "not-a-sip-request",
     /// A SIP response from a stranger: nothing was asked of it.

@@ -50,6 +50,11 @@ pub trait Tables {
     /// Asked only where [`Setting::ReversePath`] says so, of trusted sources.
     fn returns_the_same_way(&self, packet: &Packet) -> bool;
 
+    /// Says whether the network stack knows a connection that the TCP segment belongs to: one that stands,
+    /// that is being made, or that the segment completes, because it brings back a SYN cookie. Asked only
+    /// about segments to TLS listeners that do not ask for a connection, of sources that nothing speaks for.
+    fn is_of_connection(&self, packet: &Packet) -> bool;
+
     /// The time. Asked only about a source that has an entry: reading a clock costs more than all of
     /// the rest of a stranger's drop.
     fn now(&self) -> MonotonicNanos;

@@ -161,6 +161,10 @@ mod tests {
             true
         }
 
+        fn is_of_connection(&self, _: &Packet) -> bool {
+            true
+        }
+
         fn now(&self) -> MonotonicNanos {
             MonotonicNanos(1)
         }

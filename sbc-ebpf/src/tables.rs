@@ -10,6 +10,7 @@ use sbc_common::{
     ServiceTable, Setting, SourceKey, Standing, Tables, Transports, TrustEntry, look_up, maps,
 };
 
+use crate::connection::is_of_connection;
 use crate::maps::{COARSE, DATAGRAMS, FILTER, METERS, PREFIXES, SERVICES, SETTINGS, TRUST};
 use crate::scratch::{self, Place};
 
@@ -109,6 +110,11 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn returns_the_same_way(&self, _packet: &Packet) -> bool {
         returns_the_same_way(self.context) != 0
+    }
+
+    #[inline(always)]
+    fn is_of_connection(&self, _packet: &Packet) -> bool {
+        is_of_connection(self.context) != 0
     }
 
     #[inline(always)]

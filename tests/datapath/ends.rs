@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 /// The addresses that the rows of one address family use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
@@ -16,6 +18,16 @@ pub(crate) struct Ends {
     pub(crate) only_peer: &'static str,
     /// Another address of the peer's prefix.
     pub(crate) neighbour: &'static str,
+    /// An address of a stranger who has a connection to the TLS listener, from port 5060.
+    pub(crate) connected: &'static str,
+}
+
+impl Ends {
+    /// The two ends of the one connection that the network stack knows, the stranger's first.
+    pub(crate) fn connection(&self) -> [SocketAddr; 2] {
+        let end = |address: &str, port| SocketAddr::new(address.parse().unwrap(), port);
+        [end(self.connected, 5060), end(self.edge, 5061)]
+    }
 }
 
 pub(crate) const IPV4: Ends = Ends {
@@ -28,6 +40,7 @@ pub(crate) const IPV4: Ends = Ends {
     around_peer: "198.51.100.0/24",
     only_peer: "198.51.100.7/32",
     neighbour: "198.51.100.8",
+    connected: "192.0.2.77",
 };
 
 pub(crate) const IPV6: Ends = Ends {
@@ -40,6 +53,7 @@ pub(crate) const IPV6: Ends = Ends {
     around_peer: "2001:db8:7::/64",
     only_peer: "2001:db8:7::7/128",
     neighbour: "2001:db8:7::8",
+    connected: "2001:db8:bad::77",
 };
 
 pub(crate) const FAMILIES: [Ends; 2] = [IPV4, IPV6];

@@ -2,12 +2,12 @@ use std::{fmt, mem};
 
 use sbc_common::maps::Counter;
 use sbc_common::{Action, Setting, SliceFrame, Verdict, carry_out, decide};
-use sbc_tests::Host;
 use sbc_user::border::Clock;
 use sbc_user::kernel::{KernelTables, Object};
 
-use crate::host_tables::{HostTables, RETURNING};
+use crate::host_tables::HostTables;
 use crate::policy::Policy;
+use crate::surroundings::Surroundings;
 
 /// The kernel refuses to run shorter frames (`bpf_prog_test_run_xdp`, `ETH_HLEN`).
 pub(crate) const SHORTEST_FOR_KERNEL: usize = 14;
@@ -20,7 +20,7 @@ pub(crate) struct Datapath {
     policy: Policy,
     judged: u64,
     clock: Clock,
-    _surroundings: Host,
+    _surroundings: Surroundings,
 }
 
 /// In what the kernel differs from the host or from its own account.
@@ -43,23 +43,9 @@ pub(crate) fn load() -> (Object, KernelTables) {
     })
 }
 
-/// A network in which the routing table answers the program: forwarding is on, and the loopback
-/// interface, which is what frames of a test arrive on, leads back to some sources and to no others.
-fn surroundings() -> Host {
-    let host = Host::new("datapath").unwrap();
-    let forwarding = "echo 1 > /proc/sys/net/ipv4/ip_forward
-         echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
-    host.run("sh", ["-ec", forwarding]).unwrap();
-    for network in RETURNING {
-        host.run("ip", ["route", "add", network, "dev", "lo"]).unwrap();
-    }
-    host.move_in().unwrap();
-    host
-}
-
 impl Datapath {
     pub(crate) fn load() -> Self {
-        let surroundings = surroundings();
+        let surroundings = Surroundings::make().unwrap();
         let (object, kernel) = load();
         let policy = Policy::empty();
         let host = HostTables::of(&policy);

@@ -6,6 +6,7 @@ use sbc_common::{
 };
 use sbc_user::kernel::ProtectedService;
 
+use crate::ends::FAMILIES;
 use crate::policy::Policy;
 
 /// The tables of a policy in host memory.
@@ -124,6 +125,14 @@ impl Tables for HostTables {
 
     fn returns_the_same_way(&self, packet: &Packet) -> bool {
         self.returning.iter().any(|prefix| prefix.contains(&packet.source))
+    }
+
+    fn is_of_connection(&self, packet: &Packet) -> bool {
+        let ends =
+            [(packet.source, packet.source_port), (packet.destination, packet.destination_port)];
+        FAMILIES
+            .iter()
+            .any(|family| family.connection().map(|end| (end.ip().into(), end.port())) == ends)
     }
 
     fn now(&self) -> MonotonicNanos {

@@ -40,4 +40,6 @@ mod second_reader;
 #[cfg(test)]
 mod silence;
 #[cfg(test)]
+mod surroundings;
+#[cfg(test)]
 mod verdicts;

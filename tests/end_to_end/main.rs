@@ -34,4 +34,5 @@ mod silence;
 mod socket_guard;
 mod stranger;
 mod stream;
+mod syn_flood;
 mod takeover;

@@ -30,8 +30,8 @@ pub fn udp_counters(host: &Host) -> Result<UdpCounters> {
     };
     let (v4, v6) = (read("snmp")?, read("snmp6")?);
     Ok(UdpCounters {
-        received_v4: field_v4(&v4, "InDatagrams")?,
-        no_port_v4: field_v4(&v4, "NoPorts")?,
+        received_v4: field(&v4, "Udp: ", "InDatagrams")?,
+        no_port_v4: field(&v4, "Udp: ", "NoPorts")?,
         received_v6: field_v6(&v6, "Udp6InDatagrams")?,
         no_port_v6: field_v6(&v6, "Udp6NoPorts")?,
     })
@@ -51,9 +51,34 @@ impl Sub for UdpCounters {
     }
 }
 
+/// TCP as a host's kernel counted it, of both families, since the host was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpCounters {
+    /// Resets that it sent.
+    pub resets_sent: u64,
+    /// SYN cookies that it sent.
+    pub cookies_sent: u64,
+    /// SYN cookies that came back and were good.
+    pub cookies_received: u64,
+}
+
+/// Reads them.
+pub fn tcp_counters(host: &Host) -> Result<TcpCounters> {
+    let read = |name: &str| {
+        let path = format!("/proc/{}/net/{name}", host.pid());
+        fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+    };
+    let (snmp, netstat) = (read("snmp")?, read("netstat")?);
+    Ok(TcpCounters {
+        resets_sent: field(&snmp, "Tcp: ", "OutRsts")?,
+        cookies_sent: field(&netstat, "TcpExt: ", "SyncookiesSent")?,
+        cookies_received: field(&netstat, "TcpExt: ", "SyncookiesRecv")?,
+    })
+}
+
 /// `/proc/net/snmp` has a line of names and, below it, a line of values.
-fn field_v4(snmp: &str, name: &str) -> Result<u64> {
-    let mut lines = snmp.lines().filter_map(|line| line.strip_prefix("Udp: "));
+fn field(text: &str, protocol: &str, name: &str) -> Result<u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol));
     let names = lines.next().unwrap_or_default().split(' ');
     let mut values = names.zip(lines.next().unwrap_or_default().split(' '));
     let (_, value) = values.find(|(found, _)| *found == name).with_context(|| missing(name))?;

@@ -8,6 +8,7 @@ mod filter;
 mod ha1;
 mod load;
 mod log;
+mod machine;
 mod replay;
 mod run;
 mod status;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::filter::{attach_filter, filter_options};
 use super::log::start_log;
+use super::machine;
 use crate::border::{Border, BorderParts, Clock, keep_beating};
 use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
@@ -31,7 +32,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Arc::new(Config::load(path)?);
     let prepared = Prepared::read(&config)?;
     start_log();
-    for warning in prepared.warnings(&config) {
+    for warning in prepared.warnings(&config).into_iter().chain(machine::warnings(&config)) {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

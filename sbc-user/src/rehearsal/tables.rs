@@ -98,6 +98,11 @@ impl Tables for MemoryTables {
         true
     }
 
+    /// Nor which connections there were.
+    fn is_of_connection(&self, _: &Packet) -> bool {
+        true
+    }
+
     fn now(&self) -> MonotonicNanos {
         self.now
     }

@@ -156,6 +156,9 @@ mod tests {
         fn returns_the_same_way(&self, _: &Packet) -> bool {
             unreachable!()
         }
+        fn is_of_connection(&self, _: &Packet) -> bool {
+            unreachable!()
+        }
     }
 
     impl TrustTable for Rows {

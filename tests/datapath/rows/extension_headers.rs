@@ -45,9 +45,14 @@ fn walked() -> Vec<Row> {
                 rows.push(row(name, &policy(), frame.behind(extensions).build(), expected));
             }
         }
-        let tls = Frame::tcp(IPV6.stranger, IPV6.edge).sent_to(5061).behind(extensions).build();
+        for (what, source, expected) in [
+            ("connection", IPV6.connected, Reason::TlsReachable),
+            ("no connection", IPV6.stranger, Reason::NoConnection),
+        ] {
+            let tls = Frame::tcp(source, IPV6.edge).sent_to_tls().behind(extensions).build();
+            rows.push(row(format!("TLS of {what} behind {name}"), &policy(), tls, expected));
+        }
         let ssh = Frame::tcp(IPV6.stranger, IPV6.edge).sent_to(22).behind(extensions).build();
-        rows.push(row(format!("TLS behind {name}"), &policy(), tls, Reason::TlsReachable));
         rows.push(row(format!("ssh behind {name}"), &policy(), ssh, Reason::NotProtected));
     }
     rows

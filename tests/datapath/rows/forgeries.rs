@@ -75,7 +75,7 @@ fn paths(ends: &Ends) -> Vec<Row> {
         Policy::edge().knowing(ends.peer, opening(BOTH)).knowing(ends.stranger, opening(BOTH));
     let observing = off.clone().set(observed);
     let enforcing = off.clone().set(enforced);
-    let tls = |source| Frame::tcp(source, ends.edge).sent_to_tls();
+    let tls = |source| Frame::tcp(source, ends.edge).with(&[]).sent_to_tls();
     let from = |source| Frame::udp(source, ends.edge);
     [
         ("that returns", &enforcing, from(ends.peer), TRUSTED),

@@ -21,7 +21,7 @@ fn ports(ends: &Ends) -> Vec<Row> {
     [
         ("UDP to 5060", udp(), Reason::UnknownSource),
         ("TCP to 5060", tcp(), Reason::UnknownSource),
-        ("TCP to 5061", tcp().sent_to(5061), Reason::TlsReachable),
+        ("TCP to 5061", tcp().with(&[]).sent_to(5061), Reason::TlsReachable),
         ("UDP to 5061, where only TLS listens", udp().sent_to(5061), Reason::NotProtected),
         // In the same word of the bit set of ports.
         ("UDP to 5062", udp().sent_to(5062), Reason::NotProtected),

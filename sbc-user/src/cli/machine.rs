@@ -1,0 +1,48 @@
+use std::fs;
+use std::io;
+
+use crate::config::Config;
+use crate::transport::Transport;
+
+const SYN_COOKIES: &str = "/proc/sys/net/ipv4/tcp_syncookies";
+
+/// What this machine is set to and hardly meant to be.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let has_streams = config.listen.iter().any(|listen| listen.transport != Transport::Udp);
+    let syn_cookies = fs::read_to_string(SYN_COOKIES);
+    if has_streams { without_syn_cookies(syn_cookies).into_iter().collect() } else { Vec::new() }
+}
+
+/// The one setting is for both versions of IP.
+fn without_syn_cookies(setting: io::Result<String>) -> Option<String> {
+    let way_out = match setting {
+        Ok(text) if text.trim() == "0" => {
+            "net.ipv4.tcp_syncookies is 0: `sysctl -w net.ipv4.tcp_syncookies=1` turns them on"
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            "this kernel was built without CONFIG_SYN_COOKIES"
+        }
+        Ok(_) | Err(_) => return None,
+    };
+    Some(format!(
+        "no SYN cookies, so that a flood of forged attempts keeps peers from connecting over TLS and \
+         TCP: {way_out}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn syn_cookies_that_are_off_are_told_with_the_way_to_turn_them_on() {
+        let told = without_syn_cookies(Ok("0\n".to_owned())).unwrap();
+        assert!(told.contains("sysctl -w net.ipv4.tcp_syncookies=1"), "{told}");
+        for text in ["1\n", "2\n"] {
+            assert_eq!(without_syn_cookies(Ok(text.to_owned())), None);
+        }
+        let told = without_syn_cookies(Err(io::ErrorKind::NotFound.into())).unwrap();
+        assert!(told.contains("CONFIG_SYN_COOKIES"), "{told}");
+        assert_eq!(without_syn_cookies(Err(io::ErrorKind::PermissionDenied.into())), None);
+    }
+}
