@@ -2,8 +2,8 @@
 
 use std::{fs, net::SocketAddr, path::Path};
 
-use anyhow::Result;
-use sbc_tests::{Family, Gateway, Setup, UdpCounters};
+use anyhow::{Result, ensure};
+use sbc_tests::{Family, Gateway, Setup, UdpCounters, wait_until};
 
 use crate::{
     carrier::{self, sources},
@@ -23,7 +23,7 @@ fn sigterm_ends_the_daemon_and_with_detach_its_filter() -> Result<()> {
     assert!(said.lines().any(|line| line.starts_with("unknown-source ")), "{said}");
     let log = gateway.stop()?;
     assert!(log.contains("the filter is detached"), "{log}");
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     assert!(!gateway.edge.path("/run/sbc/control.sock").exists());
     let (status, said) = gateway.sbc(&["status"])?;
     assert_eq!(status.code(), Some(1), "{said}");
@@ -55,7 +55,7 @@ fn a_filter_that_is_kept_goes_on_and_is_taken_over() -> Result<()> {
     // While the daemon runs, and after it took over a filter that was there.
     let (status, said) = gateway.sbc(&["unload"])?;
     assert!(status.success() && said.contains("the daemon goes on without it"), "{said}");
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     let log = gateway.stop()?;
     assert!(log.contains("the filter was unloaded before"), "{log}");
 
@@ -64,7 +64,7 @@ fn a_filter_that_is_kept_goes_on_and_is_taken_over() -> Result<()> {
     assert!(has_filter(&gateway)? && has_pins(&gateway)?);
     let (status, said) = gateway.sbc(&["unload"])?;
     assert_eq!((status.code(), said.as_str()), (Some(0), "detached from outside\n"));
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     knock(&gateway)?;
     gateway.expect_edge_udp(UdpCounters { no_port_v4: 1, ..UdpCounters::default() })?;
     let (status, said) = gateway.sbc(&["unload"])?;
@@ -100,7 +100,7 @@ fn a_killed_daemon_leaves_a_filter_that_enforces_and_forgets_in_time() -> Result
     assert!(status.grants()?.is_empty(), "{status}");
     assert!(status.verdict("expired-source")? > 0, "the counters go on: {status}");
     gateway.stop()?;
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     Ok(())
 }
 
@@ -153,6 +153,19 @@ fn knock(gateway: &Gateway) -> Result<()> {
 pub(crate) fn has_filter(gateway: &Gateway) -> Result<bool> {
     let link = gateway.edge.run("ip", ["link", "show", "dev", "outside"])?;
     Ok(link.contains("xdp"))
+}
+
+/// Waits until no XDP program is attached to the outer interface: the kernel lets go of a link some time
+/// after the last of its holders.
+pub(crate) fn filter_is_gone(gateway: &Gateway) -> Result<()> {
+    wait_until("the filter to go", SOON, || Ok(!has_filter(gateway)?))
+}
+
+/// Waits until nothing of the filter is left.
+pub(crate) fn nothing_is_left(gateway: &Gateway) -> Result<()> {
+    filter_is_gone(gateway)?;
+    ensure!(!has_pins(gateway)?, "something is still pinned");
+    Ok(())
 }
 
 /// Whether anything is pinned at the default place.

@@ -14,7 +14,7 @@ use crate::{
     carrier::{self, sources},
     endpoint::Endpoint,
     expectation::{Expect as _, SOON},
-    lifecycle::{has_filter, has_pins, has_pins_below},
+    lifecycle::{filter_is_gone, has_filter, has_pins, has_pins_below, nothing_is_left},
     listed_peer::{of_the_peer, trusting},
     promotion::NETWORKS,
     refusal_to_start::move_below,
@@ -60,7 +60,7 @@ fn a_daemon_without_any_capability_promotes_a_peer_in_a_filter_that_was_loaded_b
     assert!(has_filter(&gateway)? && has_pins(&gateway)?);
     let (status, said) = gateway.sbc(&["unload"])?;
     assert_eq!((status.code(), said.as_str()), (Some(0), "detached from outside\n"));
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     Ok(())
 }
 
@@ -130,7 +130,7 @@ fn a_daemon_without_privileges_says_what_has_to_be_done_first() -> Result<()> {
     let gateway = Setup::new().for_service_user().build()?;
     let said = refusal(&gateway)?;
     assert!(said.contains("missing CAP_BPF") && said.contains("`sbc load`"), "{said}");
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
 
     // A filter, but none that is his.
     gateway.load()?;
@@ -177,7 +177,7 @@ fn pins_that_the_service_user_could_remove_are_not_made() -> Result<()> {
     let (status, said) = gateway.sbc(&["load"])?;
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("user \"nobody\" may remove what is in"), "{said}");
-    assert!(!has_filter(&gateway)?);
+    filter_is_gone(&gateway)?;
     assert!(!has_pins_below(&gateway, &gateway.scratch().path().join("own/bpf"))?);
 
     let text = fs::read_to_string(gateway.configuration())?;

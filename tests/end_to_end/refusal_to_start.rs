@@ -13,7 +13,7 @@ use crate::{
     calls::ALICE,
     endpoint::Endpoint,
     expectation::SOON,
-    lifecycle::{has_filter, has_pins, has_pins_below},
+    lifecycle::{filter_is_gone, has_filter, has_pins_below, nothing_is_left},
 };
 
 #[test]
@@ -86,7 +86,7 @@ fn missing_privileges_are_named() -> Result<()> {
     assert_eq!(daemon.wait(SOON)?.code(), Some(1));
     let said = daemon.output()?;
     assert!(said.contains("missing CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON: run as root"), "{said}");
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     Ok(())
 }
 
@@ -108,7 +108,7 @@ fn a_user_without_privileges_is_told_so() -> Result<()> {
     assert_eq!(daemon.wait(SOON)?.code(), Some(1), "{}", daemon.output()?);
     let said = daemon.output()?;
     assert!(said.contains("missing CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON: run as root"), "{said}");
-    assert!(!has_filter(&gateway)?);
+    filter_is_gone(&gateway)?;
     Ok(())
 }
 
@@ -144,14 +144,14 @@ fn check_says_what_run_would_say() -> Result<()> {
     let gateway = Setup::new().tls("require").build()?;
     let (status, said) = gateway.sbc(&["check"])?;
     assert!(status.success() && said.contains("ok (6 listeners, 0 peers"), "{said}");
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     Ok(())
 }
 
 /// The one line by which `sbc run` refuses; nothing stays attached.
 fn refusal(gateway: &Gateway) -> Result<String> {
     let said = refusal_of(gateway)?;
-    ensure!(!has_filter(gateway)? && !has_pins(gateway)?, "something is left behind");
+    nothing_is_left(gateway)?;
     Ok(said)
 }
 

@@ -16,7 +16,7 @@ use sbc_tests::{
 use crate::{
     endpoint::Endpoint,
     expectation::SOON,
-    lifecycle::{has_filter, has_pins},
+    lifecycle::{has_filter, has_pins, nothing_is_left},
 };
 
 #[test]
@@ -58,7 +58,7 @@ fn it_ends_with_a_daemon_that_detaches() -> Result<()> {
     let mut gateway = Setup::new().guarding_sockets().start()?;
     expect_guarded(&gateway, 1)?;
     gateway.stop()?;
-    ensure!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     Ok(())
 }
 
@@ -81,7 +81,7 @@ fn that_of_another_version_is_taken_over_in_place_and_unloaded() -> Result<()> {
     fs::rename(pins(&gateway, ABI_VERSION), pins(&gateway, 0))?;
     let (status, said) = gateway.sbc(&["unload"])?;
     ensure!(status.success() && !said.contains("left alone"), "{said}");
-    ensure!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     Ok(())
 }
 
@@ -151,7 +151,7 @@ fn whoever_loads_for_a_daemon_has_to_say_where_that_will_be() -> Result<()> {
     let expected = "[kernel] cgroup has to name the control group";
     let (status, said) = gateway.sbc(&["load"])?;
     ensure!(status.code() == Some(1) && said.contains(expected), "{said}");
-    ensure!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     let text = fs::read_to_string(gateway.configuration())?;
     fs::write(gateway.configuration(), text.replace("\"require\"", "\"auto\""))?;
     let (status, said) = gateway.sbc(&["load"])?;
@@ -187,7 +187,7 @@ fn where_nothing_can_be_guarded_there_is_a_warning_or_no_filter_at_all() -> Resu
         fs::write(gateway.configuration(), guarding("require"))?;
         let (status, said) = gateway.sbc(&["run"])?;
         ensure!(status.code() == Some(1) && said.contains(expected), "{said}");
-        ensure!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+        nothing_is_left(&gateway)?;
         fs::write(gateway.configuration(), guarding("auto"))?;
         gateway.start()?;
         ensure!(has_filter(&gateway)? && !gateway.status()?.guards_sockets()?);
@@ -204,7 +204,7 @@ fn programs_of_others_stay_beside_it_or_keep_it_out() -> Result<()> {
     attach_passing_program(&directory, false)?;
     let (status, said) = gateway.sbc(&["run"])?;
     ensure!(status.code() == Some(1) && said.contains("leaves no room for a second"), "{said}");
-    ensure!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
 
     let mut gateway = Setup::new().guarding_sockets().build()?;
     let directory = gateway.edge.path(cgroup(&gateway)?.path());

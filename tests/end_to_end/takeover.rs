@@ -12,7 +12,7 @@ use crate::{
     endpoint::Endpoint,
     expectation::{Expect as _, SOON},
     flood::Flood,
-    lifecycle::{has_filter, has_pins},
+    lifecycle::{filter_is_gone, has_filter, has_pins, nothing_is_left},
 };
 
 /// As older and newer versions than this one see each other.
@@ -55,7 +55,8 @@ fn a_filter_of_another_version_is_replaced_in_place_with_no_packet_in_between() 
         gateway.stop()?;
         let (status, said) = gateway.sbc(&["unload"])?;
         assert!(status.success() && said.contains("watchdog is not of any sbc"), "{said}");
-        assert!(!has_filter(&gateway)? && pins(&gateway, other).join("FRIENDS").exists());
+        filter_is_gone(&gateway)?;
+        assert!(pins(&gateway, other).join("FRIENDS").exists());
     }
     Ok(())
 }
@@ -76,7 +77,7 @@ fn a_takeover_that_was_cut_short_is_finished_by_the_next() -> Result<()> {
     fs::rename(pins(&gateway, ABI_VERSION), pins(&gateway, 0))?;
     let (status, said) = gateway.sbc(&["unload"])?;
     assert_eq!((status.code(), said.as_str()), (Some(0), "detached from outside\n"));
-    assert!(!has_filter(&gateway)? && !has_pins(&gateway)?);
+    nothing_is_left(&gateway)?;
     Ok(())
 }
 
