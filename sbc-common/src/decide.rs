@@ -60,6 +60,11 @@ pub fn carry_out<T: Tables>(verdict: Verdict, tables: &T) -> Action {
     }
 }
 
+#[inline(always)]
+fn budget<T: Tables>(tables: &T, interval: Setting, tolerance: Setting) -> Budget {
+    Budget { interval: tables.setting(interval), tolerance: tables.setting(tolerance) }
+}
+
 /// What a packet to a protected address asks for, and what an entry has to open for it.
 struct Claim {
     wants: Wanted,
@@ -194,10 +199,7 @@ pub(crate) fn decide_stranger<F: Frame, T: Tables>(
             FirstLine::Other => return Reason::NotASipRequest,
         }
     }
-    let budget = Budget {
-        interval: tables.setting(Setting::UnknownInterval),
-        tolerance: tables.setting(Setting::UnknownTolerance),
-    };
+    let budget = budget(tables, Setting::UnknownInterval, Setting::UnknownTolerance);
     if tables.spend(meter, budget) {
         Reason::UnknownWithinBudget
     } else {
@@ -256,17 +258,12 @@ fn decide_tls<T: Tables>(
         let is_known = tables.is_of_connection(packet);
         return if is_known { Reason::TlsReachable } else { Reason::NoConnection };
     }
-    let neighbourhood = Budget {
-        interval: tables.setting(Setting::TlsAttemptsFromInterval),
-        tolerance: tables.setting(Setting::TlsAttemptsFromTolerance),
-    };
+    let neighbourhood =
+        budget(tables, Setting::TlsAttemptsFromInterval, Setting::TlsAttemptsFromTolerance);
     if !tables.spend(Meter::TlsAttemptsFrom(packet.source), neighbourhood) {
         return Reason::TlsNeighbourhoodSpent;
     }
-    let all = Budget {
-        interval: tables.setting(Setting::TlsAttemptsInterval),
-        tolerance: tables.setting(Setting::TlsAttemptsTolerance),
-    };
+    let all = budget(tables, Setting::TlsAttemptsInterval, Setting::TlsAttemptsTolerance);
     if tables.spend(Meter::TlsAttempts, all) {
         Reason::TlsReachable
     } else {
@@ -326,10 +323,8 @@ fn decide_later_fragment<T: Tables>(
         Later::Overlaps => Reason::OverlappingFragment,
         Later::Early if !may_be_early => Reason::UnknownFragment,
         Later::Early => {
-            let budget = Budget {
-                interval: tables.setting(Setting::EarlyFragmentsInterval),
-                tolerance: tables.setting(Setting::EarlyFragmentsTolerance),
-            };
+            let budget =
+                budget(tables, Setting::EarlyFragmentsInterval, Setting::EarlyFragmentsTolerance);
             if tables.spend(Meter::EarlyFragmentsFrom(packet.source), budget) {
                 Reason::EarlyFragment
             } else {
