@@ -6,6 +6,7 @@ use sbc_tests::{Authority, Certificate, Family, Validity};
 use crate::{
     carrier::{self, CARRIER, show, sources},
     expectation::Expect as _,
+    promotion::LISTED,
 };
 
 #[test]
@@ -38,7 +39,7 @@ fn a_certificate_that_is_not_good_is_refused_for_what_is_wrong_with_it() -> Resu
             ("certificate-expired", 1),
             ("certificate-not-yet-valid", 1),
         ])?;
-        gateway.expect_grants(&[])?;
+        gateway.expect_grants(&LISTED)?;
     }
     Ok(())
 }
@@ -51,7 +52,8 @@ fn a_client_without_certificate_is_refused_where_one_is_required() -> Result<()>
         assert!(!status.success() && said.contains("certificate required"), "{said}");
     }
     let status = gateway.expect_refused_connections(&[("certificate-missing", 2)])?;
-    assert!(status.grants()?.is_empty() && status.received("tls")? == 0, "{status}");
+    assert_eq!(status.received("tls")?, 0, "{status}");
+    gateway.expect_grants(&LISTED)?;
     Ok(())
 }
 
@@ -64,7 +66,7 @@ fn a_good_certificate_of_nobody_we_know_opens_nothing() -> Result<()> {
     let other = gateway.authority()?.issue(&Certificate { name: "carrier.example", ..other })?;
     show(&gateway, Family::V4, Family::V4.caller(), Some(&other))?.wait_until_closed()?;
     gateway.expect_refused_connections(&[("identity-unknown", 1)])?;
-    gateway.expect_grants(&[])?;
+    gateway.expect_grants(&LISTED)?;
     Ok(())
 }
 
@@ -82,7 +84,7 @@ fn a_good_certificate_that_proves_no_domain_is_as_good_as_none() -> Result<()> {
             client.wait_until_closed()?;
         }
         gateway.expect_refused_connections(refused)?;
-        gateway.expect_grants(&[])?;
+        gateway.expect_grants(&LISTED)?;
     }
     Ok(())
 }
@@ -95,6 +97,6 @@ fn a_peers_certificate_from_outside_its_sources_opens_nothing() -> Result<()> {
         show(&gateway, family, family.elsewhere(), Some(&certificate))?.wait_until_closed()?;
     }
     gateway.expect_refused_connections(&[("identity-elsewhere", 2)])?;
-    gateway.expect_grants(&[])?;
+    gateway.expect_grants(&LISTED)?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::{
     carrier::{self, sources},
     endpoint::Endpoint,
     expectation::{Expect as _, SOON},
+    promotion::{LISTED, NETWORKS},
 };
 
 #[test]
@@ -76,7 +77,7 @@ fn a_filter_that_is_kept_goes_on_and_is_taken_over() -> Result<()> {
 fn a_killed_daemon_leaves_a_filter_that_enforces_and_forgets_in_time() -> Result<()> {
     let mut gateway = carrier::setup(&(sources() + "lifetime = \"2s\"")).start()?;
     let client = carrier::connect(&gateway, Family::V4)?;
-    gateway.wait_for_status("a grant", |status| Ok(!status.grants()?.is_empty()))?;
+    gateway.expect_grants(&NETWORKS)?;
     let daemon = gateway.daemon()?;
     daemon.signal(libc::SIGKILL)?;
     daemon.wait(SOON)?;
@@ -97,7 +98,7 @@ fn a_killed_daemon_leaves_a_filter_that_enforces_and_forgets_in_time() -> Result
     gateway.start()?;
     gateway.daemon()?.wait_for_output("InPlace", SOON)?;
     let status = gateway.status()?;
-    assert!(status.grants()?.is_empty(), "{status}");
+    gateway.expect_grants(&LISTED)?;
     assert!(status.verdict("expired-source")? > 0, "the counters go on: {status}");
     gateway.stop()?;
     nothing_is_left(&gateway)?;
@@ -109,7 +110,7 @@ fn a_peer_that_was_promoted_by_an_earlier_daemon_is_not_locked_out_by_the_next()
     let lines = sources() + "lifetime = \"1h\"";
     let mut gateway = carrier::setup(&lines).kept_on_shutdown().start()?;
     let client = carrier::connect(&gateway, Family::V4)?;
-    gateway.wait_for_status("a grant", |status| Ok(!status.grants()?.is_empty()))?;
+    gateway.expect_grants(&NETWORKS)?;
     gateway.stop()?;
     drop(client);
     gateway.start()?;

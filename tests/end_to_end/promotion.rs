@@ -13,20 +13,30 @@ use crate::{
     request::Request,
 };
 
-/// The networks of [`sources`], as grants.
+/// The networks of [`sources`], as grants, while the carrier's proof lasts.
 pub(crate) const NETWORKS: [[&str; 3]; 2] =
     [["198.51.100.0/28", "tls", "peer carrier"], ["2001:db8:1::/124", "tls", "peer carrier"]];
+
+/// The same before and after: they are listed, and may prove themselves.
+pub(crate) const LISTED: [[&str; 3]; 2] =
+    [["198.51.100.0/28", "static", "peer carrier"], ["2001:db8:1::/124", "static", "peer carrier"]];
 
 #[test]
 fn a_tls_peers_call_over_udp_goes_through_from_its_sources() -> Result<()> {
     for family in Family::ALL {
         let gateway = carrier::setup(&sources()).upstream(family).start()?;
-        probe_in_vain(&gateway, family)?;
+        let status = gateway.expect_grants(&LISTED)?;
+        assert!(status.grants()?.iter().all(|grant| grant.opens == ["tls"]), "{status}");
+        probe_in_vain(&gateway, family, "transport-not-opened")?;
         let client = carrier::connect(&gateway, family)?;
-        gateway.expect_grants(&NETWORKS)?;
+        let status = gateway.expect_grants(&NETWORKS)?;
+        assert!(status.grants()?.iter().all(|grant| grant.opens == ["udp", "tls"]), "{status}");
         call(&gateway, family, SocketAddr::new(family.neighbour(), 5070), family.upstream())?;
-        let status = gateway.expect_verdicts(&[("unknown-source", 1), ("trusted-source", 3)])?;
-        assert!(status.verdict("tls-reachable")? > 0);
+        let status =
+            gateway.expect_verdicts(&[("transport-not-opened", 1), ("trusted-source", 3)])?;
+        // Not one segment of its connection was under the limits of strangers.
+        assert!(status.verdict_over("trusted-source", "tls")? > 0, "{status}");
+        assert_eq!(status.verdict("tls-reachable")?, 0, "{status}");
         client.close()?;
     }
     Ok(())
@@ -36,12 +46,12 @@ fn a_tls_peers_call_over_udp_goes_through_from_its_sources() -> Result<()> {
 fn a_tls_peer_without_sources_opens_the_address_that_it_came_from() -> Result<()> {
     for family in Family::ALL {
         let gateway = carrier::setup("").start()?;
-        probe_in_vain(&gateway, family)?;
+        probe_in_vain(&gateway, family, "unknown-source")?;
         let client = carrier::connect(&gateway, family)?;
         let address = family.caller().to_string();
         let status = gateway.expect_grants(&[[&address, "tls", "peer carrier"]])?;
         let grant = status.grant(&address)?.unwrap();
-        assert_eq!((grant.opens.as_slice(), grant.connections), (["udp".to_owned()].as_slice(), 1));
+        assert_eq!((grant.opens.join(","), grant.connections), ("udp,tls".to_owned(), 1));
         // Here the two sides of the call are of different families half of the time.
         let upstream = Family::V4.upstream();
         call(&gateway, family, SocketAddr::new(family.caller(), 5070), upstream)?;
@@ -49,7 +59,8 @@ fn a_tls_peer_without_sources_opens_the_address_that_it_came_from() -> Result<()
         let neighbour = SocketAddr::new(family.neighbour(), 5070);
         let neighbour = Endpoint::bind(&gateway.internet, neighbour)?;
         neighbour.send(family.sip(), &neighbour.request("OPTIONS"))?;
-        gateway.expect_verdicts(&[("unknown-source", 2), ("trusted-source", 3)])?;
+        let status = gateway.expect_verdicts(&[("unknown-source", 2), ("trusted-source", 3)])?;
+        assert!(status.verdict_over("tls-reachable", "tls")? > 0, "{status}");
         client.close()?;
     }
     Ok(())
@@ -121,12 +132,12 @@ fn while_observing_clear_text_beside_a_peers_connection_still_lacks_its_proof() 
     Ok(())
 }
 
-/// The peer's own address is a stranger's as long as nobody has shown the certificate.
-fn probe_in_vain(gateway: &Gateway, family: Family) -> Result<()> {
+/// The peer's own address opens no clear text as long as nobody has shown the certificate.
+fn probe_in_vain(gateway: &Gateway, family: Family, reason: &str) -> Result<()> {
     let before = gateway.edge_udp()?;
     let phone = Endpoint::bind(&gateway.internet, SocketAddr::new(family.caller(), 5090))?;
     phone.send(family.sip(), &phone.request("INVITE"))?;
-    let status = gateway.expect_verdicts(&[("unknown-source", 1)])?;
+    let status = gateway.expect_verdicts(&[(reason, 1)])?;
     assert_eq!(gateway.edge_udp()? - before, UdpCounters::default());
     assert_eq!(status.received("udp")?, 0);
     Ok(())

@@ -17,11 +17,12 @@ use crate::{
 
 #[test]
 fn an_invite_of_a_stranger_never_reaches_a_socket() -> Result<()> {
-    // A peer that nobody has seen yet: the stranger's address is one of its own.
+    // A peer that nobody has seen yet: the stranger's address is one of its own, from where it may
+    // prove itself.
     let gateway = carrier::setup(&sources()).start()?;
     let before = gateway.edge_udp()?;
     call_over_both_families(&gateway)?;
-    let status = gateway.expect_verdicts(&[("unknown-source", 6)])?;
+    let status = gateway.expect_verdicts(&[("transport-not-opened", 6)])?;
     assert_eq!(gateway.edge_udp()? - before, UdpCounters::default());
     assert_eq!(status.received("udp")?, 0);
     assert!(status.outcomes()?.is_empty(), "{status}");
@@ -33,7 +34,7 @@ fn an_invite_of_a_stranger_never_reaches_a_socket() -> Result<()> {
 fn while_observing_the_same_invites_are_counted_alike_and_pass() -> Result<()> {
     let gateway = carrier::setup(&sources()).observing().start()?;
     call_over_both_families(&gateway)?;
-    let status = gateway.expect_verdicts(&[("unknown-source", 6)])?;
+    let status = gateway.expect_verdicts(&[("transport-not-opened", 6)])?;
     assert_eq!(status.mode()?, "observe");
     let arrived = UdpCounters { received_v4: 3, received_v6: 3, ..UdpCounters::default() };
     gateway.expect_edge_udp(arrived)?;

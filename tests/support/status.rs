@@ -16,7 +16,7 @@ pub struct Grant {
     pub source: String,
     /// The class of proof.
     pub proof: String,
-    /// The clear-text transports that are open.
+    /// The transports that are open.
     pub opens: Vec<String>,
     /// `peer NAME`, `user NAME`, `operator` or `earlier`.
     pub holder: String,
@@ -24,6 +24,13 @@ pub struct Grant {
     pub expires_in: Option<u64>,
     /// The TLS connections that keep it alive.
     pub connections: u64,
+}
+
+/// One of the kernel's counters, as far as anybody asks for it.
+struct Counter {
+    reason: String,
+    carrier: String,
+    packets: u64,
 }
 
 impl Status {
@@ -69,14 +76,26 @@ impl Status {
         count(&self.counted("/kernel/socket-verdicts")?, reason)
     }
 
+    /// The same of what was carried in this way: `udp`, `tcp`, `tls`, `ipsec` or `other`.
+    pub fn verdict_over(&self, reason: &str, carrier: &str) -> Result<u64> {
+        self.verdict(reason)?;
+        let rows = self.counters()?.into_iter();
+        let wanted = rows.filter(|row| row.reason == reason && row.carrier == carrier);
+        Ok(wanted.map(|row| row.packets).sum())
+    }
+
     /// How many packets the kernel counted, by reason; without those of none.
     ///
-    /// `not-ip` and `not-protected` are left out: hosts look for their neighbours when they please.
+    /// `not-ip` and `not-protected` are left out: hosts look for their neighbours when they please. So
+    /// are segments to TLS listeners: how many make a connection is up to TCP.
     pub fn verdicts(&self) -> Result<BTreeMap<String, u64>> {
-        let mut counts = self.kernel()?;
-        counts.retain(|reason, count| {
-            *count > 0 && !matches!(reason.as_str(), "not-ip" | "not-protected")
-        });
+        let mut counts = BTreeMap::new();
+        for row in self.counters()? {
+            let is_chance = matches!(row.reason.as_str(), "not-ip" | "not-protected");
+            if row.packets > 0 && row.carrier != "tls" && !is_chance {
+                *counts.entry(row.reason).or_default() += row.packets;
+            }
+        }
         Ok(counts)
     }
 
@@ -131,6 +150,18 @@ impl Status {
             Some((row.get("reason")?.as_str()?.to_owned(), row.get("packets")?.as_u64()?))
         };
         rows.iter().map(|each| row(each).context("a verdict lacks something")).collect()
+    }
+
+    fn counters(&self) -> Result<Vec<Counter>> {
+        let rows = self.at("/kernel/counters")?.as_array().context("counters is no list")?;
+        let row = |row: &Value| {
+            Some(Counter {
+                reason: row.get("reason")?.as_str()?.to_owned(),
+                carrier: row.get("carrier")?.as_str()?.to_owned(),
+                packets: row.get("packets")?.as_u64()?,
+            })
+        };
+        rows.iter().map(|each| row(each).context("a counter lacks something")).collect()
     }
 
     fn positive(&self, place: &str) -> Result<BTreeMap<String, u64>> {

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use sbc_common::{MonotonicNanos, Protocol, Reason, Setting, TrustEntry};
+use sbc_common::{MonotonicNanos, Reason, Setting, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::{Border, Clock};
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins};
 use crate::samples::Sample;
-use crate::trust::{Grant, Holder, Place};
+use crate::trust::{Grant, Holder, Place, opened};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -127,7 +127,7 @@ pub struct GrantStatus {
     pub source: String,
     /// The class of proof.
     pub proof: String,
-    /// The clear-text transports that are open.
+    /// The transports that are open.
     pub opens: Vec<String>,
     /// `peer NAME`, `user NAME`, `operator`, or `earlier` for who proved himself to a previous run.
     pub holder: String,
@@ -262,16 +262,12 @@ impl Border<KernelTables> {
     }
 
     fn grant_status(&self, place: &Place, grant: &Grant, now: MonotonicNanos) -> GrantStatus {
-        let opens = [("udp", Protocol::Udp), ("tcp", Protocol::Tcp)]
-            .into_iter()
-            .filter(|(_, protocol)| grant.transports.opens(*protocol))
-            .map(|(name, _)| name.to_owned());
         let expires_in_seconds = (grant.expires_at.0 != TrustEntry::NEVER)
             .then(|| grant.expires_at.0.saturating_sub(now.0) / NANOS_PER_SECOND);
         GrantStatus {
             source: place.to_string(),
             proof: grant.lane.name().to_owned(),
-            opens: opens.collect(),
+            opens: opened(grant.transports).map(str::to_owned).collect(),
             holder: self.holder_name(&grant.holder),
             expires_in_seconds,
             connections: grant.connections,

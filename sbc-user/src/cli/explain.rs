@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use sbc_common::{Address, Lane, MonotonicNanos, SourceKey, Transports, TrustEntry};
+use sbc_common::{Address, Lane, MonotonicNanos, SourceKey, TrustEntry};
 use serde::Serialize;
 
 use super::ConfigFile;
@@ -14,6 +14,7 @@ use crate::control::{self, Seen};
 use crate::kernel::{AttachedProgram, KernelTables, Pins};
 use crate::probe;
 use crate::transport::Transport;
+use crate::trust::{Place, opened};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
@@ -136,7 +137,7 @@ fn entries(
     let prefixes = tables.prefixes().into_iter();
     let around = prefixes.filter(|(prefix, _)| prefix.contains(&address));
     if let Some((prefix, entry)) = around.max_by_key(|(prefix, _)| prefix.length) {
-        let place = crate::trust::Place::Network(prefix).to_string();
+        let place = Place::Network(prefix).to_string();
         entries.push(explained(config, place, &entry, now));
     }
     Ok(entries)
@@ -150,18 +151,11 @@ fn explained(
 ) -> EntryExplained {
     let position = entry.peer.checked_sub(1).and_then(|position| usize::try_from(position).ok());
     let peer = position.and_then(|position| config.peers.get(position));
-    let opens = [
-        ("udp", Transports::UDP),
-        ("tcp", Transports::TCP),
-        ("tls", Transports::TLS),
-        ("ipsec", Transports::IPSEC),
-    ];
-    let opens = opens.into_iter().filter(|(_, transport)| entry.transports.contains(*transport));
     EntryExplained {
         place,
         proof: entry.lane().map_or("unknown", Lane::name),
         peer: peer.map(|peer| peer.name.clone()),
-        opens: opens.map(|(name, _)| name).collect(),
+        opens: opened(entry.transports).collect(),
         expires_in_seconds: (entry.expires_at != TrustEntry::NEVER)
             .then(|| entry.expires_at.saturating_sub(now.0) / 1_000_000_000),
     }

@@ -132,11 +132,22 @@ impl Peer {
         self.on_disconnect.unwrap_or_default()
     }
 
-    /// Says whether the operator's word alone opens the kernel for its sources: where a handshake is
-    /// asked for too, that opens it.
+    /// What the kernel lets through from its sources without any proof: everything where the operator's
+    /// word is proof enough, and otherwise the way to prove itself, so that nobody who asks for TLS
+    /// connections in the names of others can keep it out.
     #[must_use]
-    pub fn is_open_from_the_start(&self) -> bool {
-        self.requires(Proof::Static) && !self.requires(Proof::Tls)
+    pub fn opens_by_word(&self) -> Transports {
+        match (self.requires(Proof::Static), self.requires(Proof::Tls)) {
+            (_, true) => Transports::TLS,
+            (true, false) => self.opens(),
+            (false, false) => Transports::NONE,
+        }
+    }
+
+    /// What a TLS handshake opens.
+    #[must_use]
+    pub fn opens_by_tls(&self) -> Transports {
+        self.opens().union(Transports::TLS)
     }
 
     pub(super) fn opens_nothing(&self) -> bool {

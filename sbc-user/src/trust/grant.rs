@@ -48,6 +48,18 @@ pub struct Grant {
     pub pace: Pace,
 }
 
+/// The names of transports.
+pub fn opened(transports: Transports) -> impl Iterator<Item = &'static str> {
+    let names = [
+        ("udp", Transports::UDP),
+        ("tcp", Transports::TCP),
+        ("tls", Transports::TLS),
+        ("ipsec", Transports::IPSEC),
+    ];
+    let open = names.into_iter().filter(move |(_, transport)| transports.contains(*transport));
+    open.map(|(name, _)| name)
+}
+
 impl Grant {
     /// Says whether the grant is still good.
     #[must_use]

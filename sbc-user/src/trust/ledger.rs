@@ -1,11 +1,12 @@
 mod adoption;
+mod lasting;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sbc_common::{Address, Lane, MonotonicNanos, Pace, Prefix, Protocol, Transports, TrustEntry};
+use sbc_common::{Address, Lane, MonotonicNanos, Prefix, Protocol, Transports, TrustEntry};
 
 use super::difference::Difference;
 use super::pace::Paces;
@@ -22,6 +23,8 @@ use crate::transport::{Flow, Transport};
 pub struct Ledger<T> {
     table: T,
     grants: HashMap<Place, Grant>,
+    /// What the operator's word alone grants, and what a place falls back to when a proof is over.
+    lasting: HashMap<Place, Grant>,
     denied: Vec<Prefix>,
     sources_of_user: HashMap<Arc<str>, Vec<Place>>,
     /// What each TLS connection keeps alive.
@@ -52,6 +55,7 @@ impl<T: TrustTable> Ledger<T> {
         let mut ledger = Self {
             table,
             grants: HashMap::new(),
+            lasting: lasting::grants(config),
             denied: config.denied.sources.iter().map(|network| network.prefix()).collect(),
             sources_of_user: HashMap::new(),
             places_of_connection: HashMap::new(),
@@ -60,7 +64,7 @@ impl<T: TrustTable> Ledger<T> {
         };
         let held = ledger.held();
         ledger.adopt(&held, config, now);
-        ledger.grants.extend(lasting_grants(config));
+        ledger.fall_back();
         let grants = ledger.grants.iter();
         let wanted = grants.map(|(place, grant)| (Row::of(*place), grant.entry())).collect();
         let stale = Difference::between(&held, &wanted, now).enter(&mut ledger.table)?;
@@ -104,7 +108,7 @@ impl<T: TrustTable> Ledger<T> {
             let grant = Grant {
                 holder,
                 lane: Lane::Tls,
-                transports: peer.opens(),
+                transports: peer.opens_by_tls(),
                 expires_at: after(now, peer.lifetime()),
                 connections: connections.saturating_add(1),
                 lifetime: peer.lifetime(),
@@ -136,7 +140,7 @@ impl<T: TrustTable> Ledger<T> {
             // Every place, whatever fails: one that still counted the connection would be renewed for
             // ever.
             done = done.and(match peer.on_disconnect() {
-                OnDisconnect::Remove => self.remove(place),
+                OnDisconnect::Remove => self.end(place),
                 // A full lifetime from here, wherever in its renewal the connection ended.
                 OnDisconnect::Expire => {
                     let renewed = Grant { expires_at: after(now, grant.lifetime), ..grant.clone() };
@@ -172,7 +176,7 @@ impl<T: TrustTable> Ledger<T> {
         self.keep_within_share(user, place)
     }
 
-    /// Renews what living TLS connections hold, and removes what has expired.
+    /// Renews what living TLS connections hold, and ends what has expired.
     pub fn sweep(&mut self, now: MonotonicNanos) -> Result<(), KernelError> {
         let due: Vec<_> = self
             .grants
@@ -187,7 +191,7 @@ impl<T: TrustTable> Ledger<T> {
                 let expires_at = after(now, grant.lifetime);
                 self.enter(place, Grant { expires_at, ..grant })
             } else {
-                self.remove(place)
+                self.end(place)
             });
         }
         done
@@ -271,6 +275,15 @@ impl<T: TrustTable> Ledger<T> {
         Ok(())
     }
 
+    /// The proof that held `place` is over: what is left is the operator's word, if he gave any. It takes
+    /// the place of the proof in one write, so that nobody is a stranger in between.
+    fn end(&mut self, place: Place) -> Result<(), KernelError> {
+        match self.lasting.get(&place).cloned() {
+            Some(lasting) => self.enter(place, lasting),
+            None => self.remove(place),
+        }
+    }
+
     fn remove(&mut self, place: Place) -> Result<(), KernelError> {
         Row::of(place).remove(&mut self.table)?;
         if let Some(removed) = self.grants.remove(&place) {
@@ -296,7 +309,7 @@ impl<T: TrustTable> Ledger<T> {
         places.push(place);
         let Some(excess) = places.len().checked_sub(self.sources_per_user) else { return Ok(()) };
         let oldest: Vec<_> = places.iter().take(excess).copied().collect();
-        oldest.into_iter().try_for_each(|place| self.remove(place))
+        oldest.into_iter().try_for_each(|place| self.end(place))
     }
 
     /// The kernel asks for a port and an address before it asks for networks, so one of these would
@@ -310,27 +323,6 @@ impl<T: TrustTable> Ledger<T> {
         let address = Address::from(address);
         self.denied.iter().any(|prefix| prefix.contains(&address))
     }
-}
-
-/// What the operator's word alone denies and opens.
-fn lasting_grants(config: &Config) -> Vec<(Place, Grant)> {
-    let denied = config.denied.sources.iter().map(|network| {
-        let denied = lasting(Holder::Operator, Lane::Denied, Transports::NONE, Pace::UNLIMITED);
-        (Place::Network(network.prefix()), denied)
-    });
-    let peers = config.peers.iter().enumerate().filter(|(_, peer)| peer.is_open_from_the_start());
-    let opened = peers.flat_map(|(position, peer)| {
-        peer.sources.iter().map(move |network| {
-            let opened = lasting(
-                Holder::Peer(position),
-                Lane::Static,
-                peer.opens(),
-                Paces::of_peer(position, peer),
-            );
-            (Place::Network(network.prefix()), opened)
-        })
-    });
-    denied.chain(opened).collect()
 }
 
 fn tls_places(peer: &Peer, remote: IpAddr) -> Vec<Place> {
@@ -355,18 +347,6 @@ const fn clear_transports(transport: Transport) -> Transports {
         Transport::Udp => Transports::UDP,
         Transport::Tcp => Transports::TCP,
         Transport::Tls => Transports::NONE,
-    }
-}
-
-fn lasting(holder: Holder, lane: Lane, transports: Transports, pace: Pace) -> Grant {
-    Grant {
-        holder,
-        lane,
-        transports,
-        expires_at: MonotonicNanos(TrustEntry::NEVER),
-        connections: 0,
-        lifetime: Duration::MAX,
-        pace,
     }
 }
 

@@ -11,6 +11,6 @@ mod row;
 mod table;
 
 pub use difference::Stale;
-pub use grant::{Grant, Holder, Place};
+pub use grant::{Grant, Holder, Place, opened};
 pub use ledger::Ledger;
 pub use table::TrustTable;

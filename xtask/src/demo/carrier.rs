@@ -24,8 +24,8 @@ pub(super) fn call_before_proof(
     narrator.step("The carrier calls before it has proved anything");
     narrator.say(
         "The carrier's network stands in the configuration, but only a certificate opens it. \
-         Until then its addresses are those of any stranger: the INVITE is dropped in the kernel, \
-         and the carrier hears nothing.",
+         Until then it may do nothing but show one: the INVITE is dropped in the kernel, and the \
+         carrier hears nothing.",
     );
     expect_silence(narrator, stage, gateway)
 }
@@ -67,9 +67,9 @@ pub(super) fn prove(
     let granted = seen.grant("tls").map_or("nothing", |grant| &grant.source);
     narrator.check("sbc: trusted because of a certificate", "192.0.2.0/28", granted)?;
     narrator.check_at_least(
-        "kernel: passed as tls-reachable",
+        "kernel: passed as trusted-source, over TLS",
         4,
-        seen.verdict("tls-reachable")?,
+        seen.verdict_over("trusted-source", "tls")?,
     )?;
     narrator.say(&format!(
         "One handshake, and the kernel was open for the carrier: seen {} ms after the start of \
@@ -97,13 +97,13 @@ pub(super) fn call_after_proof(
     narrator.check("carrier: successful calls", 1, calls.successful)?;
     narrator.check("carrier: failed calls", 0, calls.failed)?;
     narrator.check_at_least(
-        "kernel: passed as trusted-source",
+        "kernel: passed as trusted-source, over UDP",
         3,
-        seen.verdict("trusted-source")?,
+        seen.verdict_over("trusted-source", "udp")?,
     )?;
     narrator.check(
         "sbc: read over UDP, as many",
-        seen.verdict("trusted-source")?,
+        seen.verdict_over("trusted-source", "udp")?,
         seen.received_over_udp()?,
     )?;
     narrator.check("sbc: challenged", 0, seen.outcome("challenged")?)?;
@@ -131,9 +131,9 @@ pub(super) fn leave(
     let is_gone = || Ok(gateway.read()?.status.grants("tls") == 0);
     wait_until("the end of the carrier's trust", PATIENCE, is_gone)?;
     let seconds = disconnected.elapsed().as_secs_f32();
-    narrator.say(&format!("After {seconds:.1} s its row is gone from the table:"));
+    narrator.say(&format!("After {seconds:.1} s its row opens nothing but TLS again:"));
     narrator.show(&gateway.trust_table()?);
-    narrator.say("And its UDP is a stranger's again:");
+    narrator.say("And its UDP is dropped again:");
     expect_silence(narrator, stage, gateway)
 }
 
@@ -141,10 +141,11 @@ pub(super) fn leave(
 fn expect_silence(narrator: &mut Narrator, stage: &Stage, gateway: &Gateway<'_>) -> Result<()> {
     let before = gateway.read()?;
     let calls = actors::carrier(stage, Scenario::InviteWithoutAnswer)?;
-    let seen = gateway.count(&before, |seen| Ok(seen.verdict("unknown-source")? >= 1))?;
+    let dropped = "transport-not-opened";
+    let seen = gateway.count(&before, |seen| Ok(seen.verdict(dropped)? >= 1))?;
     let dialogue = Dialogue::of(&calls);
     narrator.check("carrier: INVITEs sent", 1, dialogue.count("INVITE "))?;
     narrator.check("carrier: answers within two seconds", 0, dialogue.count("SIP/2.0 "))?;
-    narrator.check("kernel: dropped as unknown-source", 1, seen.verdict("unknown-source")?)?;
+    narrator.check("kernel: dropped as transport-not-opened", 1, seen.verdict(dropped)?)?;
     narrator.check("edge: datagrams that got as far as its sockets", 0, seen.reached_edge())
 }

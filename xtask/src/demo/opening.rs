@@ -68,7 +68,7 @@ pub(super) fn show_the_gateway(
     narrator.check("kernel: the filter on the outside interface", "attached", filter(stage)?)?;
     let readings = gateway.read()?;
     let grants = readings.status.daemon.trust;
-    narrator.check("sbc: sources that the operator's word opens", 1, grants.len())
+    narrator.check("sbc: sources that the operator's word lists", 2, grants.len())
 }
 
 /// Whether an XDP program sits on the outside interface, as `ip` sees it.

@@ -16,6 +16,15 @@ pub(super) struct Status {
 #[derive(Clone, Deserialize)]
 pub(super) struct Kernel {
     pub(super) verdicts: Vec<Verdict>,
+    counters: Vec<Counter>,
+}
+
+/// How often a verdict was reached about what was carried in one way.
+#[derive(Clone, Deserialize)]
+struct Counter {
+    reason: String,
+    carrier: String,
+    packets: u64,
 }
 
 #[derive(Clone, Deserialize)]
@@ -61,6 +70,17 @@ impl Counted<'_> {
         let packets = |readings: &Readings| {
             let mut verdicts = readings.status.kernel.verdicts.iter();
             verdicts.find(|verdict| verdict.reason == reason).map(|verdict| verdict.packets)
+        };
+        self.difference(reason, packets)
+    }
+
+    /// The same of what was carried in this way: `udp`, `tcp`, `tls`.
+    pub(super) fn verdict_over(&self, reason: &str, carrier: &str) -> Result<u64> {
+        self.verdict(reason)?;
+        let packets = |readings: &Readings| {
+            let counters = readings.status.kernel.counters.iter();
+            let wanted = counters.filter(|row| row.reason == reason && row.carrier == carrier);
+            Some(wanted.map(|row| row.packets).sum())
         };
         self.difference(reason, packets)
     }

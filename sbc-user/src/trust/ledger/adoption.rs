@@ -59,7 +59,8 @@ fn adopted_prefix(
     let owner = config.peers.iter().enumerate().find(vouches);
     let (position, peer) = owner.filter(|_| entry.lane() == Some(Lane::Tls))?;
     let expires_at = after(now, peer.lifetime()).0.min(entry.expires_at);
-    let transports = entry.transports.intersection(peer.opens());
+    let opened = entry.transports.intersection(peer.opens_by_tls());
+    let transports = opened.union(peer.opens_by_word());
     let grant = earlier(Holder::Peer(position), Lane::Tls, transports, expires_at);
     Some((Place::Network(prefix), Grant { pace: Paces::of_peer(position, peer), ..grant }))
 }

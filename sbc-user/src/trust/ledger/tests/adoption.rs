@@ -1,9 +1,9 @@
-use sbc_common::Lane;
+use sbc_common::{Lane, Transports};
 
 use super::scene::*;
 use crate::config::sample;
 use crate::transport::Transport::{Tcp, Udp};
-use crate::trust::Ledger;
+use crate::trust::{Ledger, Place};
 
 const PHONE: &str = "198.18.0.9:5060";
 const CARRIERS: &str = "198.51.100.0/24";
@@ -31,7 +31,7 @@ fn what_was_proven_before_a_restart_stays_good_until_it_expires() {
 
     scene.pass(50);
     scene.sweep();
-    assert_eq!(scene.entry(network(CARRIERS)), None);
+    assert_eq!(scene.entry(network(CARRIERS)), Some(listed()));
     scene.pass(540);
     scene.sweep();
     assert_eq!(scene.entry(port(PHONE)), None);
@@ -48,13 +48,13 @@ fn a_peer_that_connects_again_renews_what_was_adopted() {
     scene.disconnect(CARRIER, 9).unwrap();
     scene.pass(61);
     scene.sweep();
-    assert_eq!(scene.entry(network(CARRIERS)), None);
+    assert_eq!(scene.entry(network(CARRIERS)), Some(listed()));
 }
 
 #[test]
 fn what_expired_while_nobody_looked_is_removed() {
     let scene = restarted(PEERS, 3600);
-    assert_eq!(scene.ledger.table().entries().len(), 2, "denied and trunk");
+    assert_eq!(scene.ledger.table().entries().len(), LASTING);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn adopted_trust_is_cut_to_what_the_policy_grants_now() {
     let narrower = PEERS.replacen("opens = [\"udp\"]\nlifetime = \"60s\"", "lifetime = \"5s\"", 1);
     assert_ne!(narrower, PEERS);
     let scene = restarted(&narrower, 0);
-    assert_eq!(scene.entry(network(CARRIERS)), Some((Lane::Tls, String::new(), Some(5))));
+    assert_eq!(scene.entry(network(CARRIERS)), Some((Lane::Tls, "tls".to_owned(), Some(5))));
     assert_eq!(scene.tls_peer(Udp, "198.51.100.9:5060"), None);
 
     let mut table = left_behind();
@@ -106,7 +106,7 @@ fn the_proof_of_one_peer_is_not_adopted_for_another() {
             "identities = [\"nomad.example\"]\nsources = [\"198.51.100.0/24\"]",
         );
     let scene = restarted(&moved, 0);
-    assert_eq!(scene.entry(network(CARRIERS)), None);
+    assert_eq!(scene.entry(network(CARRIERS)), Some(listed()));
     assert_eq!(scene.tls_peer(Tcp, "198.51.100.9:5060"), None);
 }
 
@@ -121,6 +121,24 @@ fn a_denied_source_keeps_nothing_and_can_prove_nothing() {
     assert_eq!(scene.entry(port(PHONE)), None);
     assert_eq!(scene.entry(address("198.18.0.7")), None);
     assert_eq!(scene.tls_peer(Udp, "198.18.0.7:5060"), None);
+}
+
+#[test]
+fn what_was_proven_is_not_taken_over_where_the_operator_denies_it_now() {
+    let carrier = PEERS.split("[[peer]]").nth(1).unwrap();
+    let without = PEERS.replace(&format!("[[peer]]{carrier}"), "");
+    let denied = without.replace("203.0.113.64/26", "198.51.100.0/24");
+    assert_eq!(restarted(&denied, 0).entry(network(CARRIERS)).unwrap().0, Lane::Denied);
+}
+
+#[test]
+fn a_proof_that_an_older_version_left_opens_the_way_to_prove_it_anew() {
+    let mut table = left_behind();
+    let Place::Network(prefix) = network(CARRIERS) else { unreachable!() };
+    table.prefixes.get_mut(&prefix).unwrap().transports = Transports::UDP;
+    let scene = Scene::restarted(table, sample::config(PEERS), START);
+    let entry = scene.entry(network(CARRIERS));
+    assert_eq!(entry, Some((Lane::Tls, "udp,tls".to_owned(), Some(60))));
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn an_answer_opens_one_port_over_one_transport_for_its_lifetime() {
     let mut scene = Scene::new();
     scene.prove("alice", Udp, PHONE);
     assert_eq!(scene.entry(port(PHONE)), Some((Lane::Digest, "udp".to_owned(), Some(600))));
-    assert_eq!(scene.ledger.table().entries().len(), 2 + 1, "denied, trunk, and the phone");
+    assert_eq!(scene.ledger.table().entries().len(), LASTING + 1);
 
     scene.pass(600);
     assert!(!scene.has_answered(Udp, PHONE), "even before the sweep");

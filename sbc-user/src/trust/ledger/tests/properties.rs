@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
-use sbc_common::{Lane, MonotonicNanos, TrustEntry};
+use sbc_common::{Lane, MonotonicNanos, Transports, TrustEntry};
 
 use super::scene::*;
 use crate::config::sample;
@@ -77,6 +77,11 @@ fn check(scene: &Scene, proofs: &Proofs) -> Result<(), TestCaseError> {
     let believed: BTreeMap<Place, TrustEntry> =
         scene.ledger.grants().map(|(place, grant)| (*place, grant.entry())).collect();
     prop_assert_eq!(&believed, &scene.ledger.table().entries());
+
+    for listed in ["198.51.100.0/24", "2001:db8:1::/48"] {
+        let entry = believed.get(&network(listed)).copied();
+        prop_assert!(entry.is_some_and(|entry| entry.transports.contains(Transports::TLS)));
+    }
 
     let mut shares = HashMap::<&str, usize>::new();
     for (place, grant) in scene.ledger.grants() {
@@ -168,7 +173,7 @@ proptest! {
         }
         scene.pass(601);
         scene.sweep();
-        prop_assert_eq!(scene.ledger.table().entries().len(), 2);
-        prop_assert_eq!(scene.ledger.grants().count(), 2);
+        prop_assert_eq!(scene.ledger.table().entries().len(), LASTING);
+        prop_assert_eq!(scene.ledger.grants().count(), LASTING);
     }
 }

@@ -48,6 +48,10 @@ opens = ["udp"]
 sources = ["203.0.113.64/26"]
 "#;
 
+/// How many entries the operator's word makes: two networks that may prove themselves, one that needs
+/// no proof, one that is denied.
+pub(super) const LASTING: usize = 4;
+
 pub(super) const CARRIER: usize = 0;
 pub(super) const ROAMER: usize = 1;
 pub(super) const NOMAD: usize = 2;
@@ -131,10 +135,12 @@ impl Scene {
 }
 
 pub(super) fn opened(entry: &TrustEntry) -> String {
-    use sbc_common::Protocol::{Tcp, Udp};
-    let names = [("udp", Udp), ("tcp", Tcp)].into_iter();
-    let open = names.filter(|(_, protocol)| entry.transports.opens(*protocol));
-    open.map(|(name, _)| name).collect::<Vec<_>>().join(",")
+    crate::trust::opened(entry.transports).collect::<Vec<_>>().join(",")
+}
+
+/// The entry of a listed peer that has proven nothing, or no longer.
+pub(super) fn listed() -> (Lane, String, Option<u64>) {
+    (Lane::Static, "tls".to_owned(), None)
 }
 
 pub(super) fn connection(number: u64, remote: &str) -> Flow {

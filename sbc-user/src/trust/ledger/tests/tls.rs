@@ -9,11 +9,33 @@ const FIRST: &str = "198.51.100.0/24";
 const SECOND: &str = "2001:db8:1::/48";
 
 #[test]
+fn a_listed_peer_may_prove_itself_from_the_start_and_nothing_else() {
+    let scene = Scene::new();
+    for place in [FIRST, SECOND] {
+        assert_eq!(scene.entry(network(place)), Some(listed()));
+    }
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.51.100.9:5060"), None);
+    assert_eq!(scene.entry(network("192.0.2.0/28")).unwrap().1, "udp", "the word is proof enough");
+}
+
+#[test]
+fn with_the_last_connection_a_peer_that_is_to_be_removed_keeps_the_way_to_prove_itself() {
+    let lines = "lifetime = \"60s\"\non-disconnect = \"remove\"";
+    let peers = PEERS.replacen("lifetime = \"60s\"", lines, 1);
+    let mut scene =
+        Scene::restarted(MemoryTable::default(), crate::config::sample::config(&peers), START);
+    scene.connect(CARRIER, 7, "198.51.100.9");
+    scene.disconnect(CARRIER, 7).unwrap();
+    assert_eq!(scene.entry(network(FIRST)), Some(listed()));
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.51.100.9:5060"), None);
+}
+
+#[test]
 fn a_handshake_opens_all_networks_of_its_peer_and_the_last_goodbye_lets_them_expire() {
     let mut scene = Scene::new();
     scene.connect(CARRIER, 7, "198.51.100.9");
     for place in [FIRST, SECOND] {
-        assert_eq!(scene.entry(network(place)), Some((Lane::Tls, "udp".to_owned(), Some(60))));
+        assert_eq!(scene.entry(network(place)), Some((Lane::Tls, "udp,tls".to_owned(), Some(60))));
     }
 
     scene.pass(50);
@@ -22,8 +44,9 @@ fn a_handshake_opens_all_networks_of_its_peer_and_the_last_goodbye_lets_them_exp
 
     scene.pass(60);
     scene.sweep();
-    assert_eq!(scene.entry(network(FIRST)), None);
-    assert_eq!(scene.entry(network(SECOND)), None);
+    assert_eq!(scene.entry(network(FIRST)), Some(listed()));
+    assert_eq!(scene.entry(network(SECOND)), Some(listed()));
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.51.100.9:5060"), None);
 }
 
 #[test]
@@ -94,8 +117,10 @@ fn a_network_that_cannot_be_written_keeps_no_other_one_open() {
     assert!(scene.disconnect(CARRIER, 7).is_err());
     scene.pass(61);
     assert!(scene.ledger.sweep(scene.now).is_err());
-    assert_eq!(scene.entry(network(SECOND)), None);
+    assert_eq!(scene.entry(network(SECOND)), Some(listed()));
     assert_eq!(scene.tls_peer(Transport::Udp, "198.51.100.9:5060"), None);
+    let entry = scene.ledger.table().entries()[&network(FIRST)];
+    assert!(entry.is_expired(scene.now), "what cannot be replaced ends by itself");
 }
 
 #[test]
