@@ -1,8 +1,10 @@
 //! What the configuration says of the filter, in the filter's words.
 
+use std::net::IpAddr;
+
 use sbc_common::{Address, Protocol, Scrutiny, Service};
 
-use crate::config::{Config, TunnelPolicy};
+use crate::config::{Config, IKE, IKE_BEHIND_NAT, Peer, TunnelPolicy};
 use crate::kernel::{FilterSettings, ProtectedService};
 use crate::transport::Transport;
 
@@ -24,7 +26,8 @@ pub fn filter_settings(config: &Config) -> FilterSettings {
     }
 }
 
-/// The listeners that the filter protects, and the socket towards the upstream.
+/// The listeners that the filter protects, the socket towards the upstream, and, if any peer may use
+/// IPsec, IKE and ESP at the listeners' addresses.
 #[must_use]
 pub fn protected_services(config: &Config) -> Vec<ProtectedService> {
     let services = config.listen.iter().map(|listen| {
@@ -43,5 +46,15 @@ pub fn protected_services(config: &Config) -> Vec<ProtectedService> {
         protocol: Protocol::Udp,
         service: Service::Inside,
     };
-    services.chain([inside]).collect()
+    let guards_ipsec = config.peers.iter().any(Peer::opens_ipsec);
+    let addresses = config.listen.iter().filter(|_| guards_ipsec).map(|listen| listen.address.ip());
+    services.chain([inside]).chain(addresses.flat_map(ipsec_at)).collect()
+}
+
+fn ipsec_at(address: IpAddr) -> [ProtectedService; 3] {
+    let ports = [(Protocol::Udp, IKE), (Protocol::Udp, IKE_BEHIND_NAT), (Protocol::Esp, 0)];
+    ports.map(|(protocol, port)| {
+        let (address, service) = (Address::from(address), Service::Ipsec);
+        ProtectedService { address, port, protocol, service }
+    })
 }

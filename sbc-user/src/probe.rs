@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use sbc_common::Protocol;
 
 const SIP: &[u8] = b"INVITE sip:probe@invalid SIP/2.0\r\n\r\n";
+/// RFC 7296 §3.1.
+const IKE_HEADER: usize = 28;
 const HOP_LIMIT: u8 = 64;
 const SYN: u8 = 2;
 /// Where questions come from and go to, by their Ethernet header: locally administered addresses, which
@@ -20,12 +22,13 @@ pub fn is_one(frame: &[u8]) -> bool {
 /// The frame of an INVITE over UDP. `None` when the two are of different families.
 #[must_use]
 pub fn invite(source: SocketAddr, destination: SocketAddr) -> Option<Vec<u8>> {
-    let mut datagram = ports(source, destination);
-    let length = u16::try_from(8 + SIP.len()).ok()?;
-    datagram.extend(length.to_be_bytes());
-    datagram.extend([0, 0]);
-    datagram.extend(SIP);
-    frame(source.ip(), destination.ip(), Protocol::Udp, &datagram)
+    datagram(source, destination, SIP)
+}
+
+/// The frame of an IKE message's header, empty. `None` when the two are of different families.
+#[must_use]
+pub fn ike(source: SocketAddr, destination: SocketAddr) -> Option<Vec<u8>> {
+    datagram(source, destination, &[0; IKE_HEADER])
 }
 
 /// The frame that asks for a TCP connection. `None` when the two are of different families.
@@ -35,6 +38,15 @@ pub fn syn(source: SocketAddr, destination: SocketAddr) -> Option<Vec<u8>> {
     segment.extend([0; 8]);
     segment.extend([5 << 4, SYN, 0xff, 0xff, 0, 0, 0, 0]);
     frame(source.ip(), destination.ip(), Protocol::Tcp, &segment)
+}
+
+fn datagram(source: SocketAddr, destination: SocketAddr, carried: &[u8]) -> Option<Vec<u8>> {
+    let mut datagram = ports(source, destination);
+    let length = u16::try_from(8 + carried.len()).ok()?;
+    datagram.extend(length.to_be_bytes());
+    datagram.extend([0, 0]);
+    datagram.extend(carried);
+    frame(source.ip(), destination.ip(), Protocol::Udp, &datagram)
 }
 
 fn ports(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {

@@ -16,9 +16,14 @@ pub(crate) const CARRIER: Certificate<'_> = Certificate {
 
 /// A gateway that knows the carrier, by its certificate and with further lines of its table.
 pub(crate) fn setup(lines: &str) -> Setup {
+    opening(r#"["udp"]"#, lines)
+}
+
+/// The same, for whom this is opened.
+pub(crate) fn opening(transports: &str, lines: &str) -> Setup {
     Setup::new().tls("require").table(&format!(
         "[[peer]]\nname = \"carrier\"\nrequire = [\"tls\"]\nidentities = [\"carrier.example\"]\n\
-         opens = [\"udp\"]\nmay-assert = [\"*@carrier.example\", \"*@example.com\"]\n{lines}"
+         opens = {transports}\nmay-assert = [\"*@carrier.example\", \"*@example.com\"]\n{lines}"
     ))
 }
 

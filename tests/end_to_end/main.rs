@@ -20,6 +20,7 @@ mod expiry;
 mod flood;
 mod hygiene;
 mod inside;
+mod ipsec;
 mod lifecycle;
 mod listed_peer;
 mod observability;

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use super::ConfigFile;
 use crate::border::Clock;
-use crate::config::Config;
+use crate::config::{Config, IKE, Peer};
 use crate::control::{self, Seen};
 use crate::kernel::{AttachedProgram, KernelTables, Pins};
 use crate::probe;
@@ -161,8 +162,8 @@ fn explained(
     }
 }
 
-/// Asks the program about a packet to each listener of the source's family. Returns how often it was asked
-/// as well.
+/// Asks the program about a packet to each listener of the source's family, and to IKE if it is guarded.
+/// Returns how often it was asked as well.
 fn answers(
     config: &Config,
     tables: &KernelTables,
@@ -172,13 +173,7 @@ fn answers(
     let port = if source.port() == 0 { ANY_PORT } else { source.port() };
     let source = SocketAddr::new(source.ip(), port);
     let (mut answers, mut runs) = (Vec::new(), 0);
-    for listen in &config.listen {
-        let (question, frame) = match listen.transport {
-            Transport::Udp => ("udp invite", probe::invite(source, listen.address)),
-            Transport::Tcp => ("tcp syn", probe::syn(source, listen.address)),
-            Transport::Tls => ("tls syn", probe::syn(source, listen.address)),
-        };
-        let Some(frame) = frame else { continue };
+    for (question, listener, frame) in questions(config, source) {
         let answer = program.ask(tables, &frame)?;
         runs += answer.runs;
         let lane = match &answer.verdicts[..] {
@@ -187,13 +182,33 @@ fn answers(
         };
         answers.push(QuestionAnswered {
             question,
-            listener: listen.address.to_string(),
+            listener: listener.to_string(),
             action: answer.action.name(),
             reasons: answer.verdicts.iter().map(|verdict| verdict.reason.name()).collect(),
             lane,
         });
     }
     Ok((answers, runs))
+}
+
+fn questions(
+    config: &Config,
+    source: SocketAddr,
+) -> impl Iterator<Item = (&'static str, SocketAddr, Vec<u8>)> {
+    let listeners = config.listen.iter().map(|listen| (listen.transport, listen.address));
+    let to_listeners = listeners.map(move |(transport, to)| match transport {
+        Transport::Udp => ("udp invite", to, probe::invite(source, to)),
+        Transport::Tcp => ("tcp syn", to, probe::syn(source, to)),
+        Transport::Tls => ("tls syn", to, probe::syn(source, to)),
+    });
+    let guards_ipsec = config.peers.iter().any(Peer::opens_ipsec);
+    let addresses: BTreeSet<_> = config.listen.iter().map(|listen| listen.address.ip()).collect();
+    let to_ike = addresses.into_iter().filter(move |_| guards_ipsec).map(move |address| {
+        let to = SocketAddr::new(address, IKE);
+        ("ike", to, probe::ike(source, to))
+    });
+    let questions = to_listeners.chain(to_ike);
+    questions.filter_map(|(question, to, frame)| Some((question, to, frame?)))
 }
 
 fn write(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {

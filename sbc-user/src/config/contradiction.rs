@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sbc_common::maps;
 
-use super::{Config, Lifetime, OnShutdown, Peer, Proof};
+use super::{Config, Lifetime, OnShutdown, Peer, Proof, ipsec};
 use crate::kernel::SocketFilter;
 use crate::transport::Transport;
 
@@ -77,6 +77,7 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     refuse_upstream(config)?;
     refuse_users(config)?;
     refuse_peers(config)?;
+    ipsec::refuse(config)?;
     let networks = config.peers.iter().map(|peer| peer.sources.len()).sum::<usize>();
     if networks.saturating_add(config.denied.sources.len()) > MOST_NETWORKS {
         return refuse(
@@ -215,10 +216,15 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
         Some("require has static, but sources is empty")
     } else if !has_tls && peer.sources.is_empty() {
         Some("sources is empty: nothing would tell that a message is this peer's")
-    } else if has_static && !has_tls && peer.opens_nothing() {
-        Some("opens is empty: its clear-text SIP would be dropped; write opens = [\"udp\"]")
-    } else if !has_static && !has_tls && !peer.opens_nothing() {
-        Some("opens without static or tls in require: digest alone opens the port that answered")
+    } else if peer.opens_ipsec() && peer.sources.is_empty() {
+        Some("opens has ipsec, but sources is empty: nobody's IKE and ESP would pass")
+    } else if has_static && !has_tls && !peer.opens_clear_text() {
+        Some("opens has neither udp nor tcp: its SIP would be dropped; write opens = [\"udp\"]")
+    } else if !has_static && !has_tls && peer.opens_clear_text() {
+        Some(
+            "opens has udp or tcp without static or tls in require: digest alone opens the port that \
+             answered",
+        )
     } else if !has_static && !has_tls && peer.budget.is_some() {
         Some("budget without static or tls in require: its sources have that of [users]")
     } else if !has_tls && peer.has_connection_settings() {

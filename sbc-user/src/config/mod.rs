@@ -3,6 +3,7 @@
 mod contradiction;
 mod error;
 mod file;
+mod ipsec;
 mod limits;
 mod may_assert;
 mod peer;
@@ -17,6 +18,7 @@ pub use file::{
     Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence, Outside,
     Tls, Unknown, Upstream, UserStore, Users,
 };
+pub use ipsec::{IKE, IKE_BEHIND_NAT};
 pub use limits::Limits;
 pub use may_assert::{AssertablePattern, Assertables};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};

@@ -33,12 +33,16 @@ pub enum OnDisconnect {
     Remove,
 }
 
-/// A clear-text transport that a proof may open.
+/// What may be opened for a peer's sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum ClearTransport {
+enum Opened {
+    /// SIP in clear over UDP.
     Udp,
+    /// SIP in clear over TCP.
     Tcp,
+    /// IKE and ESP.
+    Ipsec,
 }
 
 /// The domain that a peer's certificate must be for (RFC 5922 §7.1).
@@ -72,7 +76,7 @@ pub struct Peer {
     #[serde(default)]
     pub sources: Vec<Network>,
     #[serde(default)]
-    opens: Vec<ClearTransport>,
+    opens: Vec<Opened>,
     lifetime: Option<Lifetime>,
     on_disconnect: Option<OnDisconnect>,
     /// How many packets its sources may send in clear, all together; absent: without limit.
@@ -96,13 +100,15 @@ impl Peer {
         self.sources.iter().any(|network| network.contains(address))
     }
 
-    /// The clear-text transports that its proof opens.
+    /// The transports that the operator lets it have: those of clear text upon its proof, IPsec from the
+    /// start.
     #[must_use]
     pub fn opens(&self) -> Transports {
         self.opens.iter().fold(Transports::NONE, |transports, transport| {
             transports.union(match transport {
-                ClearTransport::Udp => Transports::UDP,
-                ClearTransport::Tcp => Transports::TCP,
+                Opened::Udp => Transports::UDP,
+                Opened::Tcp => Transports::TCP,
+                Opened::Ipsec => Transports::IPSEC,
             })
         })
     }
@@ -133,14 +139,15 @@ impl Peer {
     }
 
     /// What the kernel lets through from its sources without any proof: everything where the operator's
-    /// word is proof enough, and otherwise the way to prove itself, so that nobody who asks for TLS
-    /// connections in the names of others can keep it out.
+    /// word is proof enough, and otherwise the ways to prove itself: TLS, so that nobody who asks for
+    /// connections in the names of others can keep it out, and IPsec, which nobody else may try.
     #[must_use]
     pub fn opens_by_word(&self) -> Transports {
+        let ipsec = self.opens().intersection(Transports::IPSEC);
         match (self.requires(Proof::Static), self.requires(Proof::Tls)) {
-            (_, true) => Transports::TLS,
+            (_, true) => ipsec.union(Transports::TLS),
             (true, false) => self.opens(),
-            (false, false) => Transports::NONE,
+            (false, false) => ipsec,
         }
     }
 
@@ -150,8 +157,15 @@ impl Peer {
         self.opens().union(Transports::TLS)
     }
 
-    pub(super) fn opens_nothing(&self) -> bool {
-        self.opens.is_empty()
+    /// Says whether its sources may speak IKE and ESP.
+    #[must_use]
+    pub fn opens_ipsec(&self) -> bool {
+        self.opens().contains(Transports::IPSEC)
+    }
+
+    pub(super) fn opens_clear_text(&self) -> bool {
+        let clear_text = Transports::UDP.union(Transports::TCP);
+        self.opens().intersection(clear_text) != Transports::NONE
     }
 
     pub(super) fn has_connection_settings(&self) -> bool {

@@ -38,6 +38,10 @@ fn refused(text: &str, expected: &str) {
     }
 }
 
+fn config_of(text: &str) {
+    parse(text).unwrap_or_else(|error| panic!("{error}"));
+}
+
 #[test]
 fn the_base_of_these_tests_contradicts_nothing() {
     config(&format!("{TRUNK}{CARRIER}{OFFICE}"));
@@ -191,7 +195,8 @@ fn a_peer_that_nobody_could_be_or_that_would_get_less_than_it_says_is_refused() 
         (TRUNK, "opens", "identities = [\"a.example\"]\nopens", "nobody would ever check them"),
         (TRUNK, "sources = [\"192.0.2.0/28\"]\n", "", "require has static, but sources is empty"),
         (OFFICE, "sources = [\"192.0.2.128/28\"]\n", "", "nothing would tell"),
-        (TRUNK, "opens = [\"udp\"]", "", "opens is empty"),
+        (TRUNK, "opens = [\"udp\"]", "", "opens has neither udp nor tcp"),
+        (TRUNK, "[\"udp\"]", "[\"ipsec\"]", "opens has neither udp nor tcp"),
         (OFFICE, "sources", "opens = [\"udp\"]\nsources", "digest alone opens the port"),
         (OFFICE, "sources", "budget = \"1/s\"\nsources", "budget without static or tls"),
         (TRUNK, "opens", "lifetime = \"60s\"\nopens", "about TLS connections"),
@@ -204,6 +209,51 @@ fn a_peer_that_nobody_could_be_or_that_would_get_less_than_it_says_is_refused() 
     let users = "[users]\nstore = \"file:users.toml\"\nalgorithms = [\"SHA-256\", \"MD5\"]\n\
         sources-per-user = 2\n";
     refused(&changed(OFFICE, users, ""), "there is no table [users]");
+}
+
+#[test]
+fn what_ipsec_has_no_place_beside_is_refused() {
+    let opening = |peer: &str| peer.replace("opens = [\"udp\"]", "opens = [\"udp\", \"ipsec\"]");
+    let carrier = opening(CARRIER);
+    let homeless = carrier.replace("sources = [\"198.51.100.0/24\"]\n", "");
+    refused(&format!("{BASE}{homeless}"), "opens has ipsec, but sources is empty");
+    for port in ["500", "4500"] {
+        let udp = "\"udp\"\naddress = \"203.0.113.1:";
+        let text = changed(&carrier, &format!("{udp}5060"), &format!("{udp}{port}"));
+        let expected = format!(
+            "[[listen]] UDP 203.0.113.1:{port}: 203.0.113.1:{port}/UDP is IKE's, which peer \"carrier\""
+        );
+        refused(&text, &expected);
+        config_of(&text.replace(", \"ipsec\"", ""));
+        let inside = changed(&carrier, "10.0.0.1:5060", &format!("203.0.113.1:{port}"));
+        refused(&inside, "[upstream]: 203.0.113.1");
+        config_of(&changed(&carrier, "10.0.0.1:5060", &format!("10.0.0.1:{port}")));
+    }
+    let many: Vec<_> = (1..=20)
+        .map(|it| {
+            format!("[[listen]]\ntransport = \"udp\"\naddress = \"203.0.113.{}:5060\"\n", it + 1)
+        })
+        .collect();
+    let many = many.concat();
+    refused(&format!("{BASE}{many}{carrier}"), "no room for IKE and ESP at so many addresses");
+    config(&format!("{many}{CARRIER}"));
+}
+
+#[test]
+fn ipsec_is_open_to_whoever_is_listed_and_clear_text_upon_proof() {
+    let opens = |peer: &str, opens: &str| {
+        let peer = config(&peer.replace("sources", &format!("opens = {opens}\nsources"))).peers;
+        (peer[0].opens_by_word(), peer[0].opens_by_tls())
+    };
+    let (udp, tls, ipsec) = (Transports::UDP, Transports::TLS, Transports::IPSEC);
+    let bare = |peer: &str| peer.replace("opens = [\"udp\"]\n", "");
+    let [trunk, carrier] = [bare(TRUNK), bare(CARRIER)];
+    assert_eq!(opens(&trunk, "[\"udp\", \"ipsec\"]").0, udp.union(ipsec));
+    let all = udp.union(tls).union(ipsec);
+    assert_eq!(opens(&carrier, "[\"udp\", \"ipsec\"]"), (tls.union(ipsec), all));
+    assert_eq!(opens(&carrier, "[\"ipsec\"]"), (tls.union(ipsec), tls.union(ipsec)));
+    assert_eq!(opens(OFFICE, "[\"ipsec\"]").0, ipsec);
+    assert_eq!(opens(OFFICE, "[]").0, Transports::NONE);
 }
 
 #[test]

@@ -55,6 +55,34 @@ fn the_configuration_says_who_is_who() {
 }
 
 #[test]
+fn where_a_peer_may_use_ipsec_it_is_guarded_and_elsewhere_it_is_nobodys_business() {
+    let ike = |source: &str, port: u16| {
+        let listener = format!("203.0.113.1:{port}").parse().unwrap();
+        probe::ike(source.parse().unwrap(), listener).unwrap()
+    };
+    let tail = "[[peer]]\nname = \"carrier\"\nrequire = [\"tls\"]\nidentities = [\"a.example\"]\n\
+                sources = [\"198.18.0.0/24\"]\nopens = [\"ipsec\"]\n";
+    let mut guarding = rehearsal("enforce", tail);
+    for port in [500, 4500] {
+        for (source, reason, lane) in [
+            ("198.18.0.7:500", Reason::TrustedSource, Some(Lane::Static)),
+            ("198.51.100.7:500", Reason::UnknownIpsecPeer, None),
+            ("203.0.113.77:500", Reason::UnknownIpsecPeer, None),
+            ("192.0.2.9:500", Reason::DeniedSource, Some(Lane::Denied)),
+        ] {
+            assert_eq!(judge(&mut guarding, ike(source, port)), (reason, lane), "{source} {port}");
+        }
+    }
+    let mut clear = invite("198.18.0.7:5060", 5060);
+    assert_eq!(judge(&mut guarding, clear.clone()).0, Reason::TransportNotOpened);
+    // The same bytes as ESP, whose payload nobody reads.
+    clear[23] = 50;
+    assert_eq!(judge(&mut guarding, clear), (Reason::TrustedSource, Some(Lane::Static)));
+    let mut indifferent = rehearsal("enforce", &tail.replace("\"ipsec\"", "\"udp\""));
+    assert_eq!(judge(&mut indifferent, ike("203.0.113.77:500", 500)).0, Reason::NotProtected);
+}
+
+#[test]
 fn the_longest_prefix_decides() {
     let mut rehearsal = rehearsal("enforce", "");
     let denied = TrustEntry::new(Lane::Denied, Transports::NONE, TrustEntry::NEVER, 0);
