@@ -35,5 +35,6 @@ mod silence;
 mod socket_guard;
 mod stranger;
 mod stream;
+mod subnet;
 mod syn_flood;
 mod takeover;

@@ -125,6 +125,8 @@ pub struct VerdictStatus {
 pub struct GrantStatus {
     /// The address, address and port, or network.
     pub source: String,
+    /// The IPv6 /64 that is open because of it; absent where it is open alone.
+    pub subnet: Option<String>,
     /// The class of proof.
     pub proof: String,
     /// The transports that are open.
@@ -208,11 +210,16 @@ impl Border<KernelTables> {
         let (kernel, grants) = {
             let ledger = self.ledger();
             let kernel = KernelStatus::read(ledger.table(), &pins)?;
-            let grants: Vec<_> =
-                ledger.grants().map(|(place, grant)| (*place, grant.clone())).collect();
+            let grants: Vec<_> = ledger
+                .grants()
+                .map(|(place, grant)| (*place, ledger.spoken_for_by(*place), grant.clone()))
+                .collect();
             (kernel, grants)
         };
-        let described = grants.iter().map(|(place, grant)| self.grant_status(place, grant, now));
+        let described = grants.iter().map(|(place, row, grant)| {
+            let subnet = (place != row).then(|| row.to_string());
+            GrantStatus { subnet, ..self.grant_status(place, grant, now) }
+        });
         let mut trust: Vec<_> = described.collect();
         trust.sort_by(|one, other| one.source.cmp(&other.source));
         let named = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| {
@@ -266,6 +273,7 @@ impl Border<KernelTables> {
             .then(|| grant.expires_at.0.saturating_sub(now.0) / NANOS_PER_SECOND);
         GrantStatus {
             source: place.to_string(),
+            subnet: None,
             proof: grant.lane.name().to_owned(),
             opens: opened(grant.transports).map(str::to_owned).collect(),
             holder: self.holder_name(&grant.holder),

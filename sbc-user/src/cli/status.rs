@@ -92,9 +92,11 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     for grant in &daemon.trust {
         let seconds = grant.expires_in_seconds.map_or("-".to_owned(), |left| left.to_string());
         let opens = grant.opens.join(",");
+        let subnet =
+            grant.subnet.as_ref().map_or(String::new(), |subnet| format!(", all of {subnet}"));
         writeln!(
             out,
-            "{:<30} {:<8} {opens:<8} {seconds:>8}  {}",
+            "{:<30} {:<8} {opens:<8} {seconds:>8}  {}{subnet}",
             grant.source, grant.proof, grant.holder
         )?;
     }

@@ -49,6 +49,9 @@ pub struct Config {
     /// Sources that are dropped whatever they prove.
     #[serde(default)]
     pub denied: Denied,
+    /// How far a proof reaches.
+    #[serde(default)]
+    pub trust: Trust,
     /// Those who are known by name.
     #[serde(default, rename = "peer")]
     pub peers: Vec<Peer>,
@@ -267,6 +270,20 @@ pub struct Denied {
     /// The addresses and networks.
     #[serde(default)]
     pub sources: Vec<Network>,
+}
+
+/// `[trust]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Trust {
+    /// Whether what an IPv6 address proved opens the /64 around it.
+    pub ipv6_subnet: bool,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self { ipv6_subnet: true }
+    }
 }
 
 /// `[users]`.

@@ -16,7 +16,7 @@ mod values;
 pub use error::ConfigError;
 pub use file::{
     Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence, Outside,
-    Tls, Unknown, Upstream, UserStore, Users,
+    Tls, Trust, Unknown, Upstream, UserStore, Users,
 };
 pub use ipsec::{IKE, IKE_BEHIND_NAT};
 pub use limits::Limits;

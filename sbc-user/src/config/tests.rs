@@ -300,6 +300,7 @@ fn a_key_that_nobody_knows_is_told_with_its_line_and_column() {
         ("[kernel]\nentries = 1", "entries"),
         ("[unknown]\nacton = \"drop\"", "acton"),
         ("[denied]\nsource = []", "source"),
+        ("[trust]\nipv4-subnet = true", "ipv4-subnet"),
         ("[limits]\nattempts = \"1/s\"", "attempts"),
         ("[[peer]]\nname = \"a\"\nrequire = [\"tls\"]\nmay-asert = []", "may-asert"),
         ("[interface.inside]\nnames = \"eth1\"", "names"),
@@ -373,6 +374,7 @@ fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
     assert_eq!(config.state_directory, Path::new("/var/lib/sbc"));
     assert_eq!(config.control.socket, Path::new("/run/sbc/control.sock"));
     assert!(config.denied.sources.is_empty());
+    assert!(config.trust.ipv6_subnet);
     assert_eq!(config.interface.outside.reverse_path, ScrutinyPolicy::Off);
     assert_eq!(config.interface.outside.tunnels, TunnelPolicy::Drop);
     assert_eq!(config.limits.tls_attempts, Rate::new(100_000, 100_000));

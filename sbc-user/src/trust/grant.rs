@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ pub enum Place {
     Address(IpAddr),
     /// One port of one address: one phone behind a NAT.
     Port(SocketAddr),
+    /// The /64 around an IPv6 address, by its network address: what somebody proved there before this
+    /// process began, whoever and at which address.
+    Subnet(Ipv6Addr),
     /// A network of the configuration.
     Network(Prefix),
 }
@@ -90,9 +93,10 @@ impl Place {
     #[must_use]
     pub fn of_key(key: &SourceKey) -> Self {
         let address = IpAddr::from(key.address);
-        match key.port() {
-            0 => Self::Address(address),
-            port => Self::Port(SocketAddr::new(address, port)),
+        match (address, key.port()) {
+            (IpAddr::V6(network), _) if key.is_subnet() => Self::Subnet(network),
+            (_, 0) => Self::Address(address),
+            (_, port) => Self::Port(SocketAddr::new(address, port)),
         }
     }
 }
@@ -102,6 +106,7 @@ impl fmt::Display for Place {
         match self {
             Self::Address(address) => address.fmt(formatter),
             Self::Port(socket) => socket.fmt(formatter),
+            Self::Subnet(network) => write!(formatter, "{network}/64"),
             Self::Network(prefix) => {
                 let address = IpAddr::from(prefix.address);
                 let offset = if address.is_ipv4() && prefix.length >= 96 { 96 } else { 0 };

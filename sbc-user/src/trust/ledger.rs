@@ -1,8 +1,9 @@
 mod adoption;
 mod lasting;
+mod rows;
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use sbc_common::{Address, Lane, MonotonicNanos, Prefix, Protocol, Transports, Tr
 use super::difference::Difference;
 use super::pace::Paces;
 use super::row::Row;
+use super::subnets::Subnets;
 use super::{Grant, Holder, Place, Stale, TrustTable};
 use crate::config::{Config, OnDisconnect, Peer};
 use crate::kernel::KernelError;
@@ -31,6 +33,9 @@ pub struct Ledger<T> {
     places_of_connection: HashMap<u64, Vec<Place>>,
     sources_per_user: usize,
     paces: Paces,
+    subnets: Subnets,
+    /// The places that a /64 speaks for, where there are any.
+    places_of_subnet: HashMap<Ipv6Addr, HashSet<Place>>,
 }
 
 impl<T: TrustTable> Ledger<T> {
@@ -61,12 +66,13 @@ impl<T: TrustTable> Ledger<T> {
             places_of_connection: HashMap::new(),
             sources_per_user,
             paces: Paces::new(config),
+            subnets: Subnets::new(config),
+            places_of_subnet: HashMap::new(),
         };
         let held = ledger.held();
         ledger.adopt(&held, config, now);
         ledger.fall_back();
-        let grants = ledger.grants.iter();
-        let wanted = grants.map(|(place, grant)| (Row::of(*place), grant.entry())).collect();
+        let wanted = ledger.rows(now);
         let stale = Difference::between(&held, &wanted, now).enter(&mut ledger.table)?;
         Ok((ledger, stale))
     }
@@ -114,7 +120,7 @@ impl<T: TrustTable> Ledger<T> {
                 lifetime: peer.lifetime(),
                 pace: Paces::of_peer(position, peer),
             };
-            let entered = self.enter(place, grant);
+            let entered = self.enter(place, grant, now);
             if entered.is_ok() {
                 self.places_of_connection.entry(flow.connection).or_default().push(place);
             }
@@ -140,11 +146,11 @@ impl<T: TrustTable> Ledger<T> {
             // Every place, whatever fails: one that still counted the connection would be renewed for
             // ever.
             done = done.and(match peer.on_disconnect() {
-                OnDisconnect::Remove => self.end(place),
+                OnDisconnect::Remove => self.end(place, now),
                 // A full lifetime from here, wherever in its renewal the connection ended.
                 OnDisconnect::Expire => {
                     let renewed = Grant { expires_at: after(now, grant.lifetime), ..grant.clone() };
-                    self.enter(place, renewed)
+                    self.enter(place, renewed, now)
                 }
             });
         }
@@ -170,10 +176,10 @@ impl<T: TrustTable> Ledger<T> {
             expires_at: after(now, lifetime),
             connections: 0,
             lifetime,
-            pace: self.paces.of_source(place),
+            pace: self.paces.of_source(self.spoken_for_by(place)),
         };
-        self.enter(place, grant)?;
-        self.keep_within_share(user, place)
+        self.enter(place, grant, now)?;
+        self.keep_within_share(user, place, now)
     }
 
     /// Renews what living TLS connections hold, and ends what has expired.
@@ -189,9 +195,9 @@ impl<T: TrustTable> Ledger<T> {
         for (place, grant) in due {
             done = done.and(if grant.connections > 0 {
                 let expires_at = after(now, grant.lifetime);
-                self.enter(place, Grant { expires_at, ..grant })
+                self.enter(place, Grant { expires_at, ..grant }, now)
             } else {
-                self.end(place)
+                self.end(place, now)
             });
         }
         done
@@ -217,7 +223,13 @@ impl<T: TrustTable> Ledger<T> {
                 Holder::Peer(_) | Holder::User(_) | Holder::Earlier | Holder::Operator => None,
             }
         };
-        is_tls(&Place::Address(remote)).or_else(|| {
+        let in_subnet = || {
+            let mut neighbours = self.neighbours(remote).filter_map(is_tls);
+            let first = neighbours.next();
+            // Where two are connected from one site, the rest of it is neither's.
+            first.filter(|first| neighbours.all(|it| it == *first))
+        };
+        is_tls(&Place::Address(remote)).or_else(in_subnet).or_else(|| {
             let networks = peers.iter().flat_map(|peer| &peer.sources);
             networks
                 .filter(|network| network.contains(remote))
@@ -229,11 +241,20 @@ impl<T: TrustTable> Ledger<T> {
     /// the same transport: an answer over TCP says nothing about who forges its address over UDP.
     #[must_use]
     pub fn has_answered(&self, flow: &Flow, now: MonotonicNanos) -> bool {
-        port_of(flow).and_then(|place| self.grants.get(&place)).is_some_and(|grant| {
-            grant.lane == Lane::Digest
-                && grant.transports == clear_transports(flow.transport)
-                && grant.is_live(now)
-        })
+        let transports = clear_transports(flow.transport);
+        let answered = |place: &Place| {
+            let grant = self.grants.get(place)?;
+            (grant.lane == Lane::Digest && grant.is_live(now)).then_some(grant.transports)
+        };
+        let Some(place) = port_of(flow) else { return false };
+        if let Some(over) = answered(&place) {
+            return over == transports;
+        }
+        // Of an earlier run no more is known than the /64 that somebody answered from.
+        let subnet = self.spoken_for_by(place);
+        subnet != place
+            && transports != Transports::NONE
+            && answered(&subnet).is_some_and(|over| over.contains(transports))
     }
 
     /// Every grant.
@@ -241,15 +262,23 @@ impl<T: TrustTable> Ledger<T> {
         self.grants.iter()
     }
 
-    /// The most specific grant that speaks for a source: on this proof, or on any.
+    /// The most specific grant that speaks for a source: on this proof, or on any. From elsewhere in a /64
+    /// than where the proofs are, one speaks for it if it is the only one.
     #[must_use]
     pub fn grant_for(&self, source: SocketAddr, lane: Option<Lane>) -> Option<&Grant> {
+        let is_wanted = |grant: &&Grant| lane.is_none_or(|lane| grant.lane == lane);
+        let grant_at = |place: &Place| self.grants.get(place).filter(is_wanted);
+        let exactly = [Place::Port(source), Place::Address(source.ip())];
+        let in_subnet = || {
+            let mut neighbours = self.neighbours(source.ip()).filter_map(grant_at);
+            neighbours.next().filter(|_| neighbours.next().is_none())
+        };
         let around = (0..=128).rev().filter_map(|length| Prefix::new(source.ip(), length));
-        [Place::Port(source), Place::Address(source.ip())]
-            .into_iter()
-            .chain(around.map(Place::Network))
-            .filter_map(|place| self.grants.get(&place))
-            .find(|grant| lane.is_none_or(|lane| grant.lane == lane))
+        exactly
+            .iter()
+            .find_map(grant_at)
+            .or_else(in_subnet)
+            .or_else(|| around.map(Place::Network).find_map(|place| grant_at(&place)))
     }
 
     /// The table behind it.
@@ -263,9 +292,16 @@ impl<T: TrustTable> Ledger<T> {
         &mut self.table
     }
 
-    fn enter(&mut self, place: Place, grant: Grant) -> Result<(), KernelError> {
-        let entry = grant.entry();
-        Row::of(place).write(&mut self.table, &entry)?;
+    fn enter(
+        &mut self,
+        place: Place,
+        grant: Grant,
+        now: MonotonicNanos,
+    ) -> Result<(), KernelError> {
+        let row = Row::of(self.spoken_for_by(place));
+        let entry = self.entry_with(place, &grant, now);
+        row.write(&mut self.table, &entry)?;
+        self.join(place);
         let holder = grant.holder.clone();
         if let Some(displaced) = self.grants.insert(place, grant)
             && displaced.holder != holder
@@ -277,15 +313,20 @@ impl<T: TrustTable> Ledger<T> {
 
     /// The proof that held `place` is over: what is left is the operator's word, if he gave any. It takes
     /// the place of the proof in one write, so that nobody is a stranger in between.
-    fn end(&mut self, place: Place) -> Result<(), KernelError> {
+    fn end(&mut self, place: Place, now: MonotonicNanos) -> Result<(), KernelError> {
         match self.lasting.get(&place).cloned() {
-            Some(lasting) => self.enter(place, lasting),
-            None => self.remove(place),
+            Some(lasting) => self.enter(place, lasting, now),
+            None => self.remove(place, now),
         }
     }
 
-    fn remove(&mut self, place: Place) -> Result<(), KernelError> {
-        Row::of(place).remove(&mut self.table)?;
+    fn remove(&mut self, place: Place, now: MonotonicNanos) -> Result<(), KernelError> {
+        let row = Row::of(self.spoken_for_by(place));
+        match self.entry_without(place, now) {
+            Some(entry) => row.write(&mut self.table, &entry)?,
+            None => row.remove(&mut self.table)?,
+        }
+        self.leave(place);
         if let Some(removed) = self.grants.remove(&place) {
             self.leave_share(&removed.holder, place);
         }
@@ -303,13 +344,18 @@ impl<T: TrustTable> Ledger<T> {
     }
 
     /// One user must not fill the table: a source too many takes the place of the oldest.
-    fn keep_within_share(&mut self, user: &Arc<str>, place: Place) -> Result<(), KernelError> {
+    fn keep_within_share(
+        &mut self,
+        user: &Arc<str>,
+        place: Place,
+        now: MonotonicNanos,
+    ) -> Result<(), KernelError> {
         let places = self.sources_of_user.entry(Arc::clone(user)).or_default();
         places.retain(|held| *held != place);
         places.push(place);
         let Some(excess) = places.len().checked_sub(self.sources_per_user) else { return Ok(()) };
         let oldest: Vec<_> = places.iter().take(excess).copied().collect();
-        oldest.into_iter().try_for_each(|place| self.end(place))
+        oldest.into_iter().try_for_each(|place| self.end(place, now))
     }
 
     /// The kernel asks for a port and an address before it asks for networks, so one of these would
@@ -318,7 +364,7 @@ impl<T: TrustTable> Ledger<T> {
         let address = match place {
             Place::Address(address) => address,
             Place::Port(socket) => socket.ip(),
-            Place::Network(_) => return false,
+            Place::Subnet(_) | Place::Network(_) => return false,
         };
         let address = Address::from(address);
         self.denied.iter().any(|prefix| prefix.contains(&address))

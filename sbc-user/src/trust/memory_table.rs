@@ -51,6 +51,7 @@ impl TrustTable for MemoryTable {
         let key = |place: &Place| match place {
             Place::Address(address) => SourceKey::every_port((*address).into()),
             Place::Port(socket) => SourceKey::new(socket.ip().into(), socket.port()),
+            Place::Subnet(network) => SourceKey::subnet(std::net::IpAddr::V6(*network).into()),
             Place::Network(_) => panic!("a network among the sources"),
         };
         self.sources.iter().map(|(place, entry)| (key(place), *entry)).collect()

@@ -8,6 +8,7 @@ mod ledger;
 pub(crate) mod memory_table;
 mod pace;
 mod row;
+mod subnets;
 mod table;
 
 pub use difference::Stale;

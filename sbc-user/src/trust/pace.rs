@@ -24,7 +24,7 @@ impl Paces {
         peer.budget.map_or(Pace::UNLIMITED, |budget| budget.pace(Holder::Peer(position).number()))
     }
 
-    /// Peers' slots are their numbers, from one on; users' follow.
+    /// Of what the kernel knows by `place`. Peers' slots are their numbers, from one on; users' follow.
     pub(super) fn of_source(&self, place: Place) -> Pace {
         let Some(budget) = self.of_users else { return Pace::UNLIMITED };
         let first = self.peers.saturating_add(1).min(Meter::SLOTS - 1);

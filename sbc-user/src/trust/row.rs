@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use sbc_common::{Address, Prefix, SourceKey, TrustEntry};
 
 use super::{Place, TrustTable};
@@ -11,12 +13,15 @@ pub(super) enum Row {
 }
 
 impl Row {
-    /// The row of a place.
+    /// The row that speaks for exactly this place.
     pub(super) fn of(place: Place) -> Self {
         match place {
             Place::Address(address) => Self::Source(SourceKey::every_port(Address::from(address))),
             Place::Port(socket) => {
                 Self::Source(SourceKey::new(Address::from(socket.ip()), socket.port()))
+            }
+            Place::Subnet(network) => {
+                Self::Source(SourceKey::subnet(Address::from(IpAddr::V6(network))))
             }
             Place::Network(prefix) => Self::Prefix(prefix),
         }

@@ -35,13 +35,19 @@ impl<T: TrustTable> Ledger<T> {
         now: MonotonicNanos,
     ) -> Option<(Place, Grant)> {
         let place = Place::of_key(key);
-        let is_proven = entry.lane() == Some(Lane::Digest)
-            && matches!(place, Place::Port(_))
-            && !self.is_denied(place);
+        let is_place_of_users = match place {
+            Place::Port(_) => !self.is_denied(place),
+            Place::Subnet(network) => self.subnets.around(network.into()) == Some(network),
+            Place::Address(_) | Place::Network(_) => false,
+        };
+        let is_proven = is_place_of_users && entry.lane() == Some(Lane::Digest);
         let lifetime = config.users.as_ref().map(Users::lifetime).filter(|_| is_proven)?;
         let expires_at = after(now, lifetime).0.min(entry.expires_at);
-        let grant = earlier(Holder::Earlier, Lane::Digest, entry.transports, expires_at);
-        Some((place, Grant { pace: self.paces.of_source(place), ..grant }))
+        // A /64 may have been open for a peer's proof as well, which has to be given anew.
+        let clear_text = Transports::UDP.union(Transports::TCP);
+        let transports = entry.transports.intersection(clear_text);
+        let grant = earlier(Holder::Earlier, Lane::Digest, transports, expires_at);
+        Some((place, Grant { pace: self.paces.of_source(self.spoken_for_by(place)), ..grant }))
     }
 }
 

@@ -6,4 +6,5 @@ mod holders;
 mod pace;
 mod properties;
 mod scene;
+mod subnet;
 mod tls;

@@ -1,14 +1,25 @@
 use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
 
 use proptest::prelude::*;
-use sbc_common::{Lane, MonotonicNanos, Transports, TrustEntry};
+use sbc_common::{Lane, MonotonicNanos, SourceKey, Transports, TrustEntry};
 
 use super::scene::*;
 use crate::config::sample;
 use crate::transport::Transport;
-use crate::trust::{Holder, Place};
+use crate::trust::{Grant, Holder, Place};
 
-const ADDRESSES: [&str; 4] = ["198.51.100.9", "198.18.0.7", "198.18.0.8", "203.0.113.65"];
+/// One that is listed, strangers, one that is denied; three of one /64, and two more that are listed.
+const ADDRESSES: [&str; 8] = [
+    "198.51.100.9",
+    "198.18.0.7",
+    "203.0.113.65",
+    "2001:db8:7::1",
+    "2001:db8:7::2",
+    "2001:db8:7::3",
+    "2001:db8:1::9",
+    "2001:db8:1::a",
+];
 const USERS: [&str; 2] = ["alice", "bob"];
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
 
@@ -25,9 +36,9 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        3 => (0..3_usize, 0..4_usize).prop_map(|(peer, address)| Event::Connect { peer, address }),
+        3 => (0..3_usize, 0..8_usize).prop_map(|(peer, address)| Event::Connect { peer, address }),
         3 => (1..12_u64).prop_map(|number| Event::Disconnect { number }),
-        4 => (0..2_usize, 0..3_usize, 0..4_usize, 0..3_u16).prop_map(
+        4 => (0..2_usize, 0..3_usize, 0..8_usize, 0..3_u16).prop_map(
             |(user, transport, address, port)| Event::Prove { user, transport, address, port }
         ),
         2 => prop_oneof![0..5_u64, 20..70_u64, 500..700_u64]
@@ -62,6 +73,7 @@ impl Proofs {
             Place::Address(held) => held.to_string() == ADDRESSES[address],
             Place::Network(_) => true,
             Place::Port(_) => false,
+            Place::Subnet(_) => is_in(place, ADDRESSES[address]),
         };
         let connected = self.connected.values().map(|key| (*key, scene.now));
         connected
@@ -71,15 +83,64 @@ impl Proofs {
             .max()
             .unwrap_or(0)
     }
+
+    /// The latest time until which anybody's proof from within a /64 can hold it.
+    fn until_in(&self, scene: &Scene, subnet: &Place) -> u64 {
+        let lifetime = u64::try_from(LIFETIME.as_nanos()).unwrap();
+        let within = self.answered.iter().filter(|((place, _), _)| match place {
+            Place::Port(socket) => is_in(subnet, &socket.ip().to_string()),
+            Place::Address(_) | Place::Subnet(_) | Place::Network(_) => false,
+        });
+        let by_answers = within.map(|(_, (_, at))| at.0 + lifetime);
+        let by_peers = (0..scene.config.peers.len()).map(|peer| self.until(scene, peer, subnet));
+        by_answers.chain(by_peers).max().unwrap_or(0)
+    }
+}
+
+fn is_in(subnet: &Place, address: &str) -> bool {
+    let around = address.parse::<IpAddr>().unwrap();
+    *subnet == Place::of_key(&SourceKey::subnet(around.into()))
+}
+
+/// What the kernel has to hold for grants that it knows by one place; `None` where it may hold what was
+/// there before they ended.
+fn merged(grants: &[&Grant], now: MonotonicNanos) -> Option<(Transports, MonotonicNanos)> {
+    let live = grants.iter().filter(|grant| grant.is_live(now));
+    let opened = live.clone().fold(Transports::NONE, |all, grant| all.union(grant.transports));
+    Some((opened, live.map(|grant| grant.expires_at).max()?))
+}
+
+/// The kernel holds what the ledger believes: all of what is live, and nothing beyond what was granted.
+fn check_rows(scene: &Scene) -> Result<(), TestCaseError> {
+    let mut believed = BTreeMap::<Place, Vec<&Grant>>::new();
+    for (place, grant) in scene.ledger.grants() {
+        believed.entry(scene.ledger.spoken_for_by(*place)).or_default().push(grant);
+    }
+    let held = scene.ledger.table().entries();
+    prop_assert!(held.keys().all(|place| believed.contains_key(place)));
+    for (place, grants) in believed {
+        let entry = held.get(&place);
+        if let [grant] = grants[..] {
+            prop_assert!(entry == Some(&grant.entry()) || !grant.is_live(scene.now));
+        }
+        let granted = grants.iter().fold(Transports::NONE, |all, it| all.union(it.transports));
+        prop_assert!(entry.is_none_or(|entry| granted.contains(entry.transports)), "{place}");
+        if let Some((opened, until)) = merged(&grants, scene.now) {
+            let is_open = |entry: &TrustEntry| {
+                entry.transports.contains(opened) && entry.expires_at == until.0
+            };
+            prop_assert!(entry.is_some_and(is_open), "{place}: {entry:?}");
+        }
+    }
+    Ok(())
 }
 
 fn check(scene: &Scene, proofs: &Proofs) -> Result<(), TestCaseError> {
-    let believed: BTreeMap<Place, TrustEntry> =
-        scene.ledger.grants().map(|(place, grant)| (*place, grant.entry())).collect();
-    prop_assert_eq!(&believed, &scene.ledger.table().entries());
+    check_rows(scene)?;
+    let held = scene.ledger.table().entries();
 
     for listed in ["198.51.100.0/24", "2001:db8:1::/48"] {
-        let entry = believed.get(&network(listed)).copied();
+        let entry = held.get(&network(listed)).copied();
         prop_assert!(entry.is_some_and(|entry| entry.transports.contains(Transports::TLS)));
     }
 
@@ -87,6 +148,9 @@ fn check(scene: &Scene, proofs: &Proofs) -> Result<(), TestCaseError> {
     for (place, grant) in scene.ledger.grants() {
         let until = match (grant.lane, &grant.holder) {
             (Lane::Tls, Holder::Peer(peer)) => proofs.until(scene, *peer, place),
+            (Lane::Digest, Holder::Earlier) if matches!(place, Place::Subnet(_)) => {
+                proofs.until_in(scene, place)
+            }
             (Lane::Digest, holder) => {
                 let open = opened(&grant.entry()).leak();
                 let answer = proofs.answered.get(&(*place, open));
@@ -123,7 +187,7 @@ fn apply(mut scene: Scene, proofs: &mut Proofs, number: u64, event: &Event) -> S
             proofs.leave(number, scene.now);
         }
         Event::Prove { user, transport, address, port: number } => {
-            let remote = format!("{}:{number}", ADDRESSES[address]);
+            let remote = SocketAddr::new(ADDRESSES[address].parse().unwrap(), number).to_string();
             let transport = TRANSPORTS[transport];
             if scene.try_to_prove(USERS[user], transport, &remote).is_ok() {
                 let open = ["udp", "tcp", ""][transport as usize];

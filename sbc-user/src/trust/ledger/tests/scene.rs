@@ -144,7 +144,8 @@ pub(super) fn listed() -> (Lane, String, Option<u64>) {
 }
 
 pub(super) fn connection(number: u64, remote: &str) -> Flow {
-    Flow { connection: number, ..flow(Transport::Tls, &format!("{remote}:40000")) }
+    let socket = SocketAddr::new(remote.parse().unwrap(), 40000);
+    Flow { connection: number, ..flow(Transport::Tls, &socket.to_string()) }
 }
 
 pub(super) fn flow(transport: Transport, remote: &str) -> Flow {
