@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use sbc_common::{Address, Protocol, Scrutiny, Service};
+use sbc_common::{Address, Protocol, Service};
 
 use crate::config::{Config, IKE, IKE_BEHIND_NAT, Peer, TunnelPolicy};
 use crate::kernel::{FilterSettings, ProtectedService};
@@ -19,8 +19,7 @@ pub fn filter_settings(config: &Config) -> FilterSettings {
         tls_attempts: config.limits.tls_attempts.budget(),
         tls_attempts_from: config.limits.tls_attempts_per_network.budget(),
         early_fragments: config.limits.early_fragments.budget(),
-        // No entry says yet which hop limits its source has.
-        hop_limits: Scrutiny::Observe,
+        hop_limits: config.kernel.hop_limits.into(),
         reverse_path: outside.reverse_path.into(),
         tunnels_pass: outside.tunnels == TunnelPolicy::Pass,
     }

@@ -40,6 +40,15 @@ pub fn syn(source: SocketAddr, destination: SocketAddr) -> Option<Vec<u8>> {
     frame(source.ip(), destination.ip(), Protocol::Tcp, &segment)
 }
 
+/// Has a frame of these arrive with another hop limit.
+pub fn set_hop_limit(frame: &mut [u8], hop_limit: u8) {
+    const IPV6: [u8; 2] = [0x86, 0xdd];
+    let at = if frame.get(12..14) == Some(&IPV6) { 14 + 7 } else { 14 + 8 };
+    if let Some(byte) = frame.get_mut(at) {
+        *byte = hop_limit;
+    }
+}
+
 fn datagram(source: SocketAddr, destination: SocketAddr, carried: &[u8]) -> Option<Vec<u8>> {
     let mut datagram = ports(source, destination);
     let length = u16::try_from(8 + carried.len()).ok()?;

@@ -1,12 +1,13 @@
 //! One end of SIP over UDP that takes and gives messages byte by byte.
 
 use std::{
-    net::{SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use sbc_tests::{Family, Gateway, Host, wait_for};
+use socket2::SockRef;
 
 use crate::request::Request;
 
@@ -42,6 +43,16 @@ impl Endpoint {
         })?;
         socket.set_read_timeout(Some(PATIENCE))?;
         Ok(Self { local: socket.local_addr()?, socket })
+    }
+
+    /// Sends with this hop limit from now on.
+    pub(crate) fn set_hop_limit(&self, hop_limit: u32) -> Result<()> {
+        let socket = SockRef::from(&self.socket);
+        match self.local.ip() {
+            IpAddr::V4(_) => socket.set_ttl_v4(hop_limit),
+            IpAddr::V6(_) => socket.set_unicast_hops_v6(hop_limit),
+        }
+        .context("setting the hop limit")
     }
 
     /// A request of this endpoint, see [`Request::new`].

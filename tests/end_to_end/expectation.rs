@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Result, ensure};
-use sbc_tests::{Calls, Gateway, Status, UdpCounters, wait_until};
+use sbc_tests::{Calls, Gateway, Grant, Status, UdpCounters, wait_until};
 
 /// Enough for what takes a moment on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -21,6 +21,8 @@ pub(crate) trait Expect {
     fn expect_refused_connections(&self, counts: Counts<'_>) -> Result<Status>;
     /// Waits until exactly these sources are trusted: source, proof, holder.
     fn expect_grants(&self, grants: &[[&str; 3]]) -> Result<Status>;
+    /// Waits until exactly these networks are trusted, whatever single addresses are.
+    fn expect_networks(&self, grants: &[[&str; 3]]) -> Result<Status>;
     /// Waits until the edge has counted these datagrams.
     fn expect_edge_udp(&self, counters: UdpCounters) -> Result<()>;
 }
@@ -46,12 +48,11 @@ impl Expect for Gateway {
     }
 
     fn expect_grants(&self, grants: &[[&str; 3]]) -> Result<Status> {
-        let wanted: Vec<[String; 3]> =
-            grants.iter().map(|grant| grant.map(str::to_owned)).collect();
-        expect(self, "grants", &wanted, |status| {
-            let grants = status.grants()?.into_iter();
-            Ok(grants.map(|grant| [grant.source, grant.proof, grant.holder]).collect())
-        })
+        expect(self, "grants", &wanted(grants), |status| Ok(told(status.grants()?)))
+    }
+
+    fn expect_networks(&self, grants: &[[&str; 3]]) -> Result<Status> {
+        expect(self, "networks", &wanted(grants), |status| Ok(told(status.networks()?)))
     }
 
     fn expect_edge_udp(&self, counters: UdpCounters) -> Result<()> {
@@ -61,6 +62,14 @@ impl Expect for Gateway {
             Ok(true)
         })
     }
+}
+
+fn wanted(grants: &[[&str; 3]]) -> Vec<[String; 3]> {
+    grants.iter().map(|grant| grant.map(str::to_owned)).collect()
+}
+
+fn told(grants: Vec<Grant>) -> Vec<[String; 3]> {
+    grants.into_iter().map(|grant| [grant.source, grant.proof, grant.holder]).collect()
 }
 
 fn expect<T: std::fmt::Debug + PartialEq>(

@@ -20,7 +20,7 @@ fn a_connection_renews_its_entry_which_outlives_it_by_its_lifetime_and_no_longer
     let gateway = carrier::setup(&(sources() + "lifetime = \"2s\"\n")).start()?;
     let probe = Probe::new(&gateway)?;
     let client = carrier::connect(&gateway, Family::V4)?;
-    gateway.expect_grants(&NETWORKS)?;
+    gateway.expect_networks(&NETWORKS)?;
 
     // Twice the lifetime and more, in which not one request is lost.
     let (start, mut passed) = (Instant::now(), 0);
@@ -56,8 +56,8 @@ fn a_peers_policy_may_remove_its_entry_with_its_last_connection() -> Result<()> 
     let second = carrier::connect(&gateway, Family::V6)?;
     let connections = |wanted: u64| {
         gateway.wait_for_status(&format!("{wanted} connections"), |status| {
-            let grants = status.grants()?;
-            Ok(grants.iter().all(|grant| grant.connections == wanted))
+            let networks = status.networks()?;
+            Ok(networks.iter().all(|grant| grant.connections == wanted))
         })
     };
     connections(2)?;
@@ -76,7 +76,7 @@ fn a_connection_that_is_cut_counts_as_ended() -> Result<()> {
     let lines = sources() + "lifetime = \"1h\"\non-disconnect = \"remove\"\n";
     let gateway = carrier::setup(&lines).start()?;
     let client = carrier::connect(&gateway, Family::V4)?;
-    gateway.expect_grants(&NETWORKS)?;
+    gateway.expect_networks(&NETWORKS)?;
     // Killed: the kernel ends the connection without a word of TLS.
     drop(client);
     gateway.expect_grants(&LISTED)?;

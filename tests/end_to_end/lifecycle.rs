@@ -77,7 +77,7 @@ fn a_filter_that_is_kept_goes_on_and_is_taken_over() -> Result<()> {
 fn a_killed_daemon_leaves_a_filter_that_enforces_and_forgets_in_time() -> Result<()> {
     let mut gateway = carrier::setup(&(sources() + "lifetime = \"2s\"")).start()?;
     let client = carrier::connect(&gateway, Family::V4)?;
-    gateway.expect_grants(&NETWORKS)?;
+    gateway.expect_networks(&NETWORKS)?;
     let daemon = gateway.daemon()?;
     daemon.signal(libc::SIGKILL)?;
     daemon.wait(SOON)?;
@@ -110,7 +110,7 @@ fn a_peer_that_was_promoted_by_an_earlier_daemon_is_not_locked_out_by_the_next()
     let lines = sources() + "lifetime = \"1h\"";
     let mut gateway = carrier::setup(&lines).kept_on_shutdown().start()?;
     let client = carrier::connect(&gateway, Family::V4)?;
-    gateway.expect_grants(&NETWORKS)?;
+    gateway.expect_networks(&NETWORKS)?;
     gateway.stop()?;
     drop(client);
     gateway.start()?;

@@ -18,6 +18,7 @@ mod endpoint;
 mod expectation;
 mod expiry;
 mod flood;
+mod hop_limits;
 mod hygiene;
 mod inside;
 mod ipsec;

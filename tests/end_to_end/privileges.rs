@@ -36,7 +36,7 @@ fn a_daemon_without_any_capability_promotes_a_peer_in_a_filter_that_was_loaded_b
     gateway.start_without_privileges()?;
     expect_no_privileges(gateway.daemon()?)?;
     let client = carrier::connect(&gateway, Family::V4)?;
-    gateway.expect_grants(&NETWORKS)?;
+    gateway.expect_networks(&NETWORKS)?;
     let peer = SocketAddr::new(Family::V4.neighbour(), 5070);
     let peer = Endpoint::bind(&gateway.internet, peer)?;
     let upstream = Endpoint::bind(&gateway.inside, gateway.upstream())?;
@@ -54,7 +54,7 @@ fn a_daemon_without_any_capability_promotes_a_peer_in_a_filter_that_was_loaded_b
     daemon.wait(SOON)?;
     drop(client);
     gateway.start_without_privileges()?;
-    gateway.expect_grants(&NETWORKS)?;
+    gateway.expect_networks(&NETWORKS)?;
     let said = gateway.stop()?;
     assert!(said.contains("the filter stays attached"), "{said}");
     assert!(has_filter(&gateway)? && has_pins(&gateway)?);

@@ -29,7 +29,7 @@ fn a_tls_peers_call_over_udp_goes_through_from_its_sources() -> Result<()> {
         assert!(status.grants()?.iter().all(|grant| grant.opens == ["tls"]), "{status}");
         probe_in_vain(&gateway, family, "transport-not-opened")?;
         let client = carrier::connect(&gateway, family)?;
-        let status = gateway.expect_grants(&NETWORKS)?;
+        let status = gateway.expect_networks(&NETWORKS)?;
         assert!(status.grants()?.iter().all(|grant| grant.opens == ["udp", "tls"]), "{status}");
         call(&gateway, family, SocketAddr::new(family.neighbour(), 5070), family.upstream())?;
         let status =
@@ -70,7 +70,7 @@ fn a_tls_peer_without_sources_opens_the_address_that_it_came_from() -> Result<()
 fn the_proof_opens_only_the_transports_that_the_policy_names() -> Result<()> {
     let gateway = carrier::setup(&sources()).start()?;
     let _client = carrier::connect(&gateway, Family::V4)?;
-    gateway.expect_grants(&NETWORKS)?;
+    gateway.expect_networks(&NETWORKS)?;
     let connect = || {
         let patience = std::time::Duration::from_millis(200);
         std::net::TcpStream::connect_timeout(&Family::V4.sip(), patience)

@@ -28,6 +28,7 @@ pub struct Setup {
     on_shutdown: &'static str,
     silence: String,
     service_user: bool,
+    kernel: String,
     upstream: Family,
     client_certificate: Option<&'static str>,
     users: Option<(String, Vec<[String; 2]>)>,
@@ -42,6 +43,7 @@ impl Default for Setup {
             on_shutdown: "detach",
             silence: String::new(),
             service_user: false,
+            kernel: String::new(),
             upstream: Family::V4,
             client_certificate: None,
             users: None,
@@ -82,6 +84,13 @@ impl Setup {
     #[must_use]
     pub fn for_service_user(self) -> Self {
         Self { service_user: true, ..self.kept_on_shutdown() }
+    }
+
+    /// Adds lines of the table `[kernel]`.
+    #[must_use]
+    pub fn kernel(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.kernel, "{lines}");
+        self
     }
 
     /// The family in which the upstream is reached.
@@ -184,13 +193,14 @@ impl Setup {
         let mut text = format!(
             "version = 1\nmode = \"{}\"\nstate-directory = \"state\"\n\
              [interface.outside]\nname = \"outside\"\n[interface.inside]\nname = \"inside\"\n\
-             [kernel]\non-shutdown = \"{}\"\n{}{}{}\
+             [kernel]\non-shutdown = \"{}\"\n{}{}{}{}\
              [upstream]\ntarget = \"sip:{}\"\naddress = \"{}\"\n",
             self.mode,
             self.on_shutdown,
             self.silence,
             if self.service_user { "user = \"nobody\"\n" } else { "" },
             guard,
+            self.kernel,
             self.upstream.upstream(),
             self.upstream.sip_inside()
         );

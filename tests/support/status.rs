@@ -24,6 +24,8 @@ pub struct Grant {
     pub expires_in: Option<u64>,
     /// The TLS connections that keep it alive.
     pub connections: u64,
+    /// The lowest and the highest hop limit that is known of it.
+    pub hop_limits: Option<[u64; 2]>,
 }
 
 /// One of the kernel's counters, as far as anybody asks for it.
@@ -135,6 +137,11 @@ impl Status {
         grants.iter().map(|grant| Grant::read(grant).context("a grant lacks something")).collect()
     }
 
+    /// The networks among them.
+    pub fn networks(&self) -> Result<Vec<Grant>> {
+        Ok(self.grants()?.into_iter().filter(|grant| grant.source.contains('/')).collect())
+    }
+
     /// The grant for exactly this source.
     pub fn grant(&self, source: &str) -> Result<Option<Grant>> {
         Ok(self.grants()?.into_iter().find(|grant| grant.source == source))
@@ -211,6 +218,11 @@ impl Grant {
             holder: text("holder")?,
             expires_in: grant.get("expires-in-seconds")?.as_u64(),
             connections: grant.get("connections")?.as_u64()?,
+            hop_limits: match grant.get("hop-limits")?.as_array().map(Vec::as_slice) {
+                Some([lowest, highest]) => Some([lowest.as_u64()?, highest.as_u64()?]),
+                Some(_) => return None,
+                None => None,
+            },
         })
     }
 }

@@ -279,7 +279,7 @@ impl<T: TrustTable> Border<T> {
 }
 
 impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
-    fn connected(&self, flow: &Flow, identities: &[Identity]) -> Admission {
+    fn connected(&self, flow: &Flow, identities: &[Identity], hop_limit: Option<u8>) -> Admission {
         if identities.is_empty() {
             return self.admit_without_identity(flow);
         }
@@ -299,7 +299,7 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
         locked(&self.peers_by_connection).insert(flow.connection, position);
         tracing::info!(%flow, peer = peer.name, "peer connected");
         let now = self.now();
-        self.report(self.ledger().tls_connected(position, peer, flow, now));
+        self.report(self.ledger().tls_connected(position, peer, flow, hop_limit, now));
         Admission::Keep
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Border, Clock};
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins};
 use crate::samples::Sample;
-use crate::trust::{Grant, Holder, Place, opened};
+use crate::trust::{Grant, Holder, Place, learned, opened};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -137,6 +137,9 @@ pub struct GrantStatus {
     pub expires_in_seconds: Option<u64>,
     /// The TLS connections that keep it alive.
     pub connections: u32,
+    /// The lowest and the highest hop limit that its packets are known to arrive with; absent if nothing
+    /// is known.
+    pub hop_limits: Option<[u8; 2]>,
 }
 
 impl KernelStatus {
@@ -279,6 +282,7 @@ impl Border<KernelTables> {
             holder: self.holder_name(&grant.holder),
             expires_in_seconds,
             connections: grant.connections,
+            hop_limits: learned(grant.hops),
         }
     }
 }

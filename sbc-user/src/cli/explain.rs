@@ -15,7 +15,7 @@ use crate::control::{self, Seen};
 use crate::kernel::{AttachedProgram, KernelTables, Pins};
 use crate::probe;
 use crate::transport::Transport;
-use crate::trust::{Place, opened};
+use crate::trust::{Place, learned, opened};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
@@ -55,6 +55,8 @@ struct EntryExplained {
     opens: Vec<&'static str>,
     /// Absent for an entry that lasts; zero for one that is over.
     expires_in_seconds: Option<u64>,
+    /// The lowest and the highest that its packets are known to arrive with.
+    hop_limits: Option<[u8; 2]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,13 +86,16 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<()> {
         Err(error) if error.is_absence() => (None, Some("the daemon does not run".to_owned())),
         Err(error) => (None, Some(error.to_string())),
     };
-    let (now, questions_counted) = answers(&config, &tables, &program, source)?;
+    let entries = entries(&config, &tables, source)?;
+    // The questions are to look like its packets.
+    let hop_limit = entries.iter().find_map(|entry| entry.hop_limits).map(|[lowest, _]| lowest);
+    let (now, questions_counted) = answers(&config, &tables, &program, source, hop_limit)?;
     let explanation = Explanation {
         source: match source.port() {
             0 => source.ip().to_string(),
             _ => source.to_string(),
         },
-        entries: entries(&config, &tables, source)?,
+        entries,
         seen,
         unseen_because,
         now,
@@ -159,6 +164,7 @@ fn explained(
         opens: opened(entry.transports).collect(),
         expires_in_seconds: (entry.expires_at != TrustEntry::NEVER)
             .then(|| entry.expires_at.saturating_sub(now.0) / 1_000_000_000),
+        hop_limits: learned(entry.hops),
     }
 }
 
@@ -169,11 +175,15 @@ fn answers(
     tables: &KernelTables,
     program: &AttachedProgram,
     source: SocketAddr,
+    hop_limit: Option<u8>,
 ) -> anyhow::Result<(Vec<QuestionAnswered>, usize)> {
     let port = if source.port() == 0 { ANY_PORT } else { source.port() };
     let source = SocketAddr::new(source.ip(), port);
     let (mut answers, mut runs) = (Vec::new(), 0);
-    for (question, listener, frame) in questions(config, source) {
+    for (question, listener, mut frame) in questions(config, source) {
+        if let Some(hop_limit) = hop_limit {
+            probe::set_hop_limit(&mut frame, hop_limit);
+        }
         let answer = program.ask(tables, &frame)?;
         runs += answer.runs;
         let lane = match &answer.verdicts[..] {
@@ -222,6 +232,9 @@ fn write(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
         write!(out, "entry {}: {}, opens {opens}", entry.place, entry.proof)?;
         if let Some(peer) = &entry.peer {
             write!(out, ", peer {peer}")?;
+        }
+        if let Some([lowest, highest]) = entry.hop_limits {
+            write!(out, ", hop limits {lowest} to {highest}")?;
         }
         match entry.expires_in_seconds {
             None => writeln!(out, ", lasts")?,

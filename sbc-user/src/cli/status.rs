@@ -92,13 +92,18 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     for grant in &daemon.trust {
         let seconds = grant.expires_in_seconds.map_or("-".to_owned(), |left| left.to_string());
         let opens = grant.opens.join(",");
-        let subnet =
-            grant.subnet.as_ref().map_or(String::new(), |subnet| format!(", all of {subnet}"));
-        writeln!(
+        write!(
             out,
-            "{:<30} {:<8} {opens:<8} {seconds:>8}  {}{subnet}",
+            "{:<30} {:<8} {opens:<8} {seconds:>8}  {}",
             grant.source, grant.proof, grant.holder
         )?;
+        if let Some(subnet) = &grant.subnet {
+            write!(out, ", all of {subnet}")?;
+        }
+        if let Some([lowest, highest]) = grant.hop_limits {
+            write!(out, ", hop limits {lowest} to {highest}")?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

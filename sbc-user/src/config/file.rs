@@ -121,6 +121,9 @@ pub struct Kernel {
     /// What becomes of the filter's verdicts when the daemon gives no sign of life.
     pub on_silence: OnSilence,
     pub(super) silence: Lifetime,
+    /// What becomes of packets in clear from a peer's address whose hop limit is not that of its TLS
+    /// connections.
+    pub hop_limits: ScrutinyPolicy,
     /// Who runs the daemon after `sbc load`, and is handed the tables: nobody else, if absent.
     pub user: Option<String>,
     /// Whether packets are judged a second time, in front of the daemon's sockets.
@@ -145,6 +148,7 @@ impl Default for Kernel {
             on_shutdown: OnShutdown::default(),
             on_silence: OnSilence::default(),
             silence: Lifetime(Duration::from_secs(30)),
+            hop_limits: ScrutinyPolicy::Observe,
             user: None,
             socket_filter: SocketFilter::default(),
             cgroup: None,

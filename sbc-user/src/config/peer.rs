@@ -163,7 +163,9 @@ impl Peer {
         self.opens().contains(Transports::IPSEC)
     }
 
-    pub(super) fn opens_clear_text(&self) -> bool {
+    /// Says whether its sources may speak in clear.
+    #[must_use]
+    pub fn opens_clear_text(&self) -> bool {
         let clear_text = Transports::UDP.union(Transports::TCP);
         self.opens().intersection(clear_text) != Transports::NONE
     }

@@ -367,6 +367,7 @@ fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
     assert_eq!(config.mode(), Mode::Observe);
     assert_eq!(config.unknown.action, UnknownPolicy::Drop);
     assert_eq!(config.kernel.on_shutdown, OnShutdown::Keep);
+    assert_eq!(config.kernel.hop_limits, ScrutinyPolicy::Observe);
     assert_eq!(config.kernel.bpf_file_system, Path::new("/run/sbc/bpf"));
     assert_eq!(config.kernel.trust_entries, 65_536);
     assert_eq!(config.interface.outside.xdp, AttachMode::Auto);

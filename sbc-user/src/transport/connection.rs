@@ -20,7 +20,7 @@ use super::reader::{Deadlines, Reader};
 use super::running::Stop;
 use super::slots::{Slot, Slots};
 use super::writer::Writer;
-use super::{Admission, Flow, Limits, Outbox, Receiver, Refusal};
+use super::{Admission, Flow, Limits, Outbox, Receiver, Refusal, saved_syn};
 use crate::proof::tls::Identity;
 
 /// Time to write the rest of the queue and to say goodbye.
@@ -72,8 +72,9 @@ pub(super) async fn serve(
 ) {
     set_options(&stream, &flow);
     match tls {
-        None => converse(stream, &flow, &[], &switchboard, &mut stop).await,
+        None => converse(stream, &flow, &[], None, &switchboard, &mut stop).await,
         Some(acceptor) => {
+            let hop_limit = saved_syn::hop_limit(&stream);
             let limit = switchboard.limits.handshake;
             let shaken = tokio::select! {
                 shaken = shake_hands(acceptor, stream, &flow, limit) => shaken,
@@ -81,7 +82,7 @@ pub(super) async fn serve(
             };
             match shaken {
                 Ok((stream, identities)) => {
-                    converse(stream, &flow, &identities, &switchboard, &mut stop).await;
+                    converse(stream, &flow, &identities, hop_limit, &switchboard, &mut stop).await;
                 }
                 Err(refusal) => switchboard.receiver.refused(&flow, refusal),
             }
@@ -104,12 +105,13 @@ async fn converse<S: Resettable>(
     stream: S,
     flow: &Flow,
     identities: &[Identity],
+    hop_limit: Option<u8>,
     switchboard: &Switchboard,
     stop: &mut Stop,
 ) {
     let (queue, waiting) = send_queue();
     let mut presence = Presence::enter(flow, queue.clone(), switchboard);
-    match switchboard.receiver.connected(flow, identities) {
+    match switchboard.receiver.connected(flow, identities, hop_limit) {
         Admission::Keep => presence.is_kept = true,
         Admission::Close => return,
     }

@@ -23,6 +23,7 @@ mod reader;
 mod receiver;
 mod refusal;
 mod running;
+mod saved_syn;
 mod slots;
 mod stream;
 #[cfg(test)]

@@ -18,8 +18,9 @@ pub trait Receiver: Send + Sync + 'static {
     /// A stream connection was made; over TLS, the handshake is done.
     ///
     /// `identities` are the SIP domains that the peer's certificate proves; none over TCP, and none
-    /// over TLS from a peer without certificate.
-    fn connected(&self, flow: &Flow, identities: &[Identity]) -> Admission;
+    /// over TLS from a peer without certificate. `hop_limit` is that of the packet which asked for the
+    /// connection, as it arrived; over TCP it is not known, and not always over TLS.
+    fn connected(&self, flow: &Flow, identities: &[Identity], hop_limit: Option<u8>) -> Admission;
 
     /// One message arrived: a datagram as it is, or what the stream was cut into.
     ///

@@ -15,7 +15,7 @@ use tracing::{error, warn};
 use super::bind::tcp_socket;
 use super::connection::{Switchboard, serve};
 use super::running::Stop;
-use super::{BindError, Flow, Transport};
+use super::{BindError, Flow, Transport, saved_syn};
 
 /// Time to wait when the system has no descriptor or memory for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -34,6 +34,11 @@ impl StreamListener {
     pub fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Self, BindError> {
         let tls = tls.map(TlsAcceptor::from);
         let socket = tcp_socket(transport(tls.as_ref()), address)?;
+        if tls.is_some()
+            && let Err(error) = saved_syn::keep(&socket)
+        {
+            warn!(%address, %error, "the distance of TLS peers will not be known");
+        }
         let address = socket.local_addr().unwrap_or(address);
         Ok(Self { socket, address, tls })
     }

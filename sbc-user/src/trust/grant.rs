@@ -49,6 +49,8 @@ pub struct Grant {
     pub lifetime: Duration,
     /// How many packets it lets through.
     pub pace: Pace,
+    /// Which hop limits its packets arrive with, as far as its own have told.
+    pub hops: HopBand,
 }
 
 /// The names of transports.
@@ -72,7 +74,7 @@ impl Grant {
 
     pub(super) fn entry(&self) -> TrustEntry {
         TrustEntry::new(self.lane, self.transports, self.expires_at.0, self.holder.number())
-            .limited(HopBand::ANY, self.pace)
+            .limited(self.hops, self.pace)
     }
 }
 

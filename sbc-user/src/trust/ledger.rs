@@ -7,14 +7,17 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sbc_common::{Address, Lane, MonotonicNanos, Prefix, Protocol, Transports, TrustEntry};
+use sbc_common::{
+    Address, HopBand, Lane, MonotonicNanos, Prefix, Protocol, Transports, TrustEntry,
+};
 
 use super::difference::Difference;
+use super::hops::{band_around, either};
 use super::pace::Paces;
 use super::row::Row;
 use super::subnets::Subnets;
 use super::{Grant, Holder, Place, Stale, TrustTable};
-use crate::config::{Config, OnDisconnect, Peer};
+use crate::config::{Config, OnDisconnect, Peer, ScrutinyPolicy};
 use crate::kernel::KernelError;
 use crate::transport::{Flow, Transport};
 
@@ -32,6 +35,7 @@ pub struct Ledger<T> {
     /// What each TLS connection keeps alive.
     places_of_connection: HashMap<u64, Vec<Place>>,
     sources_per_user: usize,
+    learns_hops: bool,
     paces: Paces,
     subnets: Subnets,
     /// The places that a /64 speaks for, where there are any.
@@ -65,6 +69,7 @@ impl<T: TrustTable> Ledger<T> {
             sources_of_user: HashMap::new(),
             places_of_connection: HashMap::new(),
             sources_per_user,
+            learns_hops: config.kernel.hop_limits != ScrutinyPolicy::Off,
             paces: Paces::new(config),
             subnets: Subnets::new(config),
             places_of_subnet: HashMap::new(),
@@ -87,7 +92,7 @@ impl<T: TrustTable> Ledger<T> {
     }
 
     /// A peer completed the TLS handshake of `flow`: its sources are open from now on, or the address
-    /// that it came from when none are configured.
+    /// that it came from when none are configured. `hop_limit` is that of its first packet, if known.
     ///
     /// Where another peer is connected from the same address the place stays that peer's: clear text
     /// from there can be one's only.
@@ -96,10 +101,12 @@ impl<T: TrustTable> Ledger<T> {
         position: usize,
         peer: &Peer,
         flow: &Flow,
+        hop_limit: Option<u8>,
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
+        let learned = hop_limit.filter(|_| self.learns_hops).map(band_around);
         let mut done = Ok(());
-        for place in tls_places(peer, flow.remote.ip()) {
+        for place in tls_places(peer, flow.remote.ip(), learned) {
             if self.is_denied(place) {
                 continue;
             }
@@ -119,6 +126,7 @@ impl<T: TrustTable> Ledger<T> {
                 connections: connections.saturating_add(1),
                 lifetime: peer.lifetime(),
                 pace: Paces::of_peer(position, peer),
+                hops: self.hops_of(place, learned, connections),
             };
             let entered = self.enter(place, grant, now);
             if entered.is_ok() {
@@ -127,6 +135,18 @@ impl<T: TrustTable> Ledger<T> {
             done = done.and(entered);
         }
         done
+    }
+
+    /// The hop limits of a place's packets, once a connection that told `learned` is added to `connections`
+    /// others. A connection that told nothing takes nothing back: whoever floods us with attempts brings
+    /// about SYN cookies, which keep no packet.
+    fn hops_of(&self, place: Place, learned: Option<HopBand>, connections: u32) -> HopBand {
+        let is_one_host = matches!(place, Place::Address(_)) && self.spoken_for_by(place) == place;
+        if !is_one_host {
+            return HopBand::ANY;
+        }
+        let held = self.grants.get(&place).filter(|_| connections > 0);
+        either(held.map_or(HopBand::ANY, |held| held.hops), learned.unwrap_or(HopBand::ANY))
     }
 
     /// The TLS connection of that number has ended; it was `peer`'s.
@@ -177,6 +197,7 @@ impl<T: TrustTable> Ledger<T> {
             connections: 0,
             lifetime,
             pace: self.paces.of_source(self.spoken_for_by(place)),
+            hops: HopBand::ANY,
         };
         self.enter(place, grant, now)?;
         self.keep_within_share(user, place, now)
@@ -371,11 +392,12 @@ impl<T: TrustTable> Ledger<T> {
     }
 }
 
-fn tls_places(peer: &Peer, remote: IpAddr) -> Vec<Place> {
-    if peer.sources.is_empty() {
-        return vec![Place::Address(remote)];
-    }
-    peer.sources.iter().map(|network| Place::Network(network.prefix())).collect()
+/// What a handshake opens. In the networks of a peer others of its hosts are, at other distances: what was
+/// learned is for the one address alone.
+fn tls_places(peer: &Peer, remote: IpAddr, learned: Option<HopBand>) -> Vec<Place> {
+    let networks = peer.sources.iter().map(|network| Place::Network(network.prefix()));
+    let is_apart = peer.sources.is_empty() || learned.is_some() && peer.opens_clear_text();
+    networks.chain(is_apart.then_some(Place::Address(remote))).collect()
 }
 
 /// The one port that a flow is from. None for port zero, which is nobody's: in the kernel's table it

@@ -3,6 +3,7 @@
 
 mod difference;
 mod grant;
+mod hops;
 mod ledger;
 #[cfg(test)]
 pub(crate) mod memory_table;
@@ -13,5 +14,6 @@ mod table;
 
 pub use difference::Stale;
 pub use grant::{Grant, Holder, Place, opened};
+pub use hops::learned;
 pub use ledger::Ledger;
 pub use table::TrustTable;

@@ -50,7 +50,7 @@ enum Behaviour {
 }
 
 impl Receiver for Witness {
-    fn connected(&self, flow: &Flow, identities: &[Identity]) -> Admission {
+    fn connected(&self, flow: &Flow, identities: &[Identity], _: Option<u8>) -> Admission {
         let names = identities.iter().map(ToString::to_string).collect();
         self.tell(Event::Connected(*flow, names));
         if self.behaviour == Behaviour::RefuseConnections {

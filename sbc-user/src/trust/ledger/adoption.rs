@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sbc_common::{Lane, MonotonicNanos, Pace, Prefix, SourceKey, Transports, TrustEntry};
+use sbc_common::{HopBand, Lane, MonotonicNanos, Pace, Prefix, SourceKey, Transports, TrustEntry};
 
 use super::{Ledger, after};
 use crate::config::{Config, Peer, Proof, Users};
@@ -80,5 +80,6 @@ fn earlier(holder: Holder, lane: Lane, transports: Transports, expires_at: u64) 
         connections: 0,
         lifetime: Duration::ZERO,
         pace: Pace::UNLIMITED,
+        hops: HopBand::ANY,
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sbc_common::{Lane, MonotonicNanos, Pace, Transports, TrustEntry};
+use sbc_common::{HopBand, Lane, MonotonicNanos, Pace, Transports, TrustEntry};
 
 use super::Ledger;
 use crate::config::Config;
@@ -48,5 +48,6 @@ fn lasting(holder: Holder, lane: Lane, transports: Transports, pace: Pace) -> Gr
         connections: 0,
         lifetime: Duration::MAX,
         pace,
+        hops: HopBand::ANY,
     }
 }

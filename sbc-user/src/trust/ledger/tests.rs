@@ -3,6 +3,7 @@
 mod adoption;
 mod digest;
 mod holders;
+mod hops;
 mod pace;
 mod properties;
 mod scene;

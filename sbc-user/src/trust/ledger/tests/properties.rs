@@ -25,7 +25,7 @@ const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::T
 
 #[derive(Clone, Debug)]
 enum Event {
-    Connect { peer: usize, address: usize },
+    Connect { peer: usize, address: usize, hop_limit: Option<u8> },
     Disconnect { number: u64 },
     Prove { user: usize, transport: usize, address: usize, port: u16 },
     Pass { seconds: u64 },
@@ -36,7 +36,9 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        3 => (0..3_usize, 0..8_usize).prop_map(|(peer, address)| Event::Connect { peer, address }),
+        3 => (0..3_usize, 0..8_usize, any::<Option<u8>>()).prop_map(
+            |(peer, address, hop_limit)| Event::Connect { peer, address, hop_limit }
+        ),
         3 => (1..12_u64).prop_map(|number| Event::Disconnect { number }),
         4 => (0..2_usize, 0..3_usize, 0..8_usize, 0..3_u16).prop_map(
             |(user, transport, address, port)| Event::Prove { user, transport, address, port }
@@ -176,10 +178,10 @@ fn check(scene: &Scene, proofs: &Proofs) -> Result<(), TestCaseError> {
 
 fn apply(mut scene: Scene, proofs: &mut Proofs, number: u64, event: &Event) -> Scene {
     match *event {
-        Event::Connect { peer, address } => {
+        Event::Connect { peer, address, hop_limit } => {
             proofs.connected.insert(number, (peer, address));
             // A table that takes nothing more is an error, and must change nothing.
-            let _ = scene.try_to_connect(peer, number, ADDRESSES[address]);
+            let _ = scene.connect_at(peer, number, ADDRESSES[address], hop_limit);
         }
         Event::Disconnect { number } => {
             let peer = proofs.connected.get(&number).map_or(CARRIER, |(peer, _)| *peer);

@@ -87,8 +87,18 @@ impl Scene {
         number: u64,
         remote: &str,
     ) -> Result<(), KernelError> {
+        self.connect_at(peer, number, remote, None)
+    }
+
+    pub(super) fn connect_at(
+        &mut self,
+        peer: usize,
+        number: u64,
+        remote: &str,
+        hop_limit: Option<u8>,
+    ) -> Result<(), KernelError> {
         let flow = connection(number, remote);
-        self.ledger.tls_connected(peer, &self.config.peers[peer], &flow, self.now)
+        self.ledger.tls_connected(peer, &self.config.peers[peer], &flow, hop_limit, self.now)
     }
 
     pub(super) fn disconnect(&mut self, peer: usize, number: u64) -> Result<(), KernelError> {
