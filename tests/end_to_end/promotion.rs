@@ -43,6 +43,23 @@ fn a_tls_peers_call_over_udp_goes_through_from_its_sources() -> Result<()> {
 }
 
 #[test]
+fn a_listed_peer_connects_while_strangers_have_spent_what_they_may_attempt() -> Result<()> {
+    let limits = "[limits]\ntls-attempts = \"1/s\"\ntls-attempts-per-network = \"1/s\"";
+    let gateway = carrier::setup(&sources()).table(limits).start()?;
+    let stranger = Family::V4.elsewhere().to_string();
+    wait_until("a stranger's attempt to be dropped", SOON, || {
+        let (_, said) = gateway.sbc(&["explain", &stranger])?;
+        Ok(said.contains("tls syn to 198.51.100.1:5061: drop (tls-neighbourhood-spent)"))
+    })?;
+    let attempted = gateway.status()?.verdict("tls-reachable")?;
+    let client = carrier::connect(&gateway, Family::V4)?;
+    let status = gateway.expect_networks(&NETWORKS)?;
+    assert_eq!(status.verdict("tls-reachable")?, attempted, "{status}");
+    assert!(status.verdict_over("trusted-source", "tls")? > 0, "{status}");
+    client.close()
+}
+
+#[test]
 fn a_tls_peer_without_sources_opens_the_address_that_it_came_from() -> Result<()> {
     for family in Family::ALL {
         let gateway = carrier::setup("").start()?;
