@@ -88,17 +88,17 @@ fn a_filter_that_was_loaded_waits_as_long_for_its_daemon() -> Result<()> {
     let mut gateway = setup.build()?;
     gateway.load()?;
     knock(&gateway)?;
-    gateway.expect_verdicts(&[("unknown-source", 1)])?;
+    gateway.expect_verdicts(&[("transport-not-opened", 1)])?;
     gateway.expect_edge_udp(UdpCounters::default())?;
     wait_for_the_end(&gateway)?;
     knock(&gateway)?;
-    gateway.expect_verdicts(&[("unknown-source", 2)])?;
+    gateway.expect_verdicts(&[("transport-not-opened", 2)])?;
     let passed = UdpCounters { no_port_v4: 1, ..UdpCounters::default() };
     gateway.expect_edge_udp(passed)?;
 
     gateway.start_without_privileges()?;
     knock(&gateway)?;
-    let status = gateway.expect_verdicts(&[("unknown-source", 3)])?;
+    let status = gateway.expect_verdicts(&[("transport-not-opened", 3)])?;
     assert!(!status.has_ended_enforcement()?, "{status}");
     gateway.expect_edge_udp(passed)
 }
