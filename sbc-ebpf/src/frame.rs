@@ -35,6 +35,9 @@ impl XdpFrame {
 /// No offset that the headers lead to is larger; the verifier wants to see it.
 const LONGEST: u32 = 0x3fff;
 
+/// No header that is skipped is longer, one of IPv6 (RFC 8200 §4.3) the longest.
+const LONGEST_SKIP: usize = 0x7ff;
+
 impl XdpFrame {
     /// Moves past `N` bytes and returns where they begin, if the frame has them.
     #[inline(always)]
@@ -78,7 +81,7 @@ impl Frame for XdpFrame {
 
     #[inline(always)]
     fn skip(&mut self, count: u16) {
-        self.position += usize::from(count);
+        self.position += within::<LONGEST_SKIP>(usize::from(count));
     }
 
     #[inline(always)]
@@ -97,6 +100,18 @@ fn end_of<const N: usize>(start: usize) -> usize {
         asm!("{end} += {n}", end = inout(reg) end, n = const N, options(pure, nomem, nostack))
     }
     end
+}
+
+/// Says to the verifier that `count` is `MOST`, a mask, at most, where LLVM cannot see that it need not
+/// be said. Linux 6.12 loses the bound on the way, and with it the proof for whatever follows.
+#[inline(always)]
+fn within<const MOST: usize>(count: usize) -> usize {
+    let mut count = count;
+    // SAFETY: one operation on a register; no memory.
+    unsafe {
+        asm!("{count} &= {most}", count = inout(reg) count, most = const MOST, options(pure, nomem, nostack))
+    }
+    count
 }
 
 /// Loads a word from any offset of packet memory in one instruction. The compiler assumes that BPF has
