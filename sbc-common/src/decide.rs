@@ -39,7 +39,7 @@ pub fn decide_packet<F: Frame, T: Tables>(
         }
         Wanted::Tls(flags) => decide_tls(tables, packet, &standing, flags),
         Wanted::Ipsec => decide_ipsec(&standing),
-        Wanted::FirstFragment => decide_first_fragment(tables, packet, &standing),
+        Wanted::FirstFragment => decide_first_fragment(tables, packet, &standing, claim.transport),
         Wanted::LaterFragment => decide_later_fragment(tables, packet, &standing),
     };
     Verdict { reason, lane: standing.lane(), family, carrier }
@@ -243,24 +243,28 @@ fn decide_tls<T: Tables>(
     standing: &Standing,
     flags: TcpFlags,
 ) -> Reason {
-    match standing.kind {
-        StandingKind::Trusted => return Reason::TrustedSource,
+    let passes = match standing.kind {
         StandingKind::Denied => return Reason::DeniedSource,
-        StandingKind::Stranger | StandingKind::Unknown => {}
-    }
-    // Whoever is known for something else is no stranger: attempts forged in the names of others must not
-    // keep a peer from coming back.
-    if standing.refusal == Reason::TransportNotOpened {
-        return Reason::TlsReachable;
-    }
-    if !flags.opens() {
-        // The network stack would send a reset to whoever the source names.
-        let is_known = tables.is_of_connection(packet);
-        return if is_known { Reason::TlsReachable } else { Reason::NoConnection };
-    }
+        StandingKind::Trusted => Reason::TrustedSource,
+        StandingKind::Stranger | StandingKind::Unknown => Reason::TlsReachable,
+    };
+    let is_known =
+        passes == Reason::TrustedSource || standing.refusal == Reason::TransportNotOpened;
     let neighbourhood =
         budget(tables, Setting::TlsAttemptsFromInterval, Setting::TlsAttemptsFromTolerance);
-    if !tables.spend(Meter::TlsAttemptsFrom(packet.source), neighbourhood) {
+    let neighbourhood_meter = Meter::TlsAttemptsFrom(packet.source);
+    if !flags.opens() {
+        // The network stack answers what belongs to no connection with a reset, to whoever the source
+        // names. A peer needs one, to learn that its connection is forgotten; a flood of them it does not.
+        let passes_on = tables.is_of_connection(packet)
+            || is_known && tables.spend(neighbourhood_meter, neighbourhood);
+        return if passes_on { passes } else { Reason::NoConnection };
+    }
+    // Attempts forged in the names of others must not keep a peer from coming back.
+    if is_known {
+        return passes;
+    }
+    if !tables.spend(neighbourhood_meter, neighbourhood) {
         return Reason::TlsNeighbourhoodSpent;
     }
     let all = budget(tables, Setting::TlsAttemptsInterval, Setting::TlsAttemptsTolerance);
@@ -287,13 +291,19 @@ fn decide_first_fragment<T: Tables>(
     tables: &mut T,
     packet: &Packet,
     standing: &Standing,
+    transport: Transports,
 ) -> Reason {
     match standing.kind {
         StandingKind::Trusted => {}
         StandingKind::Denied => return Reason::DeniedSource,
         StandingKind::Stranger | StandingKind::Unknown => return Reason::UnknownFragment,
     }
-    let reason = decide_trusted(tables, packet, &standing.entry);
+    // What proves itself is not judged by where it seems to come from.
+    let reason = if transport == Transports::TLS || transport == Transports::IPSEC {
+        Reason::TrustedSource
+    } else {
+        decide_trusted(tables, packet, &standing.entry)
+    };
     if let Action::Pass = reason.action() {
         let datagram = Datagram::of(packet, tables.setting(Setting::Seed));
         let seen = datagram.first_seen(packet.place, tables.now());

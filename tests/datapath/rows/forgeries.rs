@@ -1,6 +1,6 @@
 //! Packets that claim the address of a trusted source.
 
-use sbc_common::{HopBand, Reason, Scrutiny};
+use sbc_common::{HopBand, Protocol, Reason, Scrutiny, Service, Transports};
 use sbc_user::kernel::FilterSettings;
 
 use super::{Row, row, row_after};
@@ -41,6 +41,15 @@ fn hop_limits(ends: &Ends) -> Vec<Row> {
     let far = HopBand { lowest: 0, highest: 1 };
     let far =
         Policy::edge().knowing(ends.peer, opening(BOTH).limited(far, AMPLE_PACE)).set(enforced);
+    let proving = Policy::edge()
+        .serving(ends.edge, 500, Protocol::Udp, Service::Ipsec)
+        .knowing(
+            ends.peer,
+            opening(Transports::IPSEC.union(Transports::TLS)).limited(BAND, AMPLE_PACE),
+        )
+        .set(enforced);
+    let ike = Frame::udp(ends.peer, ends.edge).sent_to(500).with_hop_limit(255);
+    let tls = Frame::tcp(ends.peer, ends.edge).sent_to_tls().with_hop_limit(255);
     let with = |limit| Frame::udp(ends.peer, ends.edge).with_hop_limit(limit);
     let tcp = |limit| Frame::tcp(ends.peer, ends.edge).with_hop_limit(limit);
     let early = Frame::udp(ends.peer, ends.edge).fragment(9, false).with_hop_limit(1);
@@ -53,6 +62,9 @@ fn hop_limits(ends: &Ends) -> Vec<Row> {
         ("255", &enforcing, with(255), STRANGE_LIMIT),
         ("255 over TCP", &enforcing, tcp(255), STRANGE_LIMIT),
         ("255 of a first fragment", &enforcing, with(255).fragment(0, true), STRANGE_LIMIT),
+        ("255 of IKE", &proving, ike.clone(), TRUSTED),
+        ("255 of IKE in a first fragment", &proving, ike.fragment(0, true), TRUSTED),
+        ("255 of TLS in a first fragment", &proving, tls.fragment(0, true), TRUSTED),
         ("1 of an early fragment", &enforcing, early, Reason::EarlyFragment),
         ("below the lowest, observed", &observing, with(BAND.lowest - 1), SUSPECT),
         ("above the highest, observed", &observing, tcp(BAND.highest + 1), SUSPECT),

@@ -24,6 +24,9 @@ fn of_no_connection(ends: &Ends) -> Vec<Row> {
     let segment = |source| Frame::tcp(source, ends.edge).sent_to_tls();
     let trusting = Policy::edge().knowing(ends.stranger, opening(Transports::TLS));
     let known = Policy::edge().knowing(ends.stranger, opening(BOTH));
+    let trusting_no_more = neighbourhood_spent().knowing(ends.stranger, opening(Transports::TLS));
+    let known_no_more = neighbourhood_spent().knowing(ends.stranger, opening(BOTH));
+    let busy = neighbourhood_spent().knowing(ends.connected, opening(Transports::TLS));
     let forgetting = Policy::edge().knowing(ends.connected, expired(Transports::TLS));
     let denying = Policy::edge().knowing(ends.connected, denied());
     let elsewhere = Policy::edge().serving(ends.edge, 5062, Protocol::Tcp, Service::Tls).serving(
@@ -54,6 +57,19 @@ fn of_no_connection(ends: &Ends) -> Vec<Row> {
         ("to another listener's address", &elsewhere, behind, NONE),
         ("of none, trusted for TLS", &trusting, segment(ends.stranger), TRUSTED),
         ("of none, trusted for SIP", &known, segment(ends.stranger), REACHABLE),
+        (
+            "of none, trusted for TLS, beyond the budget",
+            &trusting_no_more,
+            segment(ends.stranger),
+            NONE,
+        ),
+        (
+            "of none, trusted for SIP, beyond the budget",
+            &known_no_more,
+            segment(ends.stranger),
+            NONE,
+        ),
+        ("of the connection, trusted, beyond the budget", &busy, segment(ends.connected), TRUSTED),
         ("of the connection, expired", &forgetting, segment(ends.connected), REACHABLE),
         ("of the connection, denied", &denying, segment(ends.connected), Reason::DeniedSource),
     ]
