@@ -52,10 +52,10 @@ pub trait Tables {
 
     /// Says whether the network stack knows a connection that the TCP segment belongs to: one that stands,
     /// that is being made, or that the segment completes, because it brings back a SYN cookie. Asked only
-    /// about segments to TLS listeners that do not ask for a connection, of sources that nothing speaks for.
+    /// about segments to TLS listeners that do not ask for a connection.
     fn is_of_connection(&self, packet: &Packet) -> bool;
 
-    /// The time. Asked only about a source that has an entry: reading a clock costs more than all of
-    /// the rest of a stranger's drop.
+    /// The time. Asked about a source that has an entry, and before a drop where silence ends enforcement:
+    /// reading a clock costs more than all of the rest of a stranger's drop.
     fn now(&self) -> MonotonicNanos;
 }

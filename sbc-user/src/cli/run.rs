@@ -27,6 +27,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How long samples gather in the kernel.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Batches of samples between two pauses: about what the ring holds.
+const BATCHES: usize = 4;
 
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Arc::new(Config::load(path)?);
@@ -209,24 +211,28 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads the kernel's samples for ever: at most one round of the ring in each [`PAUSE`], however many
-/// strangers there are.
+/// Reads the kernel's samples for ever: about one round of the ring in each [`PAUSE`] at most, however
+/// many strangers there are.
 async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
     let clock = Clock::start();
     loop {
-        let mut now = None;
-        let mut keep = |record: &[u8]| {
-            let now = *now.get_or_insert_with(|| clock.moment());
-            border.samples().record(record, now);
-        };
-        match ring.read(&mut keep).await {
-            Ok(true) => tokio::time::sleep(PAUSE).await,
-            Ok(false) => tokio::task::yield_now().await,
-            Err(error) => {
-                tracing::error!(%error, "no more samples are read");
-                return;
+        for _ in 0..BATCHES {
+            let mut now = None;
+            let mut keep = |record: &[u8]| {
+                let now = *now.get_or_insert_with(|| clock.moment());
+                border.samples().record(record, now);
+            };
+            match ring.read(&mut keep).await {
+                Ok(true) => break,
+                Ok(false) => tokio::task::yield_now().await,
+                Err(error) => {
+                    tracing::error!(%error, "no more samples are read, and captures end");
+                    border.samples().dismiss_watchers();
+                    return;
+                }
             }
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -11,6 +11,9 @@ use crate::samples::{Sample, SampleFilter};
 /// The longest line in either direction, in bytes: 64 networks, or a sample.
 pub const LONGEST_LINE: usize = 16 * 1024;
 
+/// Characters of a holder's name in a [`SampleLine`].
+const LONGEST_HOLDER: usize = 256;
+
 /// What the daemon can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
@@ -31,7 +34,7 @@ pub enum Request {
 
 /// Which samples are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct CaptureRequest {
     /// Names of reasons; any, if there are none.
     pub reasons: Vec<String>,
@@ -71,7 +74,8 @@ pub struct SampleLine {
     pub lane: Option<String>,
     /// What was carried.
     pub carrier: String,
-    /// The peer or user whom the source belongs to, as the line is written: "peer NAME".
+    /// The peer or user whom the source belongs to, as the line is written: "peer NAME", of which a long
+    /// one is cut.
     pub holder: Option<String>,
     /// The index of the interface that it arrived on.
     pub interface: u32,
@@ -138,7 +142,7 @@ impl SampleLine {
             passed: sample.passed,
             lane: verdict.lane.map(Lane::name).map(str::to_owned),
             carrier: Carrier::name(verdict.carrier).to_owned(),
-            holder,
+            holder: holder.map(|holder| holder.chars().take(LONGEST_HOLDER).collect()),
             interface: sample.interface,
             interface_name,
             length: sample.length,
@@ -172,6 +176,8 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use sbc_common::{Event, Verdict};
+
     use super::*;
 
     #[test]
@@ -195,7 +201,8 @@ mod tests {
         }
         let least: Request = serde_json::from_str(r#"{"ask":"capture"}"#).unwrap();
         assert_eq!(least, Request::Capture(CaptureRequest::default()));
-        for text in ["", "{}", r#"{"ask":"everything"}"#, r#"{"ask":"seen"}"#] {
+        let mistyped = r#"{"ask":"capture","source":["198.51.100.0/24"]}"#;
+        for text in ["", "{}", r#"{"ask":"everything"}"#, r#"{"ask":"seen"}"#, mistyped] {
             assert!(serde_json::from_str::<Request>(text).is_err(), "{text}");
         }
     }
@@ -214,13 +221,32 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_fits_into_a_line() {
+    fn a_capture_can_be_asked_for_in_a_line() {
         let most = CaptureRequest {
             reasons: Reason::ALL.iter().map(|reason| reason.name().to_owned()).collect(),
             sources: vec!["2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128".parse().unwrap(); 64],
             recent: true,
         };
         let longest = serde_json::to_vec(&Request::Capture(most)).unwrap();
+        assert!(longest.len() < LONGEST_LINE / 2, "{}", longest.len());
+    }
+
+    #[test]
+    fn a_sample_fits_into_a_line_whoever_holds_its_source() {
+        let sample = Sample {
+            at: u64::MAX,
+            monotonic: MonotonicNanos(u64::MAX),
+            verdict: Verdict::unread(Reason::TooManyExtensionHeaders),
+            passed: true,
+            interface: u32::MAX,
+            length: u32::MAX,
+            kept: [0xff; Event::SNAPPED].into(),
+            ends: None,
+        };
+        // The longest escape of JSON, in a name that is too long.
+        let holder = "\u{1}".repeat(2 * LONGEST_LINE);
+        let line = SampleLine::of(&sample, Some(holder), "i".repeat(16));
+        let longest = serde_json::to_vec(&CaptureLine::Sample(Box::new(line))).unwrap();
         assert!(longest.len() < LONGEST_LINE / 2, "{}", longest.len());
     }
 }

@@ -53,6 +53,18 @@ pub(super) fn own() -> Option<PathBuf> {
     candidates(&memberships, &mounts).into_iter().find(|path| is_cgroup(path))
 }
 
+/// The same, for somebody who did not name it: the root holds every socket of the machine, those of
+/// containers too.
+pub(super) fn own_but_the_root() -> Result<PathBuf, KernelError> {
+    let own = own().ok_or(KernelError::NoCgroup)?;
+    if is_root(&own) { Err(KernelError::RootCgroup) } else { Ok(own) }
+}
+
+/// Every group but the root has this file (cgroups(7), "Cgroups v2 cgroup.type").
+fn is_root(path: &Path) -> bool {
+    !path.join("cgroup.type").exists()
+}
+
 /// cgroups(7), "/proc files": the second version is hierarchy zero, without controllers.
 fn candidates(memberships: &str, mounts: &str) -> Vec<PathBuf> {
     let Some(path) = memberships.lines().find_map(|line| line.strip_prefix("0::/")) else {
@@ -80,6 +92,14 @@ mod tests {
         let expected = PathBuf::from("/sys/fs/cgroup/unified/system.slice/sbc.service");
         assert_eq!(candidates(memberships, MOUNTS), [expected]);
         assert_eq!(candidates("0::/\n", MOUNTS), [PathBuf::from("/sys/fs/cgroup/unified/")]);
+    }
+
+    #[test]
+    fn the_root_is_told_from_what_is_below_it() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(is_root(root.path()));
+        fs::write(root.path().join("cgroup.type"), "domain\n").unwrap();
+        assert!(!is_root(root.path()));
     }
 
     #[test]

@@ -164,6 +164,12 @@ pub enum KernelError {
          (`mount -t cgroup2 none /sys/fs/cgroup/unified`)"
     )]
     NoCgroup,
+    /// The daemon is in the root control group, which nobody has named.
+    #[error(
+        "the daemon is in the root control group, with every other process: start it in one of its own, \
+         or name the root as [kernel] cgroup to have the sockets of all judged"
+    )]
+    RootCgroup,
     /// Whoever loads the filter for somebody else has to say for whom.
     #[error("[kernel] cgroup has to name the control group that the daemon will run in")]
     CgroupNotNamed,

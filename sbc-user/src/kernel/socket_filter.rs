@@ -113,7 +113,7 @@ fn find(named: Option<&PathBuf>, whose: Whose) -> Result<Cgroup, KernelError> {
             }
             Ok(cgroup)
         }
-        (None, Whose::Own) => Cgroup::open(&cgroup::own().ok_or(KernelError::NoCgroup)?),
+        (None, Whose::Own) => Cgroup::open(&cgroup::own_but_the_root()?),
         // A process that is about to end: what is guarded for it is nobody's.
         (None, Whose::Others) => Err(KernelError::CgroupNotNamed),
     }

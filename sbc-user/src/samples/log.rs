@@ -104,6 +104,11 @@ impl SampleLog {
         Ok(Watch { recent, queue, missed })
     }
 
+    /// Ends what everybody watches: there will be no more samples.
+    pub fn dismiss_watchers(&self) {
+        self.kept().watchers.clear();
+    }
+
     /// The last samples from an address, and a port of it if one is named: the latest first, at most
     /// `most`.
     #[must_use]

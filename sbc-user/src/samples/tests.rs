@@ -202,3 +202,13 @@ fn few_may_watch_and_whoever_leaves_makes_room() {
     watches.pop();
     assert!(log.watch(SampleFilter::default(), false).is_ok());
 }
+
+#[test]
+fn who_watches_hears_that_there_will_be_no_more() {
+    let log = SampleLog::default();
+    let mut watch = log.watch(SampleFilter::default(), false).unwrap();
+    assert!(!watch.queue.is_closed());
+    log.dismiss_watchers();
+    assert!(watch.queue.is_closed());
+    assert!(watch.queue.try_recv().is_err());
+}
