@@ -2,9 +2,9 @@
 //! be known, so that a forged flood never touches the tables themselves.
 //!
 //! A hash table or a trie with a million entries costs several misses of the cache for every packet
-//! from a random source. The gate costs one or two loads from memory that stays in the cache, and
-//! never says "nothing" of a source that has an entry. What it lets through by mistake is looked up
-//! like anybody else, and costs time, never a verdict.
+//! from a random source. The gate costs a load or two from memory that stays in the cache, seldom a
+//! third, and never says "nothing" of a source that has an entry. What it lets through by mistake is
+//! looked up like anybody else, and costs time, never a verdict.
 
 use crate::hash::mix;
 use crate::{Address, Prefix};
