@@ -73,3 +73,59 @@ fn service<T: Tables>(packet: &Packet, tables: &T) -> Result<(Service, Protocol)
     let key = ServiceKey::new(packet.destination, packet.destination_port, protocol);
     tables.service(&key).map(|service| (service, protocol)).ok_or(Reason::NotProtected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SliceFrame;
+
+    const FROM_4: [u8; 4] = [198, 51, 100, 7];
+    const TO_4: [u8; 4] = [203, 0, 113, 10];
+    const PORTS: [u8; 4] = [0x9c, 0x40, 0x13, 0xc4];
+
+    /// The headers of TCP segments that the network stack has joined; `length` is what the IP header says.
+    fn joined(version: u8, length: u16) -> Vec<u8> {
+        let [upper, lower] = length.to_be_bytes();
+        let mut packet = match version {
+            4 => {
+                let start = [0x45, 0, upper, lower, 0, 7, 0x40, 0, 64, 6, 0, 0];
+                [start.as_slice(), &FROM_4, &TO_4].concat()
+            }
+            _ => {
+                [[0x60, 0, 0, 0, upper, lower, 6, 64].as_slice(), &[0x20; 16], &[0x21; 16]].concat()
+            }
+        };
+        packet.extend(PORTS);
+        packet.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]);
+        packet
+    }
+
+    fn read(packet: &[u8], length: u32) -> Result<Packet, Reason> {
+        Packet::read_without_link(&mut SliceFrame::beginning(packet, length))
+    }
+
+    #[test]
+    fn segments_that_were_joined_to_more_than_a_header_can_tell_are_read() {
+        for (version, headers) in [(4, 0), (6, 40)] {
+            let packet = joined(version, 0);
+            let longest = u32::from(u16::MAX) + headers;
+            let segment = read(&packet, longest + 1).unwrap();
+            assert_eq!(
+                (segment.unreadable, segment.destination_port),
+                (None, 5060),
+                "IPv{version}"
+            );
+            // A length of zero in a packet that has room for its own is a lie.
+            let refused = read(&packet, longest).map(|packet| packet.unreadable);
+            assert!(!matches!(refused, Ok(None)), "IPv{version}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_packet_is_refused() {
+        for version in [4, 6] {
+            let packet = joined(version, 1000);
+            assert_eq!(read(&packet, 500), Err(Reason::BadIpHeader), "IPv{version}");
+        }
+    }
+}

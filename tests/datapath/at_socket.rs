@@ -14,17 +14,15 @@ use crate::rows;
 
 /// The kernel wants an IP header behind that of Ethernet.
 const SHORTEST: usize = 14 + 40;
+/// IPv6 and TCP.
+const LONGEST_HEADERS: usize = 14 + 40 + 20;
 
 #[test]
 fn every_row_of_the_wire_meets_the_same_at_the_socket_in_the_kernel_and_on_the_host() {
     let (mut object, mut kernel) = load();
     let mut failures = Vec::new();
     let mut met = HashSet::new();
-    for row in rows::all() {
-        let is_ip = matches!(row.frame.get(12..14), Some([8, 0] | [0x86, 0xdd]));
-        if !is_ip || row.frame.len() < SHORTEST {
-            continue;
-        }
+    for row in rows() {
         for policy in [row.policy.clone(), row.policy.clone().observing()] {
             apply(&policy, &mut kernel);
             match judge(&policy, &row.frame, &mut object, &kernel) {
@@ -35,6 +33,31 @@ fn every_row_of_the_wire_meets_the_same_at_the_socket_in_the_kernel_and_on_the_h
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(met.len() > 8, "{met:?}");
+}
+
+#[test]
+fn cut_anywhere_and_with_any_byte_of_its_headers_changed_it_meets_the_same() {
+    let (mut object, mut kernel) = load();
+    let mut failures = Vec::new();
+    for row in rows() {
+        apply(&row.policy, &mut kernel);
+        let cuts = (SHORTEST..row.frame.len()).map(|length| row.frame[..length].to_vec());
+        let headers = 14..row.frame.len().min(LONGEST_HEADERS);
+        let changes = headers.flat_map(|position| {
+            [0, 0x7f, 0xff].map(|value| {
+                let mut frame = row.frame.clone();
+                frame[position] = value;
+                frame
+            })
+        });
+        for frame in cuts.chain(changes) {
+            if let Err(wrong) = judge(&row.policy, &frame, &mut object, &kernel) {
+                failures.push(format!("{}, as {frame:02x?}: {wrong}", row.name));
+            }
+        }
+    }
+    let some = &failures[..failures.len().min(5)];
+    assert!(failures.is_empty(), "{} wrong, such as\n{}", failures.len(), some.join("\n"));
 }
 
 #[test]
@@ -71,6 +94,12 @@ fn who_comes_another_way_meets_the_same_tables() {
         }
     }
     assert!(kernel.counters().unwrap().is_empty(), "counted as if it came from the wire");
+}
+
+/// Those that the kernel takes for a packet.
+fn rows() -> impl Iterator<Item = rows::Row> {
+    let is_ip = |row: &rows::Row| matches!(row.frame.get(12..14), Some([8, 0] | [0x86, 0xdd]));
+    rows::all().into_iter().filter(move |row| is_ip(row) && row.frame.len() >= SHORTEST)
 }
 
 fn apply(policy: &Policy, kernel: &mut KernelTables) {
