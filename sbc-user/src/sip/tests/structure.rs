@@ -1,6 +1,6 @@
 use rsip::Method as KnownMethod;
 
-use super::sample::{INVITE, invite_and, invite_with, text};
+use super::sample::{INVITE, error, invite_and, invite_with, text};
 use crate::sip::{HeaderKind, Message, Method, Rport, StartLine, Via};
 
 #[test]
@@ -167,4 +167,38 @@ fn tolerates_a_via_without_branch_and_with_an_odd_one() {
     assert_eq!(odd.branch, Some(&b"z9hG4bK-a/b=="[..]));
     assert_eq!(odd.received, Some(&b"2001:db8::1"[..]));
     assert_eq!(Via::parse(b"SIP/2.0/DCCP a.example").unwrap().branch, None);
+}
+
+#[test]
+fn accepts_what_is_odd_but_legal() {
+    let bytes =
+        invite_with("INVITE sip:bob@biloxi.example SIP/2.0", "INVITE tel:+15551234567 SIP/2.0");
+    assert_eq!(error(&bytes), None);
+    for line in [
+        "Alert-Info: <http://example.com/x>",
+        "Warning: 1812 overture \"In Progress",
+        "Expires: 1000000000000",
+        "Contact: sip:a@192.0.2.1;+sip.instance=\"<urn:uuid:0>\";expires=60;q=0.5",
+        "Contact: <sip:ted@[::ffff:192.0.2.2]>",
+    ] {
+        assert_eq!(error(&invite_and(line)), None, "{line}");
+    }
+}
+
+/// Took another parser 2.6 seconds; here it is one of the fast tests.
+#[test]
+fn reads_the_longest_lists_in_linear_time() {
+    let long = |part: &str| part.repeat(64_000 / part.len());
+    let rows = [
+        format!("Route: {}<sip:a>", long("<sip:a>,")),
+        format!("Contact: <sip:a>{}", long(";a")),
+        format!("Contact: <sip:a@b{}>", long(";a")),
+        format!("Contact: {} <sip:a>", long("a ")),
+        format!("Contact: \"{}\" <sip:a>", long("\\\"")),
+        format!("X: {}a", long("a\r\n ")),
+        format!("Via: {}SIP/2.0/UDP a", long("SIP/2.0/UDP a,")),
+    ];
+    for row in rows {
+        assert_eq!(error(&invite_and(&row)), None, "{}", &row[..40]);
+    }
 }
