@@ -9,6 +9,7 @@
 mod bench;
 mod build_ebpf;
 mod demo;
+mod fuzz;
 mod kernels;
 mod lint;
 mod setup;
@@ -35,6 +36,8 @@ enum Command {
     Bench(bench::Bench),
     /// Run every test: unit, in the kernel, and end to end
     Test(test::Options),
+    /// Look for bytes from a stranger that break a promise
+    Fuzz(fuzz::Options),
     /// Run the tests that need nothing but a kernel on Debian's kernels, in emulated machines
     Kernels(kernels::Options),
     /// Check format, lints, documentation, Cargo.lock and the house rules
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => return demo::run(&options),
         Command::Bench(bench) => return bench::run(&bench),
         Command::Test(options) => test::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Kernels(options) => kernels::run(&options),
         Command::Lint(options) => lint::run(&options),
     };

@@ -27,6 +27,8 @@ pub(crate) enum Scope {
     Everything,
     /// Building, and the firewalls that a benchmark compares with: nothing else asks for these.
     Bench,
+    /// Building, and libFuzzer, which is C++.
+    Fuzz,
     /// Building, and the emulator in which `cargo xtask kernels` boots other kernels.
     Kernels,
 }
@@ -67,6 +69,7 @@ fn requirements(scope: Scope) -> Vec<Box<dyn Requirement>> {
         Scope::Build => {}
         Scope::Everything => requirements.push(Box::new(packages::PEERS)),
         Scope::Bench => requirements.push(Box::new(packages::FIREWALLS)),
+        Scope::Fuzz => requirements.push(Box::new(packages::CPLUSPLUS)),
         Scope::Kernels => requirements.push(Box::new(packages::GUESTS)),
     }
     requirements

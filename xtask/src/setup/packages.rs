@@ -27,6 +27,9 @@ pub(super) const COMPILER: Packages = Packages {
     wanted: &[("gcc", Proof::Program("cc")), ("libc6-dev", Proof::Header("stdlib.h"))],
 };
 
+pub(super) const CPLUSPLUS: Packages =
+    Packages { purpose: "compiling libFuzzer", wanted: &[("g++", Proof::Program("c++"))] };
+
 pub(super) const PEERS: Packages = Packages {
     purpose: "tests and the demo, which talk to real SIP peers in network namespaces",
     wanted: &[
