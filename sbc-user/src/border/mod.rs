@@ -7,6 +7,7 @@ mod clock;
 mod counters;
 mod heartbeat;
 mod receiver;
+mod registration;
 mod status;
 
 pub use clock::Clock;

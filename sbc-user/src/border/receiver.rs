@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rsip::Method as KnownMethod;
 use sbc_common::MonotonicNanos;
 
+use super::registration::answers_registration;
 use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
@@ -38,15 +39,15 @@ pub struct BorderParts<T> {
 
 /// The border between outside and inside.
 pub struct Border<T> {
-    config: Arc<Config>,
-    forwarder: Forwarder,
+    pub(super) config: Arc<Config>,
+    pub(super) forwarder: Forwarder,
     digest: Mutex<Option<DigestCheck>>,
     ledger: Mutex<Ledger<T>>,
     /// The peer of each TLS connection.
     peers_by_connection: Mutex<HashMap<u64, usize>>,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     clock: Clock,
-    counters: Counters,
+    pub(super) counters: Counters,
     samples: SampleLog,
     fingerprints: RandomState,
 }
@@ -128,14 +129,16 @@ impl<T: TrustTable> Border<T> {
     fn receive_request(&self, flow: &Flow, evidence: &Evidence, request: &Message<'_>) {
         match self.screen(flow, evidence, request) {
             Screened::Accepted { proven, may_assert, consumed } => {
-                if let Some(user) = proven {
+                if let Some(user) = &proven {
                     self.promote(user.name(), flow);
                 }
+                let registrant = self.registrant(flow, evidence, proven.as_deref());
                 let forwarded = self.forwarder.request_inwards(
                     request,
                     flow,
                     consumed.as_ref(),
                     may_assert.as_ref(),
+                    registrant,
                 );
                 let refusal = match forwarded {
                     Ok(forwarded) => {
@@ -178,17 +181,19 @@ impl<T: TrustTable> Border<T> {
             return self.counters.count(Outcome::NotFromUpstream);
         }
         let StartLine::Request { method, .. } = message.start_line() else {
-            let forwarded = self.forwarder.response(message, flow, None);
+            let forwarded = if answers_registration(message) {
+                self.registration_answered(message, flow)
+            } else {
+                self.forwarder.response(message, flow, None)
+            };
             return self.forward(forwarded, Outcome::ResponseRelayedOutwards);
         };
-        let refusal = match self.forwarder.request_outwards(message, flow) {
-            Ok(forwarded) => return self.forward(Ok(forwarded), Outcome::RequestRelayedOutwards),
-            Err(refusal) => refusal,
-        };
-        let rejection = if refusal == RelayRefusal::NoRoute && method.is(KnownMethod::Options) {
+        let Err(rejection) = self.request_from_upstream(message, flow) else { return };
+        let is_for_us = rejection.outcome == Outcome::NoRoute;
+        let rejection = if is_for_us && method.is(KnownMethod::Options) {
             Rejection { status: 200, outcome: Outcome::UpstreamOptionsAnswered }
         } else {
-            Rejection::of_relay(refusal)
+            rejection
         };
         self.counters.count(rejection.outcome);
         // The upstream is no stranger; should it not hear this, it asks again.
@@ -219,7 +224,7 @@ impl<T: TrustTable> Border<T> {
         });
     }
 
-    fn evidence(&self, flow: &Flow) -> Evidence {
+    pub(super) fn evidence(&self, flow: &Flow) -> Evidence {
         let now = self.now();
         let tls_connection = locked(&self.peers_by_connection).get(&flow.connection).copied();
         let ledger = self.ledger();
@@ -242,7 +247,7 @@ impl<T: TrustTable> Border<T> {
     }
 
     /// A proof that the kernel did not take is no reason to refuse the message that brought it.
-    fn report(&self, written: Result<(), KernelError>) {
+    pub(super) fn report(&self, written: Result<(), KernelError>) {
         match written {
             Ok(()) => {}
             Err(KernelError::TableFull(table)) => {

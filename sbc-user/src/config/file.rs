@@ -300,6 +300,8 @@ pub struct Users {
     pub algorithms: OfferedAlgorithms,
     #[serde(default = "default_user_lifetime")]
     lifetime: Lifetime,
+    #[serde(default = "default_longest_registration")]
+    longest_registration: Lifetime,
     #[serde(default = "default_nonce_lifetime")]
     nonce_lifetime: Lifetime,
     /// How many sources one user can be trusted from at a time; a further one takes the place of the
@@ -320,6 +322,26 @@ impl Users {
         self.lifetime.0
     }
 
+    /// How long a phone may stay registered in clear without registering again: what the registrar
+    /// grants beyond is cut to it.
+    #[must_use]
+    pub const fn longest_registration(&self) -> Duration {
+        self.longest_registration.0
+    }
+
+    /// How long the kernel lets a source pass whose registration was accepted for `granted`: until the
+    /// answer to a request of its last moment has come (RFC 3261 §17.1.1.2, timer B).
+    #[must_use]
+    pub const fn registered(granted: Duration) -> Duration {
+        granted.saturating_add(Duration::from_secs(32))
+    }
+
+    /// The longest that a source can be let pass without another proof.
+    #[must_use]
+    pub fn longest_grant(&self) -> Duration {
+        self.lifetime().max(Self::registered(self.longest_registration()))
+    }
+
     /// How long a challenge can be answered.
     #[must_use]
     pub const fn nonce_lifetime(&self) -> Duration {
@@ -329,6 +351,10 @@ impl Users {
 
 const fn default_user_lifetime() -> Lifetime {
     Lifetime(Duration::from_hours(1))
+}
+
+const fn default_longest_registration() -> Lifetime {
+    Lifetime(Duration::from_hours(2))
 }
 
 const fn default_nonce_lifetime() -> Lifetime {

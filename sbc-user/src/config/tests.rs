@@ -384,6 +384,7 @@ fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
 
     let users = config.users.unwrap();
     assert_eq!(users.lifetime(), Duration::from_hours(1));
+    assert_eq!(users.longest_registration(), Duration::from_hours(2));
     assert_eq!(users.nonce_lifetime(), Duration::from_mins(5));
     assert_eq!(users.remembered_nonces.get(), 65_536);
 

@@ -38,6 +38,11 @@ closed_list! {
         BadExtension "bad-extension",
         /// A request of the upstream that no token of ours routes: 404.
         NoRoute "no-route",
+        /// A request of the upstream with a Route to us whose token we did not make, or not for this: 403.
+        ForgedRoute "forged-route",
+        /// A request of the upstream to a phone whose proof or peer is gone, so that its answers would be
+        /// dropped, or whose place is another user's now: 480, or 430 (RFC 5626 §5.3.1).
+        FlowExpired "flow-expired",
         /// The message would be too large once it is rewritten: 513.
         MessageTooLarge "message-too-large",
 
@@ -54,7 +59,8 @@ closed_list! {
         ResponseNotOurs "response-not-ours",
         /// Somebody other than the upstream wrote to the inside socket.
         NotFromUpstream "not-from-upstream",
-        /// The connection that a message should go out on has ended.
+        /// The connection that a message should go out on has ended; the upstream's request is answered
+        /// 480, or 430 (RFC 5626 §5.3.1).
         ConnectionGone "connection-gone",
         /// The socket or the connection's queue took no more.
         SendFailed "send-failed",

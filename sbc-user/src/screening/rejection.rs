@@ -22,6 +22,7 @@ impl Rejection {
             RelayRefusal::TooManyHops => (483, Outcome::TooManyHops),
             RelayRefusal::BadExtension => (420, Outcome::BadExtension),
             RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
+            RelayRefusal::ForgedRoute => (403, Outcome::ForgedRoute),
             RelayRefusal::Unwritable(RewriteError::TooLarge) => (513, Outcome::MessageTooLarge),
             RelayRefusal::Unwritable(_) => (400, Outcome::Malformed),
         };
@@ -98,6 +99,7 @@ mod tests {
         for (refusal, status) in [
             (RelayRefusal::TooManyHops, "483"),
             (RelayRefusal::NoRoute, "404"),
+            (RelayRefusal::ForgedRoute, "403"),
             (RelayRefusal::Unwritable(RewriteError::TooLarge), "513"),
             (RelayRefusal::Unwritable(RewriteError::Overlap), "400"),
         ] {

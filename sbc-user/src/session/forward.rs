@@ -3,7 +3,8 @@ use std::net::SocketAddr;
 use rsip::Method as KnownMethod;
 use thiserror::Error;
 
-use super::{TokenSeal, TransactionFacts, without_false_claims};
+use super::registration::{add_path, is_outbound, shorten};
+use super::{Registered, Registrant, TokenSeal, TransactionFacts, without_false_claims};
 use crate::config::Assertables;
 use crate::sip::{
     Header, HeaderKind, Message, Method, NameAddr, Rewrite, RewriteError, StartLine, Uri,
@@ -31,6 +32,17 @@ pub struct Forwarded {
     pub message: Vec<u8>,
 }
 
+/// Where a request of the upstream goes, as our token in it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayOut {
+    /// The flow.
+    pub to: Flow,
+    /// The registration by which it is known; `None` for the requests of a dialog.
+    pub registered: Option<Registered>,
+    /// Whether the upstream was promised to be told when the flow is gone (RFC 5626 §5.3.1).
+    pub is_outbound: bool,
+}
+
 /// Why a message is not forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RelayRefusal {
@@ -43,6 +55,9 @@ pub enum RelayRefusal {
     /// No token says where it should go.
     #[error("no route of ours says where it goes")]
     NoRoute,
+    /// A Route names us with a token that we did not make, or not for this.
+    #[error("the token in its route is not ours")]
+    ForgedRoute,
     /// A response to a request that we did not forward.
     #[error("the response answers no request of ours")]
     NotOurs,
@@ -97,16 +112,24 @@ impl Forwarder {
     }
 
     /// Rewrites an accepted request from `origin` for the upstream. `consumed` is the header whose
-    /// credentials were meant for us; claims that `may_assert` does not allow are removed.
+    /// credentials were meant for us; claims that `may_assert` does not allow are removed. Where it is a
+    /// registration, requests for the phone of `registrant` will find it by the Path that is added.
     pub fn request_inwards(
         &self,
         request: &Message<'_>,
         origin: &Flow,
         consumed: Option<&Header<'_>>,
         may_assert: Option<&Assertables>,
+        registrant: Option<Registrant<'_>>,
     ) -> Result<Forwarded, RelayRefusal> {
         let mut rewrite = Rewrite::new(request);
         self.pass_on(&mut rewrite, request, origin, self.inside)?;
+        if let Some(registrant) = registrant.filter(|_| is_registration(request)) {
+            let token = self.seal.registration(registrant, origin).ok_or(RelayRefusal::NoRoute)?;
+            let outbound = if is_outbound(request, origin) { ";ob" } else { "" };
+            let uri = self.own_uri(&token, self.inside, outbound)?;
+            add_path(&mut rewrite, request, &uri);
+        }
         if forms_a_dialog(request) {
             let delivery = self.seal.delivery(request.call_id(), origin);
             let admission = self.seal.admission(request, origin);
@@ -116,7 +139,7 @@ impl Forwarder {
             // Two, because the two sides of us have different addresses (RFC 5658): each end reaches
             // the one nearer to it first.
             for (token, listener) in [(delivery, self.inside), (admission, origin.listener)] {
-                let uri = self.record_route(&token, listener)?;
+                let uri = self.own_uri(&token, listener, "")?;
                 rewrite.insert_before_first(HeaderKind::RecordRoute, "Record-Route", uri);
             }
         }
@@ -128,23 +151,49 @@ impl Forwarder {
         write(rewrite, to)
     }
 
-    /// Rewrites a request of the upstream for the flow that its Route token names.
+    /// Reads where a request of the upstream goes: by a token of its dialog, or by that of a registration,
+    /// which has to be in the first Route. Whether the phone is still there is not known yet.
+    pub fn way_out(&self, request: &Message<'_>) -> Result<WayOut, RelayRefusal> {
+        let routes = || self.own_routes(request).take(2);
+        let of_dialog = routes().find_map(|route| {
+            let token = route.uri.user.unwrap_or_default();
+            let to = self.seal.delivered_to(request.call_id(), token)?;
+            Some(WayOut { to, registered: None, is_outbound: false })
+        });
+        let of_registration = || {
+            let route = routes().next()?;
+            let registered = self.seal.registered(route.uri.user.unwrap_or_default())?;
+            let is_outbound = route.uri.param(b"ob").is_some();
+            Some(WayOut { to: registered.flow, registered: Some(registered), is_outbound })
+        };
+        let found = of_dialog.or_else(of_registration).filter(|way| self.is_outside(&way.to));
+        let has_token = || routes().any(|route| route.uri.user.is_some());
+        found.ok_or_else(|| {
+            if has_token() { RelayRefusal::ForgedRoute } else { RelayRefusal::NoRoute }
+        })
+    }
+
+    /// Rewrites a request of the upstream, which came on `origin`, for the way that it goes.
     pub fn request_outwards(
         &self,
         request: &Message<'_>,
         origin: &Flow,
+        way: &WayOut,
     ) -> Result<Forwarded, RelayRefusal> {
-        let to = self
-            .own_routes(request)
-            .take(2)
-            .find_map(|route| {
-                let token = route.uri.user.unwrap_or_default();
-                self.seal.delivered_to(request.call_id(), token)
-            })
-            .filter(|to| self.is_outside(to))
-            .ok_or(RelayRefusal::NoRoute)?;
+        let to = way.to;
         let mut rewrite = Rewrite::new(request);
         self.pass_on(&mut rewrite, request, origin, to.listener)?;
+        if forms_a_dialog(request) {
+            let admission = self.seal.admission_of_callee(request, &to);
+            let delivery = self.seal.delivery(request.call_id(), &to);
+            let (Some(admission), Some(delivery)) = (admission, delivery) else {
+                return Err(RelayRefusal::NoRoute);
+            };
+            for (token, listener) in [(admission, to.listener), (delivery, self.inside)] {
+                let uri = self.own_uri(&token, listener, "")?;
+                rewrite.insert_before_first(HeaderKind::RecordRoute, "Record-Route", uri);
+            }
+        }
         write(rewrite, to)
     }
 
@@ -156,23 +205,36 @@ impl Forwarder {
         arrival: &Flow,
         may_assert: Option<&Assertables>,
     ) -> Result<Forwarded, RelayRefusal> {
+        let to = self.way_back(response, arrival)?;
+        passed_back(response, to, may_assert, None)
+    }
+
+    /// Rewrites the registrar's answer to a registration that came from `to`, as
+    /// [`way_back`](Self::way_back) says, granting no more than `longest` seconds.
+    pub fn registration_answer(
+        &self,
+        response: &Message<'_>,
+        to: Flow,
+        longest: Option<u32>,
+    ) -> Result<Forwarded, RelayRefusal> {
+        passed_back(response, to, None, longest)
+    }
+
+    /// The flow that the request came from to which this response arrived on `arrival`.
+    pub fn way_back(&self, response: &Message<'_>, arrival: &Flow) -> Result<Flow, RelayRefusal> {
         let via = response.top_via();
         let (_, own) = self.listener(arrival.listener).ok_or(RelayRefusal::NotOurs)?;
         if via.host_ip() != Some(own.ip()) || via.port.unwrap_or(5060) != own.port() {
             return Err(RelayRefusal::NotOurs);
         }
-        let to = TransactionFacts::of_response(response)
+        TransactionFacts::of_response(response)
             .zip(via.branch)
             .and_then(|(facts, branch)| self.seal.origin(&facts, branch))
             .filter(|to| {
                 let is_inside = arrival.listener == self.inside;
                 if is_inside { self.is_outside(to) } else { self.is_upstream(to) }
             })
-            .ok_or(RelayRefusal::NotOurs)?;
-        let mut rewrite = Rewrite::new(response);
-        rewrite.remove_first_values(HeaderKind::Via, 1);
-        without_false_claims(&mut rewrite, response, may_assert);
-        write(rewrite, to)
+            .ok_or(RelayRefusal::NotOurs)
     }
 
     /// What every forwarded request undergoes (RFC 3261 §16.3 to §16.6).
@@ -227,14 +289,14 @@ impl Forwarder {
                 .is_some_and(|(transport, _)| transport == flow.transport)
     }
 
-    fn record_route(&self, token: &str, listener: u8) -> Result<String, RelayRefusal> {
+    fn own_uri(&self, token: &str, listener: u8, more: &str) -> Result<String, RelayRefusal> {
         let (transport, address) = self.listener(listener).ok_or(RelayRefusal::NoRoute)?;
         let transport = match transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
             Transport::Tls => ";transport=tls",
         };
-        Ok(format!("<sip:{token}@{address}{transport};lr>"))
+        Ok(format!("<sip:{token}@{address}{transport};lr{more}>"))
     }
 
     fn listener(&self, position: u8) -> Option<(Transport, SocketAddr)> {
@@ -250,6 +312,26 @@ fn forms_a_dialog(request: &Message<'_>) -> bool {
             method,
             Method::Known(KnownMethod::Invite | KnownMethod::Subscribe | KnownMethod::Refer)
         )
+}
+
+fn is_registration(request: &Message<'_>) -> bool {
+    matches!(request.start_line(),
+        StartLine::Request { method, .. } if method.is(KnownMethod::Register))
+}
+
+fn passed_back(
+    response: &Message<'_>,
+    to: Flow,
+    may_assert: Option<&Assertables>,
+    longest: Option<u32>,
+) -> Result<Forwarded, RelayRefusal> {
+    let mut rewrite = Rewrite::new(response);
+    rewrite.remove_first_values(HeaderKind::Via, 1);
+    without_false_claims(&mut rewrite, response, may_assert);
+    if let Some(longest) = longest {
+        shorten(&mut rewrite, response, longest);
+    }
+    write(rewrite, to)
 }
 
 fn write(mut rewrite: Rewrite<'_>, to: Flow) -> Result<Forwarded, RelayRefusal> {

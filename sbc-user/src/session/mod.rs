@@ -5,10 +5,12 @@
 
 mod claims;
 mod forward;
+mod registration;
 mod routing_key;
 mod token;
 
 pub use claims::without_false_claims;
-pub use forward::{Forwarded, Forwarder, RelayRefusal};
+pub use forward::{Forwarded, Forwarder, RelayRefusal, WayOut};
+pub use registration::{Registered, Registrant, granted_seconds};
 pub use routing_key::{RoutingKey, RoutingKeyError};
 pub use token::{TokenSeal, TransactionFacts};

@@ -5,7 +5,8 @@ use aes_siv::siv::Aes128Siv;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::RoutingKey;
+use super::registration::MARK_LENGTH;
+use super::{Registered, Registrant, RoutingKey};
 use crate::sip::Message;
 use crate::transport::{Flow, Transport};
 
@@ -13,8 +14,8 @@ use crate::transport::{Flow, Transport};
 const COOKIE: &[u8] = b"z9hG4bK";
 /// Transport and listener, address, port, connection.
 const FLOW_LENGTH: usize = 2 + 16 + 2 + 8;
-/// A flow and the synthetic initialization vector, in base64.
-const TOKEN_LENGTH: usize = (16 + FLOW_LENGTH) * 4 / 3 + 1;
+/// What is sealed into the longest token, and the synthetic initialization vector, in base64.
+const TOKEN_LENGTH: usize = (16 + FLOW_LENGTH + MARK_LENGTH) * 4 / 3 + 1;
 /// Length of the tags in the `To` of our own answers: 9 bytes of MAC in base64.
 const TAG_BYTES: usize = 9;
 
@@ -114,17 +115,55 @@ impl TokenSeal {
         self.seal(&admission_headers(request), near)
     }
 
+    /// The user part of the Record-Route URI that admits whoever `request` is sent to, at `near`, to the
+    /// dialog that it makes.
+    #[must_use]
+    pub fn admission_of_callee(&self, request: &Message<'_>, near: &Flow) -> Option<String> {
+        let caller_tag = request.from().tag.unwrap_or_default();
+        self.seal(&callee_headers(request.call_id(), caller_tag, request.to().uri.raw), near)
+    }
+
     /// Says whether `token` admits a request of this dialog that came from `near`, under the identity
-    /// and with the tag that its sender had when it was admitted: a token is no proof for another
-    /// caller, nor for another call under the same Call-ID.
+    /// that its sender had when it was admitted, and with the tag that its own end had, or the other one
+    /// if the other began: a token is no proof for another caller, nor for another call under the same
+    /// Call-ID.
     ///
     /// Over UDP the port must be the same too; a stream may have been connected anew.
     #[must_use]
     pub fn admits(&self, request: &Message<'_>, token: &[u8], near: &Flow) -> bool {
-        let Some(admitted) = self.open(&admission_headers(request), token) else { return false };
+        let caller_tag = request.to().tag.unwrap_or_default();
+        let as_callee = callee_headers(request.call_id(), caller_tag, request.from().uri.raw);
+        let opened = self.open(&admission_headers(request), token);
+        let Some(admitted) = opened.or_else(|| self.open(&as_callee, token)) else { return false };
         admitted.transport == near.transport
             && admitted.remote.ip() == near.remote.ip()
             && (near.transport.is_stream() || admitted.remote.port() == near.remote.port())
+    }
+
+    /// The user part of the Path URI by which requests reach a phone that `registrant` registered on
+    /// `flow`. It is not bound to a call: it is there so that calls can begin.
+    #[must_use]
+    pub fn registration(&self, registrant: Registrant<'_>, flow: &Flow) -> Option<String> {
+        let mark = self.mark(registrant);
+        self.seal_bytes(&[b"register"], &[&written(flow)[..], &mark].concat())
+    }
+
+    /// Opens a [`registration`](Self::registration) token.
+    #[must_use]
+    pub fn registered(&self, token: &[u8]) -> Option<Registered> {
+        let opened = self.open_bytes(&[b"register"], token)?;
+        let (flow, mark) = opened.split_first_chunk()?;
+        Some(Registered { flow: read(flow)?, mark: mark.try_into().ok()? })
+    }
+
+    /// What stands for a registrant in a token: its name would make the token as long as that is.
+    pub(super) fn mark(&self, registrant: Registrant<'_>) -> [u8; MARK_LENGTH] {
+        let headers: [&[u8]; 2] = match registrant {
+            Registrant::User(name) => [b"user", name.as_bytes()],
+            Registrant::Peer(name) => [b"peer", name.as_bytes()],
+        };
+        let sealed = self.cipher().encrypt(headers, b"").unwrap_or_default();
+        sealed.first_chunk().copied().unwrap_or_default()
     }
 
     /// The tag of our own answers to a request: the same for each retransmission, and recognised in
@@ -139,17 +178,24 @@ impl TokenSeal {
     }
 
     fn seal(&self, headers: &[&[u8]], flow: &Flow) -> Option<String> {
-        let sealed = self.cipher().encrypt(headers, &written(flow)).ok()?;
-        Some(URL_SAFE_NO_PAD.encode(sealed))
+        self.seal_bytes(headers, &written(flow))
     }
 
     fn open(&self, headers: &[&[u8]], token: &[u8]) -> Option<Flow> {
+        read(self.open_bytes(headers, token)?.as_slice().try_into().ok()?)
+    }
+
+    fn seal_bytes(&self, headers: &[&[u8]], bytes: &[u8]) -> Option<String> {
+        let sealed = self.cipher().encrypt(headers, bytes).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    fn open_bytes(&self, headers: &[&[u8]], token: &[u8]) -> Option<Vec<u8>> {
         if token.len() > TOKEN_LENGTH {
             return None;
         }
         let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let opened = self.cipher().decrypt(headers, &sealed).ok()?;
-        read(opened.as_slice().try_into().ok()?)
+        self.cipher().decrypt(headers, &sealed).ok()
     }
 
     fn cipher(&self) -> Aes128Siv {
@@ -166,6 +212,11 @@ impl TransactionFacts<'_> {
 fn admission_headers<'a>(request: &Message<'a>) -> [&'a [u8]; 4] {
     let from = request.from();
     [b"admit", request.call_id(), from.tag.unwrap_or_default(), from.uri.raw]
+}
+
+/// The callee's tag is not known while the call begins; the caller's names the dialog as well.
+fn callee_headers<'a>(call_id: &'a [u8], caller_tag: &'a [u8], callee: &'a [u8]) -> [&'a [u8]; 4] {
+    [b"admit-callee", call_id, caller_tag, callee]
 }
 
 fn written(flow: &Flow) -> [u8; FLOW_LENGTH] {

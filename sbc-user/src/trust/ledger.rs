@@ -1,5 +1,6 @@
 mod adoption;
 mod lasting;
+mod registration;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
@@ -189,11 +190,18 @@ impl<T: TrustTable> Ledger<T> {
         let Some(place) = port_of(flow).filter(|place| !self.is_denied(*place)) else {
             return Ok(());
         };
+        let (holder, transports) =
+            (Holder::User(Arc::clone(user)), clear_transports(flow.transport));
+        // What the user was granted there for a registration stays granted.
+        let held = self.grants.get(&place).filter(|held| {
+            held.holder == holder && held.transports == transports && held.is_live(now)
+        });
+        let held_until = held.map_or(now, |held| held.expires_at);
         let grant = Grant {
-            holder: Holder::User(Arc::clone(user)),
+            holder,
             lane: Lane::Digest,
-            transports: clear_transports(flow.transport),
-            expires_at: after(now, lifetime),
+            transports,
+            expires_at: after(now, lifetime).max(held_until),
             connections: 0,
             lifetime,
             pace: self.paces.of_source(self.spoken_for_by(place)),
@@ -256,26 +264,6 @@ impl<T: TrustTable> Ledger<T> {
                 .filter(|network| network.contains(remote))
                 .find_map(|network| is_tls(&Place::Network(network.prefix())))
         })
-    }
-
-    /// Says whether whoever is behind `flow` has answered a challenge of ours within its lifetime, over
-    /// the same transport: an answer over TCP says nothing about who forges its address over UDP.
-    #[must_use]
-    pub fn has_answered(&self, flow: &Flow, now: MonotonicNanos) -> bool {
-        let transports = clear_transports(flow.transport);
-        let answered = |place: &Place| {
-            let grant = self.grants.get(place)?;
-            (grant.lane == Lane::Digest && grant.is_live(now)).then_some(grant.transports)
-        };
-        let Some(place) = port_of(flow) else { return false };
-        if let Some(over) = answered(&place) {
-            return over == transports;
-        }
-        // Of an earlier run no more is known than the /64 that somebody answered from.
-        let subnet = self.spoken_for_by(place);
-        subnet != place
-            && transports != Transports::NONE
-            && answered(&subnet).is_some_and(|over| over.contains(transports))
     }
 
     /// Every grant.

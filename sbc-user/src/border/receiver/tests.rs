@@ -15,6 +15,8 @@ use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;
 
+mod registration;
+
 const OUTSIDE: u8 = 0;
 const TLS: u8 = 1;
 const INSIDE: u8 = 2;
@@ -51,7 +53,7 @@ impl Receiver for Mailbox {
 struct Scene {
     border: Border<MemoryTable>,
     /// Its sockets, which nobody reads: the test itself hands messages to the border.
-    _listeners: Listeners,
+    listeners: Listeners,
     _peers: Running,
     heard: mpsc::UnboundedReceiver<(u8, String)>,
     phone: Flow,
@@ -92,7 +94,7 @@ impl Scene {
         });
         Self {
             border,
-            _listeners: listeners,
+            listeners,
             _peers: peers,
             heard,
             phone: Flow::udp(OUTSIDE, phone),

@@ -41,7 +41,7 @@ impl<T: TrustTable> Ledger<T> {
             Place::Address(_) | Place::Network(_) => false,
         };
         let is_proven = is_place_of_users && entry.lane() == Some(Lane::Digest);
-        let lifetime = config.users.as_ref().map(Users::lifetime).filter(|_| is_proven)?;
+        let lifetime = config.users.as_ref().map(Users::longest_grant).filter(|_| is_proven)?;
         let expires_at = after(now, lifetime).0.min(entry.expires_at);
         // A /64 may have been open for a peer's proof as well, which has to be given anew.
         let clear_text = Transports::UDP.union(Transports::TCP);

@@ -6,6 +6,7 @@ mod holders;
 mod hops;
 mod pace;
 mod properties;
+mod registration;
 mod scene;
 mod subnet;
 mod tls;

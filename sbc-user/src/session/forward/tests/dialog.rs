@@ -107,9 +107,12 @@ fn own_routes_are_removed_however_they_are_spread_over_lines() {
 fn a_request_of_the_upstream_goes_nowhere_without_a_token_of_this_call() {
     let (calling, answering) = route_sets(&phone());
     let bye = in_dialog("BYE", 9, false, &answering);
-    assert_eq!(outwards(&bye.replace("one@", "two@")), Err(RelayRefusal::NoRoute));
+    assert_eq!(outwards(&bye.replace("one@", "two@")), Err(RelayRefusal::ForgedRoute));
     assert_eq!(outwards(&in_dialog("BYE", 9, false, &[])), Err(RelayRefusal::NoRoute));
-    assert_eq!(outwards(&in_dialog("BYE", 9, false, &calling[..1])), Err(RelayRefusal::NoRoute));
+    let nobody = ["<sip:10.0.0.1:5060;lr>".to_owned()];
+    assert_eq!(outwards(&in_dialog("BYE", 9, false, &nobody)), Err(RelayRefusal::NoRoute));
+    let other_purpose = in_dialog("BYE", 9, false, &calling[..1]);
+    assert_eq!(outwards(&other_purpose), Err(RelayRefusal::ForgedRoute));
 }
 
 #[test]
@@ -120,7 +123,8 @@ fn a_token_does_not_lead_inside_nor_to_a_listener_that_speaks_something_else_now
     for flow in [inside, changed, gone] {
         let token = seal().delivery(b"one@192.168.1.2", &flow).unwrap();
         let route = format!("<sip:{token}@10.0.0.1:5060;lr>");
-        assert_eq!(outwards(&in_dialog("BYE", 9, false, &[route])), Err(RelayRefusal::NoRoute));
+        let bye = in_dialog("BYE", 9, false, &[route]);
+        assert_eq!(outwards(&bye), Err(RelayRefusal::ForgedRoute));
     }
 }
 

@@ -51,14 +51,15 @@ pub(super) fn upstream() -> Flow {
 
 pub(super) fn inwards(request: &str, origin: &Flow) -> Result<String, RelayRefusal> {
     let request = Message::scan(request.as_bytes()).unwrap();
-    let forwarded = forwarder().request_inwards(&request, origin, None, None)?;
+    let forwarded = forwarder().request_inwards(&request, origin, None, None, None)?;
     assert_eq!(forwarded.to, upstream());
     Ok(text(&forwarded))
 }
 
 pub(super) fn outwards(request: &str) -> Result<(Flow, String), RelayRefusal> {
     let request = Message::scan(request.as_bytes()).unwrap();
-    let forwarded = forwarder().request_outwards(&request, &upstream())?;
+    let way = forwarder().way_out(&request)?;
+    let forwarded = forwarder().request_outwards(&request, &upstream(), &way)?;
     Ok((forwarded.to, text(&forwarded)))
 }
 

@@ -69,7 +69,8 @@ fn the_credentials_that_were_for_us_go_no_further_and_all_others_do() {
     let request = with("Proxy-Authorization: Digest ours\r\nproxy-authorization: Digest theirs");
     let message = Message::scan(request.as_bytes()).unwrap();
     let consumed = message.header(HeaderKind::ProxyAuthorization).unwrap();
-    let forwarded = forwarder().request_inwards(&message, &phone(), Some(&consumed), None).unwrap();
+    let forwarded =
+        forwarder().request_inwards(&message, &phone(), Some(&consumed), None, None).unwrap();
 
     let passed = String::from_utf8(forwarded.message).unwrap();
     assert!(!passed.contains("Digest ours"));
@@ -85,7 +86,8 @@ fn a_false_claim_goes_no_further_with_all_of_its_kind() {
     );
     let message = Message::scan(request.as_bytes()).unwrap();
     let passed = |may_assert: Option<&Assertables>| {
-        let forwarded = forwarder().request_inwards(&message, &phone(), None, may_assert).unwrap();
+        let forwarded =
+            forwarder().request_inwards(&message, &phone(), None, may_assert, None).unwrap();
         let passed = String::from_utf8(forwarded.message).unwrap();
         [HeaderKind::PAssertedIdentity, HeaderKind::PPreferredIdentity, HeaderKind::RemotePartyId]
             .map(|kind| values(&passed, kind).len())

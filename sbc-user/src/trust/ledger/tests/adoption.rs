@@ -95,7 +95,7 @@ fn adopted_trust_is_cut_to_what_the_policy_grants_now() {
     let entry = table.sources.get_mut(&port(PHONE)).unwrap();
     entry.expires_at += 1 << 50;
     let scene = Scene::restarted(table, sample::config(PEERS), START);
-    assert_eq!(scene.entry(port(PHONE)).unwrap().2, Some(3600));
+    assert_eq!(scene.entry(port(PHONE)).unwrap().2, Some(7200 + 32), "a registration's");
 }
 
 #[test]
