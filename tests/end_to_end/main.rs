@@ -5,6 +5,7 @@
 
 mod amplification;
 mod bystander;
+mod called_phone;
 mod calls;
 mod capture;
 mod carrier;
@@ -36,6 +37,7 @@ mod silence;
 mod socket_guard;
 mod stranger;
 mod stream;
+mod stream_phone;
 mod subnet;
 mod syn_flood;
 mod takeover;

@@ -17,9 +17,9 @@ use crate::{link::Interface, namespaces::Namespaces, process::Process};
 /// A machine of its own as far as the network goes: interfaces, routes and sockets, `/run`, `/sys`
 /// and `/sys/fs/bpf` are private to it; all other files are the real ones.
 ///
-/// It ends when it and the last [`Process`] on it are dropped, and at the latest with the program
+/// It ends when it, its clones and the last [`Process`] on it are dropped, and at the latest with the program
 /// that made it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Host {
     name: String,
     namespaces: Arc<Namespaces>,

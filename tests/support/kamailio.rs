@@ -124,7 +124,8 @@ fn configuration(listen: SocketAddr, password: Option<&str>) -> String {
 const ROUTING: &str = r#"
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "use_path", 1)
-modparam("registrar", "path_mode", 0)
+# Refuses a Path that is not said to be supported, and repeats it.
+modparam("registrar", "path_mode", 2)
 children=1
 disable_tcp=yes
 debug=0

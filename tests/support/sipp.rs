@@ -37,6 +37,8 @@ pub enum Scenario {
     BusyCall,
     /// A registration that is challenged once and then accepted.
     Registration,
+    /// The same from behind a NAT: Via and Contact name a private address.
+    RegistrationBehindNat,
     /// A registration whose credentials are wrong: another 401, or 403.
     RefusedRegistration,
     /// The other side: answers a call and waits for its end; answers OPTIONS and REGISTER with 200.
@@ -280,7 +282,7 @@ impl Running {
 impl Scenario {
     /// Whether the Request-URI is the domain's own.
     fn registers(self) -> bool {
-        matches!(self, Self::Registration | Self::RefusedRegistration)
+        matches!(self, Self::Registration | Self::RegistrationBehindNat | Self::RefusedRegistration)
     }
 
     fn xml(self) -> &'static str {
@@ -295,6 +297,7 @@ impl Scenario {
             Self::ChangedCall => include_str!("scenarios/changed_call.xml"),
             Self::HeldCall => include_str!("scenarios/held_call.xml"),
             Self::Registration => include_str!("scenarios/registration.xml"),
+            Self::RegistrationBehindNat => include_str!("scenarios/registration_behind_nat.xml"),
             Self::RefusedRegistration => include_str!("scenarios/refused_registration.xml"),
             Self::Answer => include_str!("scenarios/answer.xml"),
             Self::Busy => include_str!("scenarios/busy.xml"),

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use rsip::Method as KnownMethod;
 use sbc_common::MonotonicNanos;
@@ -50,6 +50,8 @@ pub struct Border<T> {
     pub(super) counters: Counters,
     samples: SampleLog,
     fingerprints: RandomState,
+    /// Whether the operator was told that the registrar does not seem to know Path.
+    pub(super) registrar_without_path: Once,
 }
 
 impl<T: TrustTable> Border<T> {
@@ -67,6 +69,7 @@ impl<T: TrustTable> Border<T> {
             counters: Counters::default(),
             samples: SampleLog::default(),
             fingerprints: RandomState::new(),
+            registrar_without_path: Once::new(),
         }
     }
 

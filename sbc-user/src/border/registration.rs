@@ -9,7 +9,7 @@ use crate::config::Users;
 use crate::proof::users::User;
 use crate::screening::{Evidence, Outcome, Rejection, Standing};
 use crate::session::{Forwarded, Registered, Registrant, RelayRefusal, WayOut, granted_seconds};
-use crate::sip::{Message, StartLine};
+use crate::sip::{HeaderKind, Message, StartLine};
 use crate::transport::{Flow, SendFailure, Transport};
 use crate::trust::{Holder, TrustTable};
 
@@ -42,6 +42,14 @@ impl<T: TrustTable> Border<T> {
     ) -> Result<Forwarded, RelayRefusal> {
         let to = self.forwarder.way_back(response, arrival)?;
         let granted = granted_seconds(response).filter(|_| is_success(response));
+        if granted.is_some() && response.header(HeaderKind::Path).is_none() {
+            self.registrar_without_path.call_once(|| {
+                tracing::warn!(
+                    "the registrar's answer repeats no Path (RFC 3327): if it keeps none, calls to \
+                     registered phones cannot arrive"
+                );
+            });
+        }
         let answered = || self.ledger().has_answered(&to, self.now());
         let users = self.config.users.as_ref();
         let (Some(granted), Some(users)) = (granted, users.filter(|_| in_clear(&to) && answered()))

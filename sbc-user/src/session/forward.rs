@@ -152,7 +152,8 @@ impl Forwarder {
     }
 
     /// Reads where a request of the upstream goes: by a token of its dialog, or by that of a registration,
-    /// which has to be in the first Route. Whether the phone is still there is not known yet.
+    /// which has to be the first: those behind it may be of the phone's own making. Whether the phone is
+    /// still there is not known yet.
     pub fn way_out(&self, request: &Message<'_>) -> Result<WayOut, RelayRefusal> {
         let routes = || self.own_routes(request).take(2);
         let of_dialog = routes().find_map(|route| {
@@ -161,7 +162,7 @@ impl Forwarder {
             Some(WayOut { to, registered: None, is_outbound: false })
         });
         let of_registration = || {
-            let route = routes().next()?;
+            let route = routes().find(|route| route.uri.user.is_some())?;
             let registered = self.seal.registered(route.uri.user.unwrap_or_default())?;
             let is_outbound = route.uri.param(b"ob").is_some();
             Some(WayOut { to: registered.flow, registered: Some(registered), is_outbound })

@@ -141,7 +141,7 @@ fn a_path_says_whose_registration_it_was() {
 }
 
 #[test]
-fn a_path_that_is_not_ours_or_not_in_front_leads_nowhere() {
+fn a_path_that_is_not_ours_or_not_the_first_leads_nowhere() {
     let path = path(&phone());
     let forged = path.replace(&token(&path)[4..8], "AAAA");
     let nobody = "<sip:AAAA@10.0.0.1:5060;lr>".to_owned();
@@ -155,6 +155,8 @@ fn a_path_that_is_not_ours_or_not_in_front_leads_nowhere() {
     ] {
         assert_eq!(outwards(&call("INVITE", &routes)), Err(refusal), "{what}");
     }
+    let proxy = "<sip:10.0.0.1:5060;lr>".to_owned();
+    assert_eq!(outwards(&call("INVITE", &[proxy, path.clone()])).unwrap().0, phone());
     let stolen = in_dialog("BYE", 8, true, &[path]);
     assert!(!is_admitted(&stolen, &phone()), "it admits nobody from outside");
 }
