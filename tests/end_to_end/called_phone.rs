@@ -14,8 +14,8 @@ use crate::{
     stream_phone::StreamPhone,
 };
 
-/// Shorter than any of these tests may take: what stays open does so because of a registration.
-const BRIEFLY: &str = "lifetime = \"3s\"";
+/// So short that tests can wait for its end: what stays open does so because of a registration.
+const BRIEFLY: &str = "lifetime = \"5s\"";
 
 #[test]
 fn a_phone_behind_a_nat_is_called_over_udp_and_either_end_hangs_up() -> Result<()> {
@@ -223,6 +223,25 @@ fn the_caller_hears_at_once_that_the_connection_of_a_phone_is_gone() -> Result<(
             })?;
         }
     }
+    Ok(())
+}
+
+#[test]
+fn the_operator_is_told_once_that_the_registrar_repeats_no_path() -> Result<()> {
+    let mut gateway = setup("").start()?;
+    let upstream = Endpoint::bind(&gateway.inside, gateway.upstream())?;
+    let phone = phone(&gateway, Family::V4.caller())?;
+    for _ in 0..2 {
+        let register = phone.request("REGISTER").with_body();
+        let refusal = phone.ask(Family::V4.sip(), &register, 401)?;
+        phone.send(Family::V4.sip(), &Login("alice", "secret").answer(&register, &refusal)?)?;
+        let arrived = upstream.hear()?;
+        let contact = "Contact: <sip:alice@192.168.1.2:5062>;expires=60";
+        upstream.send(arrived.from, &arrived.answer("200 OK", &[contact]))?;
+        hear(&phone, "SIP/2.0 200 ")?;
+    }
+    let log = gateway.stop()?;
+    assert_eq!(log.matches("repeats no Path").count(), 1, "{log}");
     Ok(())
 }
 

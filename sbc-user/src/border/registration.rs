@@ -50,10 +50,14 @@ impl<T: TrustTable> Border<T> {
                 );
             });
         }
-        let answered = || self.ledger().has_answered(&to, self.now());
-        let users = self.config.users.as_ref();
-        let (Some(granted), Some(users)) = (granted, users.filter(|_| in_clear(&to) && answered()))
-        else {
+        // Who is no user, or proves himself otherwise besides, registers without an answer to a challenge.
+        let is_users = || {
+            let evidence = self.evidence(&to);
+            let standing = self.standing(&to, &evidence);
+            evidence.has_answered && matches!(standing, Standing::NeedsDigest(_))
+        };
+        let users = self.config.users.as_ref().filter(|_| in_clear(&to) && is_users());
+        let (Some(granted), Some(users)) = (granted, users) else {
             return self.forwarder.registration_answer(response, to, None);
         };
         let longest = users.longest_registration();
@@ -61,7 +65,7 @@ impl<T: TrustTable> Border<T> {
         let forwarded = self.forwarder.registration_answer(response, to, Some(longest_seconds))?;
         let granted = Duration::from_secs(granted.into()).min(longest);
         let now = self.now();
-        self.report(self.ledger().registered(&to, Users::registered(granted), now));
+        self.report(self.ledger().registered(&to, Users::lifetime_of_registration(granted), now));
         Ok(forwarded)
     }
 

@@ -332,14 +332,14 @@ impl Users {
     /// How long the kernel lets a source pass whose registration was accepted for `granted`: until the
     /// answer to a request of its last moment has come (RFC 3261 §17.1.1.2, timer B).
     #[must_use]
-    pub const fn registered(granted: Duration) -> Duration {
+    pub const fn lifetime_of_registration(granted: Duration) -> Duration {
         granted.saturating_add(Duration::from_secs(32))
     }
 
     /// The longest that a source can be let pass without another proof.
     #[must_use]
     pub fn longest_grant(&self) -> Duration {
-        self.lifetime().max(Self::registered(self.longest_registration()))
+        self.lifetime().max(Self::lifetime_of_registration(self.longest_registration()))
     }
 
     /// How long a challenge can be answered.

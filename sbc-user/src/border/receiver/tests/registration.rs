@@ -142,6 +142,19 @@ async fn a_phone_whose_connection_is_gone_is_not_called_and_who_was_promised_hea
 }
 
 #[tokio::test]
+async fn what_a_peer_registers_without_answering_prolongs_nobodys_proof() {
+    let office = "[[peer]]\nname = \"office\"\nrequire = [\"static\"]\nsources = [\"127.0.0.1\"]\n\
+        opens = [\"udp\"]";
+    let mut scene = Scene::new(office, MemoryTable::default());
+    scene.border.promote("alice", &scene.phone);
+    scene.phone_sends(&register(""));
+    let register = scene.upstream_hears().await;
+    scene.upstream_sends(&accepted(&register, "7200"));
+    scene.phone_hears().await;
+    assert_eq!(seconds_left(&scene), 3600);
+}
+
+#[tokio::test]
 async fn a_listed_phone_is_called_for_as_long_as_it_is_listed() {
     let trunk = |name: &str, source: &str| {
         format!(
