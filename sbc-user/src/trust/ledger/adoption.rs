@@ -40,13 +40,15 @@ impl<T: TrustTable> Ledger<T> {
             Place::Subnet(network) => self.subnets.around(network.into()) == Some(network),
             Place::Address(_) | Place::Network(_) => false,
         };
-        let is_proven = is_place_of_users && entry.lane() == Some(Lane::Digest);
+        // A /64 may have been open for a peer's proof as well, which opens TLS whatever else. What is whose
+        // can't be told apart then: both have to prove themselves anew.
+        let clear_text = Transports::UDP.union(Transports::TCP);
+        let is_of_users_alone = clear_text.contains(entry.transports);
+        let is_proven =
+            is_place_of_users && is_of_users_alone && entry.lane() == Some(Lane::Digest);
         let lifetime = config.users.as_ref().map(Users::longest_grant).filter(|_| is_proven)?;
         let expires_at = after(now, lifetime).0.min(entry.expires_at);
-        // A /64 may have been open for a peer's proof as well, which has to be given anew.
-        let clear_text = Transports::UDP.union(Transports::TCP);
-        let transports = entry.transports.intersection(clear_text);
-        let grant = earlier(Holder::Earlier, Lane::Digest, transports, expires_at);
+        let grant = earlier(Holder::Earlier, Lane::Digest, entry.transports, expires_at);
         Some((place, Grant { pace: self.paces.of_source(self.spoken_for_by(place)), ..grant }))
     }
 }
