@@ -75,6 +75,7 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     }
     refuse_listeners(config)?;
     refuse_upstream(config)?;
+    refuse_trust(config)?;
     refuse_users(config)?;
     refuse_peers(config)?;
     ipsec::refuse(config)?;
@@ -140,6 +141,15 @@ fn refuse_upstream(config: &Config) -> Result<(), Found> {
     }
     if target == address || is_listener(target) {
         return refuse("target is our own address: requests would go round".to_owned());
+    }
+    Ok(())
+}
+
+fn refuse_trust(config: &Config) -> Result<(), Found> {
+    let entries = config.kernel.trust_entries;
+    if usize::try_from(entries).is_ok_and(|entries| config.trust.sources_per_peer.get() > entries) {
+        let problem = format!("sources-per-peer is more than trust-entries, {entries}");
+        return Err(("[trust]".to_owned(), problem));
     }
     Ok(())
 }

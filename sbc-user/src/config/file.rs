@@ -282,11 +282,14 @@ pub struct Denied {
 pub struct Trust {
     /// Whether what an IPv6 address proved opens the /64 around it.
     pub ipv6_subnet: bool,
+    /// From how many addresses one peer's connections can have entries of their own at a time; a further
+    /// one takes the place of the oldest, and of one that is still connected from last.
+    pub sources_per_peer: NonZeroUsize,
 }
 
 impl Default for Trust {
     fn default() -> Self {
-        Self { ipv6_subnet: true }
+        Self { ipv6_subnet: true, sources_per_peer: NonZeroUsize::MIN.saturating_add(63) }
     }
 }
 

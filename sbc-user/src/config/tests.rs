@@ -154,6 +154,8 @@ fn a_table_that_would_not_hold_what_is_asked_of_it_is_refused() {
     refused(&format!("{BASE}{silence}"), "silence is less than 2s");
     let share = "sources-per-user = 70000";
     refused(&changed("", "sources-per-user = 2", share), "sources-per-user is more than");
+    let share = "[trust]\nsources-per-peer = 70000";
+    refused(&format!("{BASE}{share}"), "sources-per-peer is more than");
     let nonces = "sources-per-user = 2\nremembered-nonces = 4000001";
     refused(&changed("", "sources-per-user = 2", nonces), "remembered-nonces is more than");
     let denied: Vec<_> =

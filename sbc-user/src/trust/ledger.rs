@@ -2,6 +2,7 @@ mod adoption;
 mod lasting;
 mod registration;
 mod rows;
+mod shares;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -11,6 +12,8 @@ use std::time::Duration;
 use sbc_common::{
     Address, HopBand, Lane, MonotonicNanos, Prefix, Protocol, Transports, TrustEntry,
 };
+
+use shares::Shares;
 
 use super::difference::Difference;
 use super::hops::{band_around, either};
@@ -32,10 +35,9 @@ pub struct Ledger<T> {
     /// What the operator's word alone grants, and what a place falls back to when a proof is over.
     lasting: HashMap<Place, Grant>,
     denied: Vec<Prefix>,
-    sources_of_user: HashMap<Arc<str>, Vec<Place>>,
+    shares: Shares,
     /// What each TLS connection keeps alive.
     places_of_connection: HashMap<u64, Vec<Place>>,
-    sources_per_user: usize,
     learns_hops: bool,
     paces: Paces,
     subnets: Subnets,
@@ -60,16 +62,13 @@ impl<T: TrustTable> Ledger<T> {
         config: &Config,
         now: MonotonicNanos,
     ) -> Result<(Self, Stale), KernelError> {
-        let sources_per_user =
-            config.users.as_ref().map_or(0, |users| users.sources_per_user.get());
         let mut ledger = Self {
             table,
             grants: HashMap::new(),
             lasting: lasting::grants(config),
             denied: config.denied.sources.iter().map(|network| network.prefix()).collect(),
-            sources_of_user: HashMap::new(),
+            shares: Shares::new(config),
             places_of_connection: HashMap::new(),
-            sources_per_user,
             learns_hops: config.kernel.hop_limits != ScrutinyPolicy::Off,
             paces: Paces::new(config),
             subnets: Subnets::new(config),
@@ -120,7 +119,7 @@ impl<T: TrustTable> Ledger<T> {
                 continue;
             }
             let grant = Grant {
-                holder,
+                holder: holder.clone(),
                 lane: Lane::Tls,
                 transports: peer.opens_by_tls(),
                 expires_at: after(now, peer.lifetime()),
@@ -129,9 +128,10 @@ impl<T: TrustTable> Ledger<T> {
                 pace: Paces::of_peer(position, peer),
                 hops: self.hops_of(place, learned, connections),
             };
-            let entered = self.enter(place, grant, now);
+            let mut entered = self.enter(place, grant, now);
             if entered.is_ok() {
                 self.places_of_connection.entry(flow.connection).or_default().push(place);
+                entered = self.make_room(&holder, place, now);
             }
             done = done.and(entered);
         }
@@ -198,7 +198,7 @@ impl<T: TrustTable> Ledger<T> {
         });
         let held_until = held.map_or(now, |held| held.expires_at);
         let grant = Grant {
-            holder,
+            holder: holder.clone(),
             lane: Lane::Digest,
             transports,
             expires_at: after(now, lifetime).max(held_until),
@@ -208,7 +208,7 @@ impl<T: TrustTable> Ledger<T> {
             hops: HopBand::ANY,
         };
         self.enter(place, grant, now)?;
-        self.keep_within_share(user, place, now)
+        self.make_room(&holder, place, now)
     }
 
     /// Renews what living TLS connections hold, and ends what has expired.
@@ -315,7 +315,7 @@ impl<T: TrustTable> Ledger<T> {
         if let Some(displaced) = self.grants.insert(place, grant)
             && displaced.holder != holder
         {
-            self.leave_share(&displaced.holder, place);
+            self.shares.leave(&displaced.holder, place);
         }
         Ok(())
     }
@@ -337,34 +337,9 @@ impl<T: TrustTable> Ledger<T> {
         }
         self.leave(place);
         if let Some(removed) = self.grants.remove(&place) {
-            self.leave_share(&removed.holder, place);
+            self.shares.leave(&removed.holder, place);
         }
         Ok(())
-    }
-
-    /// The place no longer counts against the share of the user who held it.
-    fn leave_share(&mut self, holder: &Holder, place: Place) {
-        let Holder::User(user) = holder else { return };
-        let Some(places) = self.sources_of_user.get_mut(user) else { return };
-        places.retain(|held| *held != place);
-        if places.is_empty() {
-            self.sources_of_user.remove(user);
-        }
-    }
-
-    /// One user must not fill the table: a source too many takes the place of the oldest.
-    fn keep_within_share(
-        &mut self,
-        user: &Arc<str>,
-        place: Place,
-        now: MonotonicNanos,
-    ) -> Result<(), KernelError> {
-        let places = self.sources_of_user.entry(Arc::clone(user)).or_default();
-        places.retain(|held| *held != place);
-        places.push(place);
-        let Some(excess) = places.len().checked_sub(self.sources_per_user) else { return Ok(()) };
-        let oldest: Vec<_> = places.iter().take(excess).copied().collect();
-        oldest.into_iter().try_for_each(|place| self.end(place, now))
     }
 
     /// The kernel asks for a port and an address before it asks for networks, so one of these would

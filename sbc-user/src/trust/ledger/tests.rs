@@ -8,5 +8,6 @@ mod pace;
 mod properties;
 mod registration;
 mod scene;
+mod shares;
 mod subnet;
 mod tls;

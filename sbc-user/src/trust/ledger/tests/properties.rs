@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use sbc_common::{Lane, MonotonicNanos, SourceKey, Transports, TrustEntry};
 
 use super::scene::*;
-use crate::config::sample;
+use crate::config::{Config, sample};
 use crate::transport::Transport;
 use crate::trust::{Grant, Holder, Place};
 
@@ -21,7 +21,12 @@ const ADDRESSES: [&str; 8] = [
     "2001:db8:1::a",
 ];
 const USERS: [&str; 2] = ["alice", "bob"];
+const SHARE: usize = 2;
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
+
+fn policy() -> Config {
+    sample::config(&format!("{PEERS}[trust]\nsources-per-peer = {SHARE}"))
+}
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -146,8 +151,12 @@ fn check(scene: &Scene, proofs: &Proofs) -> Result<(), TestCaseError> {
         prop_assert!(entry.is_some_and(|entry| entry.transports.contains(Transports::TLS)));
     }
 
-    let mut shares = HashMap::<&str, usize>::new();
+    let mut shares = HashMap::<&Holder, usize>::new();
     for (place, grant) in scene.ledger.grants() {
+        if let (Place::Address(_), Holder::Peer(_)) | (_, Holder::User(_)) = (place, &grant.holder)
+        {
+            *shares.entry(&grant.holder).or_default() += 1;
+        }
         let until = match (grant.lane, &grant.holder) {
             (Lane::Tls, Holder::Peer(peer)) => proofs.until(scene, *peer, place),
             (Lane::Digest, Holder::Earlier) if matches!(place, Place::Subnet(_)) => {
@@ -161,7 +170,6 @@ fn check(scene: &Scene, proofs: &Proofs) -> Result<(), TestCaseError> {
                 };
                 if let Holder::User(name) = holder {
                     prop_assert_eq!(&**name, USERS[*user]);
-                    *shares.entry(USERS[*user]).or_default() += 1;
                 }
                 at.0 + u64::try_from(LIFETIME.as_nanos()).unwrap()
             }
@@ -172,7 +180,7 @@ fn check(scene: &Scene, proofs: &Proofs) -> Result<(), TestCaseError> {
         };
         prop_assert!(grant.expires_at.0 <= until, "{place} outlives its proof");
     }
-    prop_assert!(shares.values().all(|share| *share <= 2));
+    prop_assert!(shares.values().all(|share| *share <= SHARE));
     Ok(())
 }
 
@@ -206,7 +214,7 @@ fn apply(mut scene: Scene, proofs: &mut Proofs, number: u64, event: &Event) -> S
                 proofs.leave(number, scene.now);
             }
             let table = MemoryTable { broken: None, ..scene.ledger.table().clone() };
-            scene = Scene::restarted(table, sample::config(PEERS), scene.now);
+            scene = Scene::restarted(table, policy(), scene.now);
         }
         Event::Break { is_broken } => {
             let Place::Network(prefix) = network("198.51.100.0/24") else { unreachable!() };
@@ -225,7 +233,7 @@ proptest! {
         events in prop::collection::vec(event(), 0..60),
     ) {
         let table = MemoryTable { capacity: Some(capacity), ..MemoryTable::default() };
-        let mut scene = Scene::over(table);
+        let mut scene = Scene::restarted(table, policy(), START);
         let mut proofs = Proofs::default();
         for (number, event) in (1..).zip(&events) {
             scene = apply(scene, &mut proofs, number, event);
