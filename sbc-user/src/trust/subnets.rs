@@ -7,12 +7,15 @@ use crate::config::Config;
 /// Which IPv6 addresses the kernel knows by the /64 around them: its holder may use any address in it
 /// (RFC 6177, RFC 7421), and changes them daily (RFC 8981).
 pub(super) struct Subnets {
-    /// The networks whose every address stands for itself; absent where all of them do.
-    apart: Option<Vec<Prefix>>,
+    /// The /64s whose every address stands for itself; absent where all of them do.
+    apart: Option<Ranges>,
 }
 
 /// What one site has to itself, in bits.
 const LENGTH: u8 = 64;
+
+/// Ranges of /64s by their first 64 bits, the first and the last of each: in order, and apart from each other.
+struct Ranges(Box<[(u64, u64)]>);
 
 impl Subnets {
     /// A /64 that somebody else has a part in never speaks for an address: the kernel asks for it before
@@ -25,7 +28,7 @@ impl Subnets {
         let ours = listeners.chain([config.upstream.address.ip(), config.upstream.target.0.ip()]);
         let ours = ours.filter_map(|address| Prefix::new(address, 128));
         let apart = listed.chain(ours).filter(|prefix| !prefix.address.is_ipv4());
-        Self { apart: config.trust.ipv6_subnet.then(|| apart.collect()) }
+        Self { apart: config.trust.ipv6_subnet.then(|| Ranges::of(apart)) }
     }
 
     /// The network address of the /64 that speaks for `address`; `None` where it stands for itself.
@@ -33,7 +36,7 @@ impl Subnets {
         let apart = self.apart.as_ref()?;
         let IpAddr::V6(address) = address else { return None };
         let subnet = is_of_a_site(address).then(|| Prefix::new(address.into(), LENGTH))??;
-        if apart.iter().any(|other| overlap(&subnet, other)) {
+        if apart.contain(number(&subnet.address)) {
             return None;
         }
         match IpAddr::from(subnet.address) {
@@ -55,13 +58,44 @@ fn is_of_a_site(address: Ipv6Addr) -> bool {
     is_site_local || is_global && !is_of_a_protocol && !is_6to4
 }
 
-fn overlap(one: &Prefix, other: &Prefix) -> bool {
-    let contains = |outer: &Prefix, inner: &Address| outer.contains(inner);
-    contains(one, &other.address) || contains(other, &one.address)
+impl Ranges {
+    /// The /64s that have a part in one of `prefixes`.
+    fn of(prefixes: impl Iterator<Item = Prefix>) -> Self {
+        let mut touched: Vec<_> = prefixes.map(|prefix| touched_by(&prefix)).collect();
+        touched.sort_unstable();
+        touched.dedup_by(|next, kept| {
+            let is_within = next.0 <= kept.1;
+            if is_within {
+                kept.1 = kept.1.max(next.1);
+            }
+            is_within
+        });
+        Self(touched.into_boxed_slice())
+    }
+
+    fn contain(&self, number: u64) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= number);
+        let before = after.checked_sub(1).and_then(|it| self.0.get(it));
+        before.is_some_and(|(_, last)| number <= *last)
+    }
+}
+
+fn touched_by(prefix: &Prefix) -> (u64, u64) {
+    let rest = u64::MAX.checked_shr(prefix.length.into()).unwrap_or(0);
+    let first = number(&prefix.address);
+    (first, first | rest)
+}
+
+/// The number of the /64 around an address.
+fn number(address: &Address) -> u64 {
+    let [number @ .., _, _, _, _, _, _, _, _] = address.octets();
+    u64::from_be_bytes(number)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::config::sample;
 
@@ -132,5 +166,49 @@ mod tests {
     #[test]
     fn the_operator_may_have_every_address_stand_for_itself() {
         assert_eq!(around("[trust]\nipv6-subnet = false", "2001:db8:7::9"), None);
+    }
+
+    /// What [`Ranges`] stand for, told one prefix after the other.
+    fn overlap(one: &Prefix, other: &Prefix) -> bool {
+        one.contains(&other.address) || other.contains(&one.address)
+    }
+
+    fn address(bits: u128) -> Address {
+        Address::from_octets(bits.to_be_bytes())
+    }
+
+    /// Close enough to each other to meet, in the first 64 bits and in the last.
+    fn bits() -> impl Strategy<Value = u128> {
+        let near = (0..16_u128, 0..4_u128, 0..4_u128)
+            .prop_map(|(high, low, last)| 0x2001_0db8 << 96 | high << 92 | low << 64 | last);
+        prop_oneof![3 => near, 1 => any::<u128>(), 1 => Just(0), 1 => Just(u128::MAX)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+        #[test]
+        fn ranges_say_what_their_prefixes_say_one_by_one(
+            prefixes in prop::collection::vec((bits(), prop_oneof![0..=128_u8, 60..=68_u8]), 0..40),
+            asked in prop::collection::vec(bits(), 1..40),
+        ) {
+            let prefixes: Vec<_> = prefixes
+                .into_iter()
+                .map(|(bits, length)| Prefix::around(&address(bits), length))
+                .collect();
+            let ranges = Ranges::of(prefixes.iter().copied());
+            prop_assert!(ranges.0.is_sorted_by(|one, next| one.1 < next.0));
+            let edges = prefixes.iter().flat_map(|prefix| {
+                let first = u128::from_be_bytes(prefix.address.octets());
+                let last = first | u128::MAX.checked_shr(prefix.length.into()).unwrap_or(0);
+                let around = [first.wrapping_sub(1), first, last, last.wrapping_add(1)];
+                around.into_iter().chain([first.wrapping_sub(1 << 64), last.wrapping_add(1 << 64)])
+            });
+            for bits in asked.into_iter().chain(edges) {
+                let subnet = Prefix::around(&address(bits), LENGTH);
+                let expected = prefixes.iter().any(|prefix| overlap(&subnet, prefix));
+                prop_assert_eq!(ranges.contain(number(&subnet.address)), expected, "{:?}", subnet);
+            }
+        }
     }
 }
