@@ -93,7 +93,10 @@ fn who_comes_another_way_meets_the_same_tables() {
             assert_eq!(judged, Ok((reason, reason.action())), "{} {reason:?}", ends.family);
         }
     }
-    assert!(kernel.counters().unwrap().is_empty(), "counted as if it came from the wire");
+    assert!(
+        kernel.readings().counters().unwrap().is_empty(),
+        "counted as if it came from the wire"
+    );
 }
 
 /// Those that the kernel takes for a packet.
@@ -128,9 +131,9 @@ fn judge(
     let mut host = HostTables::of(policy);
     let verdict = decide_at_socket(&mut SliceFrame::new(&frame[14..]), &mut host);
     let expected = carry_out(verdict, &host);
-    let before = kernel.socket_counter(verdict).unwrap();
+    let before = kernel.readings().socket_counter(verdict).unwrap();
     let action = object.judge_at_socket(frame).map_err(|error| error.to_string())?;
-    let after = kernel.socket_counter(verdict).unwrap();
+    let after = kernel.readings().socket_counter(verdict).unwrap();
     let counted = (after.packets - before.packets, after.bytes - before.bytes);
     if counted != (1, frame.len() as u64 - 14) || action != expected {
         return Err(format!("{verdict:?} on the host, counted {counted:?}, {action:?}"));

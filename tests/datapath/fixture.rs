@@ -132,21 +132,21 @@ impl Datapath {
 
     /// Makes sure that every frame was counted once, and nowhere but where it was looked for.
     pub(crate) fn counts_nothing_else(&mut self) {
-        let counted = self.kernel.counters().unwrap();
+        let counted = self.kernel.readings().counters().unwrap();
         let packets: u64 = counted.iter().map(|row| row.counter.packets).sum();
         assert_eq!(packets, self.judged, "frames are counted twice or not at all");
     }
 
     /// Every verdict whose counter grows by `frame`.
     fn counted_for(&mut self, frame: &[u8]) -> Vec<(Verdict, (u64, u64))> {
-        let counted = self.kernel.counters().unwrap();
+        let counted = self.kernel.readings().counters().unwrap();
         let before = |verdict| {
             let row = counted.iter().find(|row| row.verdict == verdict);
             row.map(|row| row.counter).unwrap_or_default()
         };
         self.object.judge(frame).unwrap();
         self.judged += 1;
-        let rows = self.kernel.counters().unwrap().into_iter();
+        let rows = self.kernel.readings().counters().unwrap().into_iter();
         rows.map(|row| (row.verdict, growth(before(row.verdict), row.counter)))
             .filter(|(_, (packets, _))| *packets > 0)
             .collect()

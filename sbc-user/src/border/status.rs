@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sbc_common::{MonotonicNanos, Reason, Setting, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::{Border, Clock};
-use crate::kernel::{CounterRow, KernelError, KernelTables, Pins};
+use crate::kernel::{CounterRow, KernelError, KernelTables, Pins, Readings};
 use crate::samples::Sample;
 use crate::trust::{Grant, Holder, Place, learned, opened};
 
@@ -143,18 +144,18 @@ pub struct GrantStatus {
 }
 
 impl KernelStatus {
-    /// Reads the kernel's tables and the pins beside them.
-    pub fn read(tables: &KernelTables, pins: &Pins) -> Result<Self, KernelError> {
-        let rows = tables.counters()?;
+    /// Reads what the kernel counts and was told, and the pins beside it.
+    pub fn read(readings: &Readings, pins: &Pins) -> Result<Self, KernelError> {
+        let rows = readings.counters()?;
         Ok(Self {
-            mode: tables.mode()?.name().to_owned(),
+            mode: readings.mode()?.name().to_owned(),
             attached: pins.interfaces(),
-            heartbeat: HeartbeatStatus::read(tables)?,
+            heartbeat: HeartbeatStatus::read(readings)?,
             verdicts: by_reason(&rows),
             counters: rows.iter().map(VerdictStatus::of).collect(),
             samples_lost: rows.iter().map(|row| row.counter.lost).sum(),
-            guards_sockets: pins.guards_sockets(tables)?,
-            socket_verdicts: by_reason(&tables.socket_counters()?),
+            guards_sockets: pins.guards_sockets(readings)?,
+            socket_verdicts: by_reason(&readings.socket_counters()?),
         })
     }
 }
@@ -173,9 +174,9 @@ fn by_reason(rows: &[CounterRow]) -> Vec<CounterStatus> {
 }
 
 impl HeartbeatStatus {
-    fn read(tables: &KernelTables) -> Result<Self, KernelError> {
-        let beat = tables.setting(Setting::Heartbeat)?;
-        let longest = tables.setting(Setting::SilenceEndsEnforcement)?;
+    fn read(readings: &Readings) -> Result<Self, KernelError> {
+        let beat = readings.setting(Setting::Heartbeat)?;
+        let longest = readings.setting(Setting::SilenceEndsEnforcement)?;
         Ok(Self::of(beat, longest, Clock::start().monotonic()))
     }
 
@@ -210,15 +211,15 @@ impl Border<KernelTables> {
         let now = self.now();
         let pins = Pins::below(&self.config().kernel.bpf_file_system);
         // Nobody is screened while the ledger is locked: it is copied, and described afterwards.
-        let (kernel, grants) = {
+        let (readings, grants) = {
             let ledger = self.ledger();
-            let kernel = KernelStatus::read(ledger.table(), &pins)?;
             let grants: Vec<_> = ledger
                 .grants()
                 .map(|(place, grant)| (*place, ledger.spoken_for_by(*place), grant.clone()))
                 .collect();
-            (kernel, grants)
+            (Arc::clone(ledger.table().readings()), grants)
         };
+        let kernel = KernelStatus::read(&readings, &pins)?;
         let described = grants.iter().map(|(place, row, grant)| {
             let subnet = (place != row).then(|| row.to_string());
             GrantStatus { subnet, ..self.grant_status(place, grant, now) }

@@ -30,7 +30,7 @@ pub(super) fn status(path: &Path, json: bool, verbose: bool) -> anyhow::Result<(
 fn without_daemon(config: &Config) -> anyhow::Result<Status> {
     let pins = Pins::below(&config.kernel.bpf_file_system);
     let tables = pins.open_tables(config.kernel.trust_entries)?;
-    Ok(Status { kernel: KernelStatus::read(&tables, &pins)?, daemon: None })
+    Ok(Status { kernel: KernelStatus::read(tables.readings(), &pins)?, daemon: None })
 }
 
 fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()> {

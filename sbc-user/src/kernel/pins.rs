@@ -11,7 +11,7 @@ use sbc_common::maps::{self, ABI_VERSION, MapSpec};
 
 use super::object_file::{Kind, ObjectFile};
 use super::service_user::{give, own_ids};
-use super::{KernelError, KernelTables, ServiceUser};
+use super::{KernelError, Readings, ServiceUser};
 
 const BPF_FS_MAGIC: libc::c_long = 0xcafe_4a11;
 
@@ -188,13 +188,13 @@ impl Pins {
 
     /// Says whether the second program guards sockets: its link goes on without it when the control
     /// group is gone. Whoever may not look at the link hears what the tables say.
-    pub fn guards_sockets(&self, tables: &KernelTables) -> Result<bool, KernelError> {
+    pub fn guards_sockets(&self, readings: &Readings) -> Result<bool, KernelError> {
         match self.linked_cgroup() {
             Ok(linked) => Ok(linked.is_some_and(|(_, cgroup)| cgroup != 0)),
             Err(KernelError::Pin { cause, .. })
                 if cause.kind() == io::ErrorKind::PermissionDenied =>
             {
-                Ok(tables.setting(Setting::SocketCgroup)? != 0)
+                Ok(readings.setting(Setting::SocketCgroup)? != 0)
             }
             Err(error) => Err(error),
         }

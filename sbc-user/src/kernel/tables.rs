@@ -1,24 +1,25 @@
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use sbc_common::maps::{self, Counter, MapSpec};
 use sbc_common::{
     Address, Budget, Mode, MonotonicNanos, Prefix, Protocol, Scrutiny, Service, ServiceBucket,
     ServiceKey, ServiceTable, Setting, SourceKey, TrustEntry, UnknownAction, Verdict,
 };
-use zerocopy::{FromBytes as _, IntoBytes as _, transmute};
+use zerocopy::transmute;
 
 use super::KernelError;
 use super::gate::{GateKeeper, GateWord};
+use super::readings::{Readings, typed};
 
 /// Keys and values cross the boundary as bytes: `sbc-common` proves their layout (zerocopy), and this
 /// module needs no promise of its own.
 type SourceKeyBytes = [u8; 20];
 type ServiceBucketBytes = [u8; 64];
 type TrustEntryBytes = [u8; 32];
-type CounterBytes = [u8; 32];
 
 /// `BPF_EXIST`: replace, do not create.
 const REPLACE: u64 = 2;
@@ -34,8 +35,7 @@ pub struct KernelTables {
     filter: Array<MapData, u64>,
     trust: HashMap<MapData, SourceKeyBytes, TrustEntryBytes>,
     prefixes: LpmTrie<MapData, [u8; 16], TrustEntryBytes>,
-    counters: PerCpuArray<MapData, CounterBytes>,
-    socket_counters: PerCpuArray<MapData, CounterBytes>,
+    readings: Arc<Readings>,
     gate: GateKeeper,
 }
 
@@ -123,35 +123,22 @@ impl ProtectedService {
     }
 }
 
-/// How often a verdict was reached, on all CPUs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CounterRow {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Frames, bytes, and samples that were lost.
-    pub counter: Counter,
-}
-
 impl KernelTables {
     /// Takes the maps that `open` finds.
     pub(super) fn open(
         mut open: impl FnMut(MapSpec) -> Result<Map, KernelError>,
     ) -> Result<Self, KernelError> {
-        fn typed<T>(spec: MapSpec, map: Map) -> Result<T, KernelError>
-        where
-            T: TryFrom<Map, Error = MapError>,
-        {
-            T::try_from(map).map_err(|cause| KernelError::Table { table: spec.name, cause })
-        }
+        let settings = open(maps::SETTINGS)?;
+        let readings =
+            Readings::new(&settings, open(maps::COUNTERS)?, open(maps::SOCKET_COUNTERS)?)?;
         Ok(Self {
-            settings: typed(maps::SETTINGS, open(maps::SETTINGS)?)?,
+            settings: typed(maps::SETTINGS, settings)?,
             services: typed(maps::SERVICES, open(maps::SERVICES)?)?,
             coarse: typed(maps::COARSE, open(maps::COARSE)?)?,
             filter: typed(maps::FILTER, open(maps::FILTER)?)?,
             trust: typed(maps::TRUST, open(maps::TRUST)?)?,
             prefixes: typed(maps::PREFIXES, open(maps::PREFIXES)?)?,
-            counters: typed(maps::COUNTERS, open(maps::COUNTERS)?)?,
-            socket_counters: typed(maps::SOCKET_COUNTERS, open(maps::SOCKET_COUNTERS)?)?,
+            readings: Arc::new(readings),
             gate: GateKeeper::closed(0, 0),
         })
     }
@@ -250,11 +237,6 @@ impl KernelTables {
     pub fn end_enforcement_after(&mut self, silence: Option<Duration>) -> Result<(), KernelError> {
         let nanos = silence.map_or(0, |silence| silence.as_nanos().try_into().unwrap_or(u64::MAX));
         self.set(Setting::SilenceEndsEnforcement, nanos)
-    }
-
-    /// The mode that is in force.
-    pub fn mode(&self) -> Result<Mode, KernelError> {
-        Ok(Mode::from_table(self.setting(Setting::Mode)?))
     }
 
     /// Protects exactly these services, from one packet to the next: they are written beside those in
@@ -385,50 +367,16 @@ impl KernelTables {
             .collect()
     }
 
-    /// How often each verdict was reached since the maps were made; those that never were are left
-    /// out.
-    pub fn counters(&self) -> Result<Vec<CounterRow>, KernelError> {
-        counted(|verdict| self.counter(verdict))
-    }
-
-    /// The same of packets on their way to the daemon's sockets, in bytes without an Ethernet header.
-    pub fn socket_counters(&self) -> Result<Vec<CounterRow>, KernelError> {
-        counted(|verdict| self.socket_counter(verdict))
-    }
-
-    /// How often one verdict was reached. The time of the last sample is the latest of any CPU.
+    /// How often one verdict was reached; see [`Readings::counter`].
     pub fn counter(&self, verdict: Verdict) -> Result<Counter, KernelError> {
-        sum(&self.counters, maps::COUNTERS, verdict)
+        self.readings.counter(verdict)
     }
 
-    /// The same at the daemon's sockets.
-    pub fn socket_counter(&self, verdict: Verdict) -> Result<Counter, KernelError> {
-        sum(&self.socket_counters, maps::SOCKET_COUNTERS, verdict)
+    /// What can be read while somebody else holds the tables.
+    #[must_use]
+    pub const fn readings(&self) -> &Arc<Readings> {
+        &self.readings
     }
-}
-
-fn counted(
-    counter: impl Fn(Verdict) -> Result<Counter, KernelError>,
-) -> Result<Vec<CounterRow>, KernelError> {
-    let rows = Verdict::all().map(|verdict| Ok(CounterRow { verdict, counter: counter(verdict)? }));
-    rows.filter(|row| !row.as_ref().is_ok_and(|row| row.counter.packets == 0)).collect()
-}
-
-fn sum(
-    counters: &PerCpuArray<MapData, CounterBytes>,
-    spec: MapSpec,
-    verdict: Verdict,
-) -> Result<Counter, KernelError> {
-    let cpus = counters.get(&verdict.index(), 0).map_err(in_table(spec))?;
-    Ok(cpus.iter().fold(Counter::default(), |sum, cpu| {
-        let cpu = Counter::read_from_bytes(cpu.as_bytes()).unwrap_or_default();
-        Counter {
-            packets: sum.packets + cpu.packets,
-            bytes: sum.bytes + cpu.bytes,
-            sampled_at: sum.sampled_at.max(cpu.sampled_at),
-            lost: sum.lost + cpu.lost,
-        }
-    }))
 }
 
 fn secret() -> Result<u64, KernelError> {
@@ -438,7 +386,7 @@ fn secret() -> Result<u64, KernelError> {
     Ok(u64::from_ne_bytes(secret).max(1))
 }
 
-fn in_table(spec: MapSpec) -> impl FnOnce(MapError) -> KernelError {
+pub(super) fn in_table(spec: MapSpec) -> impl FnOnce(MapError) -> KernelError {
     move |cause| {
         let is_full = matches!(&cause, MapError::SyscallError(error)
             if matches!(error.io_error.raw_os_error(), Some(libc::E2BIG | libc::ENOSPC)));

@@ -91,7 +91,7 @@ const fn reason(case: &Case) -> Reason {
 }
 
 fn counted(tables: &KernelTables, reason: Reason) -> Result<u64> {
-    let rows = tables.counters()?;
+    let rows = tables.readings().counters()?;
     Ok(rows.iter().filter(|row| row.verdict.reason == reason).map(|row| row.counter.packets).sum())
 }
 
