@@ -9,6 +9,7 @@ use crate::{
     carrier::{self, sources},
     endpoint::Endpoint,
     expectation::Expect as _,
+    syn_flood::set_cookies,
 };
 
 /// What every host here sends with, and the gateway is next to all of them.
@@ -90,5 +91,22 @@ fn switched_off_nothing_is_learned() -> Result<()> {
     send(&gateway, Family::V4, STRANGE)?;
     upstream.hear()?;
     gateway.expect_verdicts(&[("trusted-source", 1)])?;
+    Ok(())
+}
+
+#[test]
+fn a_connection_under_syn_cookies_is_held_to_what_an_earlier_one_told() -> Result<()> {
+    let gateway = setup("enforce", "on-disconnect = \"remove\"").start()?;
+    let address = Family::V4.caller().to_string();
+    let told = "hop limits 61 to 67";
+    for (cookies, said) in [(2, "distance unknown"), (1, told), (2, told)] {
+        set_cookies(&gateway, cookies)?;
+        let client = carrier::connect(&gateway, Family::V4)?;
+        gateway.wait_for_status("the proof", |status| Ok(status.grant(&address)?.is_some()))?;
+        let (_, status) = gateway.sbc(&["status"])?;
+        assert!(status.contains(&format!("peer carrier, {said}\n")), "{cookies}: {status}");
+        client.close()?;
+        gateway.wait_for_status("its end", |status| Ok(status.grant(&address)?.is_none()))?;
+    }
     Ok(())
 }

@@ -155,7 +155,8 @@ fn always_with_cookies(gateway: &Gateway) -> Result<()> {
     set_cookies(gateway, 2)
 }
 
-fn set_cookies(gateway: &Gateway, setting: u8) -> Result<()> {
+/// When the gateway answers attempts with SYN cookies: never, when it has to, always.
+pub(crate) fn set_cookies(gateway: &Gateway, setting: u8) -> Result<()> {
     let write = format!("echo {setting} > /proc/sys/net/ipv4/tcp_syncookies");
     gateway.edge.run("sh", ["-ec", &write])?;
     Ok(())

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sbc_common::{MonotonicNanos, Reason, Setting, TrustEntry};
+use sbc_common::{Lane, MonotonicNanos, Reason, Setting, Transports, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::{Border, Clock};
+use crate::config::ScrutinyPolicy;
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins, Readings};
 use crate::samples::Sample;
 use crate::trust::{Grant, Holder, Place, learned, opened};
@@ -141,6 +142,9 @@ pub struct GrantStatus {
     /// The lowest and the highest hop limit that its packets are known to arrive with; absent if nothing
     /// is known.
     pub hop_limits: Option<[u8; 2]>,
+    /// Nothing is known of the distance of a peer's one host, though it ought to be: nobody who forges its
+    /// address is found by his hop limit.
+    pub is_distance_unknown: bool,
 }
 
 impl KernelStatus {
@@ -222,7 +226,9 @@ impl Border<KernelTables> {
         let kernel = KernelStatus::read(&readings, &pins)?;
         let described = grants.iter().map(|(place, row, grant)| {
             let subnet = (place != row).then(|| row.to_string());
-            GrantStatus { subnet, ..self.grant_status(place, grant, now) }
+            let status = self.grant_status(place, grant, now);
+            let is_distance_unknown = subnet.is_none() && status.is_distance_unknown;
+            GrantStatus { subnet, is_distance_unknown, ..status }
         });
         let mut trust: Vec<_> = described.collect();
         trust.sort_by(|one, other| one.source.cmp(&other.source));
@@ -275,6 +281,12 @@ impl Border<KernelTables> {
     fn grant_status(&self, place: &Place, grant: &Grant, now: MonotonicNanos) -> GrantStatus {
         let expires_in_seconds = (grant.expires_at.0 != TrustEntry::NEVER)
             .then(|| grant.expires_at.0.saturating_sub(now.0) / NANOS_PER_SECOND);
+        let is_to_be_known = self.config().kernel.hop_limits != ScrutinyPolicy::Off
+            && matches!(place, Place::Address(_))
+            && grant.lane == Lane::Tls
+            && grant.transports.intersection(Transports::UDP.union(Transports::TCP))
+                != Transports::NONE;
+        let hop_limits = learned(grant.hops);
         GrantStatus {
             source: place.to_string(),
             subnet: None,
@@ -283,7 +295,8 @@ impl Border<KernelTables> {
             holder: self.holder_name(&grant.holder),
             expires_in_seconds,
             connections: grant.connections,
-            hop_limits: learned(grant.hops),
+            hop_limits,
+            is_distance_unknown: is_to_be_known && hop_limits.is_none(),
         }
     }
 }

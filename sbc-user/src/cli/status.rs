@@ -102,6 +102,8 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
         }
         if let Some([lowest, highest]) = grant.hop_limits {
             write!(out, ", hop limits {lowest} to {highest}")?;
+        } else if grant.is_distance_unknown {
+            write!(out, ", distance unknown")?;
         }
         writeln!(out)?;
     }

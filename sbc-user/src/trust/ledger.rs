@@ -16,6 +16,7 @@ use sbc_common::{
 use shares::Shares;
 
 use super::difference::Difference;
+use super::distances::Distances;
 use super::hops::{band_around, either};
 use super::pace::Paces;
 use super::row::Row;
@@ -39,6 +40,7 @@ pub struct Ledger<T> {
     /// What each TLS connection keeps alive.
     places_of_connection: HashMap<u64, Vec<Place>>,
     learns_hops: bool,
+    distances: Distances,
     paces: Paces,
     subnets: Subnets,
     /// The places that a /64 speaks for, where there are any.
@@ -70,6 +72,7 @@ impl<T: TrustTable> Ledger<T> {
             shares: Shares::new(config),
             places_of_connection: HashMap::new(),
             learns_hops: config.kernel.hop_limits != ScrutinyPolicy::Off,
+            distances: Distances::new(config),
             paces: Paces::new(config),
             subnets: Subnets::new(config),
             places_of_subnet: HashMap::new(),
@@ -104,7 +107,7 @@ impl<T: TrustTable> Ledger<T> {
         hop_limit: Option<u8>,
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
-        let learned = hop_limit.filter(|_| self.learns_hops).map(band_around);
+        let learned = self.learned(position, flow.remote.ip(), hop_limit);
         let mut done = Ok(());
         for place in tls_places(peer, flow.remote.ip(), learned) {
             if self.is_denied(place) {
@@ -138,12 +141,33 @@ impl<T: TrustTable> Ledger<T> {
         done
     }
 
+    /// What a connection tells about the distance of its peer's address; if nothing, what the last one told
+    /// that did. A route that has changed meanwhile is known with the next connection that tells something.
+    fn learned(
+        &mut self,
+        position: usize,
+        address: IpAddr,
+        hop_limit: Option<u8>,
+    ) -> Option<HopBand> {
+        if !self.learns_hops || !self.is_one_host(Place::Address(address)) {
+            return None;
+        }
+        let told = hop_limit.map(band_around);
+        if let Some(told) = told {
+            self.distances.remember(position, address, told);
+        }
+        told.or_else(|| self.distances.last(position, address))
+    }
+
+    /// Says whether all packets of a place come from one host, at one distance.
+    pub(super) fn is_one_host(&self, place: Place) -> bool {
+        matches!(place, Place::Address(_)) && self.spoken_for_by(place) == place
+    }
+
     /// The hop limits of a place's packets, once a connection that told `learned` is added to `connections`
-    /// others. A connection that told nothing takes nothing back: whoever floods us with attempts brings
-    /// about SYN cookies, which keep no packet.
+    /// others.
     fn hops_of(&self, place: Place, learned: Option<HopBand>, connections: u32) -> HopBand {
-        let is_one_host = matches!(place, Place::Address(_)) && self.spoken_for_by(place) == place;
-        if !is_one_host {
+        if !self.is_one_host(place) {
             return HopBand::ANY;
         }
         let held = self.grants.get(&place).filter(|_| connections > 0);

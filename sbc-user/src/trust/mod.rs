@@ -2,6 +2,7 @@
 //! kernel's tables of sources.
 
 mod difference;
+mod distances;
 mod grant;
 mod hops;
 mod ledger;

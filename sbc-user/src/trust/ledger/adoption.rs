@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sbc_common::{HopBand, Lane, MonotonicNanos, Pace, Prefix, SourceKey, Transports, TrustEntry};
@@ -23,7 +24,10 @@ impl<T: TrustTable> Ledger<T> {
                 Row::Source(key) => self.adopted_source(key, entry, config, now),
                 Row::Prefix(prefix) => adopted_prefix(*prefix, entry, config, now),
             };
-            self.grants.extend(adopted);
+            if let Some((place, grant)) = adopted {
+                self.shares.join(&grant.holder, place);
+                self.grants.insert(place, grant);
+            }
         }
     }
 
@@ -35,6 +39,9 @@ impl<T: TrustTable> Ledger<T> {
         now: MonotonicNanos,
     ) -> Option<(Place, Grant)> {
         let place = Place::of_key(key);
+        if let Place::Address(address) = place {
+            return self.adopted_address(address, entry, config, now);
+        }
         let is_place_of_users = match place {
             Place::Port(_) => !self.is_denied(place),
             Place::Subnet(network) => self.subnets.around(network.into()) == Some(network),
@@ -53,24 +60,52 @@ impl<T: TrustTable> Ledger<T> {
     }
 }
 
+impl<T: TrustTable> Ledger<T> {
+    /// The distance at which a peer's address was, so that it is not forgotten until the peer connects
+    /// again; and for as long as the proof of the network around it lasts, the entry that says so.
+    fn adopted_address(
+        &mut self,
+        address: IpAddr,
+        entry: &TrustEntry,
+        config: &Config,
+        now: MonotonicNanos,
+    ) -> Option<(Place, Grant)> {
+        let place = Place::Address(address);
+        let is_told = entry.hops != HopBand::ANY && self.learns_hops && self.is_one_host(place);
+        let (position, peer) = prover(entry, config).filter(|_| is_told)?;
+        self.distances.remember(position, address, entry.hops);
+        if !peer.comes_from(address) || !peer.opens_clear_text() {
+            return None;
+        }
+        Some((place, Grant { hops: entry.hops, ..grant_of(position, peer, entry, now) }))
+    }
+}
+
+/// The peer whose TLS proof an entry was made by, and its position, if it is asked for one still.
+fn prover<'c>(entry: &TrustEntry, config: &'c Config) -> Option<(usize, &'c Peer)> {
+    let mut peers = config.peers.iter().enumerate();
+    let owner = peers.find(|(position, _)| Holder::Peer(*position).number() == entry.peer);
+    owner.filter(|(_, peer)| entry.lane() == Some(Lane::Tls) && peer.requires(Proof::Tls))
+}
+
+/// What is left of its proof under this policy.
+fn grant_of(position: usize, peer: &Peer, entry: &TrustEntry, now: MonotonicNanos) -> Grant {
+    let expires_at = after(now, peer.lifetime()).0.min(entry.expires_at);
+    let opened = entry.transports.intersection(peer.opens_by_tls());
+    let transports = opened.union(peer.opens_by_word());
+    let grant = earlier(Holder::Peer(position), Lane::Tls, transports, expires_at);
+    Grant { pace: Paces::of_peer(position, peer), ..grant }
+}
+
 fn adopted_prefix(
     prefix: Prefix,
     entry: &TrustEntry,
     config: &Config,
     now: MonotonicNanos,
 ) -> Option<(Place, Grant)> {
-    let vouches = |(position, peer): &(usize, &Peer)| {
-        peer.requires(Proof::Tls)
-            && Holder::Peer(*position).number() == entry.peer
-            && peer.sources.iter().any(|network| network.prefix() == prefix)
-    };
-    let owner = config.peers.iter().enumerate().find(vouches);
-    let (position, peer) = owner.filter(|_| entry.lane() == Some(Lane::Tls))?;
-    let expires_at = after(now, peer.lifetime()).0.min(entry.expires_at);
-    let opened = entry.transports.intersection(peer.opens_by_tls());
-    let transports = opened.union(peer.opens_by_word());
-    let grant = earlier(Holder::Peer(position), Lane::Tls, transports, expires_at);
-    Some((Place::Network(prefix), Grant { pace: Paces::of_peer(position, peer), ..grant }))
+    let vouches = |peer: &Peer| peer.sources.iter().any(|network| network.prefix() == prefix);
+    let (position, peer) = prover(entry, config).filter(|(_, peer)| vouches(peer))?;
+    Some((Place::Network(prefix), grant_of(position, peer, entry, now)))
 }
 
 fn earlier(holder: Holder, lane: Lane, transports: Transports, expires_at: u64) -> Grant {

@@ -38,7 +38,7 @@ impl Shares {
     }
 
     /// Counts a place that was just proved, and says how many its holder has too many.
-    fn join(&mut self, holder: &Holder, place: Place) -> usize {
+    pub(super) fn join(&mut self, holder: &Holder, place: Place) -> usize {
         let Some(share) = self.of(holder, place) else { return 0 };
         let places = self.places.entry(holder.clone()).or_default();
         places.retain(|held| *held != place);
