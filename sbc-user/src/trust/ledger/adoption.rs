@@ -19,12 +19,14 @@ impl<T: TrustTable> Ledger<T> {
         config: &Config,
         now: MonotonicNanos,
     ) {
-        for (row, entry) in held.iter().filter(|(_, entry)| !entry.is_expired(now)) {
-            let adopted = match row {
-                Row::Source(key) => self.adopted_source(key, entry, config, now),
-                Row::Prefix(prefix) => adopted_prefix(*prefix, entry, config, now),
-            };
-            if let Some((place, grant)) = adopted {
+        let live = || held.iter().filter(|(_, entry)| !entry.is_expired(now));
+        for (row, entry) in live() {
+            let Row::Prefix(prefix) = row else { continue };
+            self.grants.extend(adopted_prefix(*prefix, entry, config, now));
+        }
+        for (row, entry) in live() {
+            let Row::Source(key) = row else { continue };
+            if let Some((place, grant)) = self.adopted_source(key, entry, config, now) {
                 self.shares.join(&grant.holder, place);
                 self.grants.insert(place, grant);
             }
@@ -58,11 +60,10 @@ impl<T: TrustTable> Ledger<T> {
         let grant = earlier(Holder::Earlier, Lane::Digest, entry.transports, expires_at);
         Some((place, Grant { pace: self.paces.of_source(self.spoken_for_by(place)), ..grant }))
     }
-}
 
-impl<T: TrustTable> Ledger<T> {
     /// The distance at which a peer's address was, so that it is not forgotten until the peer connects
-    /// again; and for as long as the proof of the network around it lasts, the entry that says so.
+    /// again; and for as long as the proof of a network around it lasts, if that was taken over, the entry
+    /// that says so.
     fn adopted_address(
         &mut self,
         address: IpAddr,
@@ -74,10 +75,13 @@ impl<T: TrustTable> Ledger<T> {
         let is_told = entry.hops != HopBand::ANY && self.learns_hops && self.is_one_host(place);
         let (position, peer) = prover(entry, config).filter(|_| is_told)?;
         self.distances.remember(position, address, entry.hops);
-        if !peer.comes_from(address) || !peer.opens_clear_text() {
-            return None;
-        }
-        Some((place, Grant { hops: entry.hops, ..grant_of(position, peer, entry, now) }))
+        let around = peer.sources.iter().filter(|network| network.contains(address));
+        let around = around.filter_map(|it| self.grants.get(&Place::Network(it.prefix())));
+        let proven = around.filter(|grant| grant.holder == Holder::Peer(position));
+        let expires_at = proven.map(|grant| grant.expires_at).max()?;
+        let grant = grant_of(position, peer, entry, now);
+        let expires_at = grant.expires_at.min(expires_at);
+        peer.opens_clear_text().then_some((place, Grant { hops: entry.hops, expires_at, ..grant }))
     }
 }
 

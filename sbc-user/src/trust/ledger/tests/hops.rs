@@ -164,4 +164,13 @@ fn the_next_run_takes_over_what_was_learned() {
         let scene = Scene::restarted(left_behind(), sample::config(&policy), START);
         assert_eq!(scene.entry(address(SERVER)), None, "{policy}");
     }
+
+    // Nor does the address of another peer, which had this one's number, become this one's.
+    let before = "[[peer]]\nname = \"roamer\"\nrequire = [\"tls\"]\nopens = [\"udp\"]\n\
+                  identities = [\"roamer.example\"]";
+    let mut scene = Scene::restarted(MemoryTable::default(), sample::config(before), START);
+    scene.connect_at(0, 7, SERVER, Some(57)).unwrap();
+    let scene = Scene::restarted(scene.ledger.table().clone(), sample::config(PEERS), START);
+    assert_eq!(scene.entry(address(SERVER)), None);
+    assert_eq!(scene.tls_peer(Udp, "198.51.100.9:5060"), None);
 }
