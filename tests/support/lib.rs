@@ -8,6 +8,7 @@
 mod bpf;
 mod certificates;
 mod cgroup;
+mod challenge_samples;
 mod counters;
 mod drop_samples;
 mod family;
@@ -33,6 +34,7 @@ mod tests;
 pub use bpf::{PinnedLink, also_pin, attach_passing_program, pin_map, pin_passing_program};
 pub use certificates::{Authority, Certificate, Issued, Usage, Validity};
 pub use cgroup::Cgroup;
+pub use challenge_samples::{ChallengeCase, ChallengeSample, ChallengeSamples};
 pub use counters::{TcpCounters, UdpCounters, tcp_counters, udp_counters};
 pub use drop_samples::{DropCase, DropSample, DropSamples};
 pub use family::Family;

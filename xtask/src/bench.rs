@@ -1,5 +1,6 @@
 //! `cargo xtask bench NAME`: one table side by side with what else there is, and the targets.
 
+mod challenge;
 mod drop;
 mod machine;
 mod report;
@@ -16,11 +17,14 @@ use crate::signals;
 pub(crate) enum Bench {
     /// What it costs to drop a stranger's packet
     Drop(drop::Options),
+    /// What it costs to challenge a stranger, and to take somebody's proof
+    Challenge(challenge::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> ExitCode {
     let measured: Result<bool> = match bench {
         Bench::Drop(options) => drop::run(options),
+        Bench::Challenge(options) => challenge::run(options),
     };
     if sbc_tests::is_interrupted() {
         println!("bench: interrupted, everything removed");

@@ -6,6 +6,7 @@
 mod clock;
 mod counters;
 mod heartbeat;
+mod nonces;
 mod receiver;
 mod registration;
 mod status;

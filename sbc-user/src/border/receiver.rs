@@ -1,10 +1,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use rsip::Method as KnownMethod;
 use sbc_common::MonotonicNanos;
 
+use super::nonces::Nonces;
 use super::registration::answers_registration;
 use super::{Clock, Counters};
 use crate::config::Config;
@@ -16,7 +18,7 @@ use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, Standing}
 use crate::session::{Forwarded, Forwarder, RelayRefusal};
 use crate::sip::{Message, StartLine};
 use crate::transport::{Admission, Flow, Outbox, Receiver, Refusal, SendFailure, Transport};
-use crate::trust::{Ledger, TrustTable};
+use crate::trust::{Acquaintances, Ledger, TrustTable};
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
 const PROVEN: Evidence = Evidence { tls_connection: None, tls_source: None, has_answered: true };
@@ -41,8 +43,9 @@ pub struct BorderParts<T> {
 pub struct Border<T> {
     pub(super) config: Arc<Config>,
     pub(super) forwarder: Forwarder,
-    digest: Mutex<Option<DigestCheck>>,
+    digest: Option<DigestCheck>,
     ledger: Mutex<Ledger<T>>,
+    acquaintances: Arc<Acquaintances>,
     /// The peer of each TLS connection.
     peers_by_connection: Mutex<HashMap<u64, usize>>,
     pub(super) outbox: Outbox,
@@ -52,6 +55,7 @@ pub struct Border<T> {
     fingerprints: RandomState,
     /// Whether the operator was told that the registrar does not seem to know Path.
     pub(super) registrar_without_path: Once,
+    nonces: Nonces,
 }
 
 impl<T: TrustTable> Border<T> {
@@ -61,7 +65,8 @@ impl<T: TrustTable> Border<T> {
         Self {
             config: parts.config,
             forwarder: parts.forwarder,
-            digest: Mutex::new(parts.digest),
+            digest: parts.digest,
+            acquaintances: parts.ledger.acquaintances(),
             ledger: Mutex::new(parts.ledger),
             peers_by_connection: Mutex::new(HashMap::new()),
             outbox: parts.outbox,
@@ -70,6 +75,7 @@ impl<T: TrustTable> Border<T> {
             samples: SampleLog::default(),
             fingerprints: RandomState::new(),
             registrar_without_path: Once::new(),
+            nonces: Nonces::default(),
         }
     }
 
@@ -110,12 +116,14 @@ impl<T: TrustTable> Border<T> {
 
     /// Waits for each lock that a message takes.
     pub(super) fn wait_until_unlocked(&self) {
-        drop(locked(&self.digest));
+        if let Some(digest) = &self.digest {
+            digest.wait_until_unlocked();
+        }
         drop(locked(&self.peers_by_connection));
         drop(self.ledger());
     }
 
-    fn receive_from_outside(&self, flow: &Flow, message: &Message<'_>) {
+    fn receive_from_outside(&self, flow: &Flow, message: &Message<'_>, answer: &mut Vec<u8>) {
         let evidence = self.evidence(flow);
         match message.start_line() {
             StartLine::Response { .. } => {
@@ -125,12 +133,18 @@ impl<T: TrustTable> Border<T> {
                 let forwarded = self.forwarder.response(message, flow, may_assert.as_ref());
                 self.forward(forwarded, Outcome::ResponseRelayedInwards);
             }
-            StartLine::Request { .. } => self.receive_request(flow, &evidence, message),
+            StartLine::Request { .. } => self.receive_request(flow, &evidence, message, answer),
         }
     }
 
-    fn receive_request(&self, flow: &Flow, evidence: &Evidence, request: &Message<'_>) {
-        match self.screen(flow, evidence, request) {
+    fn receive_request(
+        &self,
+        flow: &Flow,
+        evidence: &Evidence,
+        request: &Message<'_>,
+        answer: &mut Vec<u8>,
+    ) {
+        match self.screen(flow, evidence, request, answer) {
             Screened::Accepted { proven, may_assert, consumed } => {
                 if let Some(user) = &proven {
                     self.promote(user.name(), flow);
@@ -151,35 +165,39 @@ impl<T: TrustTable> Border<T> {
                 };
                 let rejection = Rejection::of_relay(refusal);
                 match rejection.answer(self.forwarder.seal(), request, flow, &PROVEN) {
-                    Ok(reply) => self.answer(flow, rejection.outcome, reply),
+                    Ok(reply) => self.answer(rejection.outcome, reply, answer),
                     Err(outcome) => self.counters.count(outcome),
                 }
             }
-            Screened::Answered(outcome, reply) => self.answer(flow, outcome, reply),
+            Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),
             Screened::Silent(outcome) => self.counters.count(outcome),
         }
     }
 
-    fn screen<'m>(&self, flow: &Flow, evidence: &Evidence, request: &Message<'m>) -> Screened<'m> {
-        let mut random = [0; 8];
-        if getrandom::fill(&mut random).is_err() {
-            // Without randomness no nonce can be issued; the client will ask again.
-            return Screened::Silent(Outcome::SendFailed);
-        }
-        let fingerprint = self.fingerprints.hash_one(request.bytes());
-        let mut digest = locked(&self.digest);
+    /// Decides about a request; a challenge is written in the room of `answer`.
+    fn screen<'m>(
+        &self,
+        flow: &Flow,
+        evidence: &Evidence,
+        request: &Message<'m>,
+        answer: &mut Vec<u8>,
+    ) -> Screened<'m> {
         let mut screen = Screen {
             config: &self.config,
             forwarder: &self.forwarder,
-            digest: digest.as_mut(),
+            digest: self.digest.as_ref(),
             now: self.clock.wall(),
-            random,
-            fingerprint,
+            random: self.nonces.next(),
+            fingerprint: &|message| self.fingerprints.hash_one(message),
+            buffer: mem::take(answer),
         };
-        screen.screen(request, flow, evidence)
+        let screened = screen.screen(request, flow, evidence);
+        *answer = screen.buffer;
+        answer.clear();
+        screened
     }
 
-    fn receive_from_inside(&self, flow: &Flow, message: &Message<'_>) {
+    fn receive_from_inside(&self, flow: &Flow, message: &Message<'_>, answer: &mut Vec<u8>) {
         if !self.forwarder.is_upstream(flow) {
             return self.counters.count(Outcome::NotFromUpstream);
         }
@@ -199,17 +217,14 @@ impl<T: TrustTable> Border<T> {
             rejection
         };
         self.counters.count(rejection.outcome);
-        // The upstream is no stranger; should it not hear this, it asks again.
         if let Ok(reply) = rejection.answer(self.forwarder.seal(), message, flow, &PROVEN) {
-            let _ = self.outbox.send(flow, reply);
+            *answer = reply;
         }
     }
 
-    fn answer(&self, flow: &Flow, outcome: Outcome, reply: Vec<u8>) {
+    fn answer(&self, outcome: Outcome, reply: Vec<u8>, answer: &mut Vec<u8>) {
         self.counters.count(outcome);
-        if let Err(failure) = self.outbox.send(flow, reply) {
-            tracing::debug!(%flow, %failure, "an answer could not be sent");
-        }
+        *answer = reply;
     }
 
     fn forward(&self, forwarded: Result<Forwarded, RelayRefusal>, outcome: Outcome) {
@@ -227,7 +242,16 @@ impl<T: TrustTable> Border<T> {
         });
     }
 
+    /// What is known of whoever is behind a flow. A stranger over UDP is told without a lock: neither a
+    /// flood of them nor what is written for somebody else makes the other wait.
     pub(super) fn evidence(&self, flow: &Flow) -> Evidence {
+        let remote = flow.remote.ip();
+        if flow.transport == Transport::Udp
+            && !self.acquaintances.may_include(remote)
+            && self.config.peers.at(remote).is_none()
+        {
+            return Evidence::default();
+        }
         let now = self.now();
         let tls_connection = locked(&self.peers_by_connection).get(&flow.connection).copied();
         let ledger = self.ledger();
@@ -311,15 +335,15 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
         Admission::Keep
     }
 
-    fn received(&self, flow: &Flow, bytes: &[u8]) {
+    fn received(&self, flow: &Flow, bytes: &[u8], answer: &mut Vec<u8>) {
         let is_inside = flow.listener == self.forwarder.inside();
         if !is_inside {
             self.counters.count_received(flow.transport);
         }
         match Message::scan(bytes) {
             Err(malformed) => self.counters.count_malformed(malformed),
-            Ok(message) if is_inside => self.receive_from_inside(flow, &message),
-            Ok(message) => self.receive_from_outside(flow, &message),
+            Ok(message) if is_inside => self.receive_from_inside(flow, &message, answer),
+            Ok(message) => self.receive_from_outside(flow, &message, answer),
         }
     }
 

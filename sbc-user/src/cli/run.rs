@@ -67,6 +67,7 @@ impl Prepared {
                 transport: listen.transport,
                 address: listen.address,
                 interface: None,
+                feeds_connections: false,
                 tls,
             });
         }
@@ -74,6 +75,7 @@ impl Prepared {
             transport: Transport::Udp,
             address: config.upstream.address,
             interface: config.interface.inside.as_ref().map(|inside| inside.name.clone()),
+            feeds_connections: true,
             tls: None,
         });
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
@@ -168,11 +170,16 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
     let border = Arc::new(Border::new(parts));
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
-    let running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
+    let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
     tracing::info!(mode = config.mode().name(), "ready");
 
     let beating = Arc::clone(&border);
-    let beating = tokio::spawn(keep_beating(move || beating.beat()));
+    let mut pulse = running.take_pulse();
+    let beating = tokio::spawn(keep_beating(move || {
+        if pulse.is_felt() {
+            beating.beat();
+        }
+    }));
     let mut sweeps = tokio::time::interval(SWEEP);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let served = {

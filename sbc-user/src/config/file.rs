@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::values::{
     Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
 };
-use super::{ConfigError, Limits, Peer, contradiction};
+use super::{ConfigError, Limits, Peers, contradiction};
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::ClientCertificate;
@@ -54,7 +54,7 @@ pub struct Config {
     pub trust: Trust,
     /// Those who are known by name.
     #[serde(default, rename = "peer")]
-    pub peers: Vec<Peer>,
+    pub peers: Peers,
     /// Those who are known by password.
     pub users: Option<Users>,
 }

@@ -7,6 +7,7 @@ mod ipsec;
 mod limits;
 mod may_assert;
 mod peer;
+mod peers;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub use ipsec::{IKE, IKE_BEHIND_NAT};
 pub use limits::Limits;
 pub use may_assert::{AssertablePattern, Assertables};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
+pub use peers::Peers;
 pub use values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};

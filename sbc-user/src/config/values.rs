@@ -118,6 +118,23 @@ impl Network {
         self.network.contains(&address)
     }
 
+    /// Whether it is one of IPv4.
+    #[must_use]
+    pub(super) const fn is_ipv4(self) -> bool {
+        matches!(self.network, ipnet::IpNet::V4(_))
+    }
+
+    /// Its first and its last address, as numbers.
+    #[must_use]
+    pub(super) fn range(self) -> (u128, u128) {
+        match self.network {
+            ipnet::IpNet::V4(network) => {
+                (u32::from(network.network()).into(), u32::from(network.broadcast()).into())
+            }
+            ipnet::IpNet::V6(network) => (network.network().into(), network.broadcast().into()),
+        }
+    }
+
     /// Says whether the two networks share an address.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {

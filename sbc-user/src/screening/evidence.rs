@@ -1,4 +1,4 @@
-use crate::config::{Assertables, Peer, Proof};
+use crate::config::{Assertables, Peer, Peers, Proof};
 use crate::transport::Flow;
 
 /// What is known about the source of a message before anybody has read it.
@@ -27,9 +27,9 @@ impl Standing {
     /// Weighs the evidence for a message that arrived on `flow`. `has_users` says whether somebody who
     /// is no peer can prove himself at all.
     #[must_use]
-    pub fn of(evidence: &Evidence, flow: &Flow, peers: &[Peer], has_users: bool) -> Self {
+    pub fn of(evidence: &Evidence, flow: &Flow, peers: &Peers, has_users: bool) -> Self {
         let remote = flow.remote.ip();
-        let by_source = || peers.iter().position(|peer| peer.comes_from(remote));
+        let by_source = || peers.at(remote);
         let position = evidence.tls_connection.or(evidence.tls_source).or_else(by_source);
         let Some((position, peer)) =
             position.and_then(|position| Some((position, peers.get(position)?)))

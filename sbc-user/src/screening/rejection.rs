@@ -43,8 +43,9 @@ impl Rejection {
         {
             return Err(self.outcome);
         }
-        let reply =
-            begin_reply(seal, request, flow, self.status).finish().map_err(|_| self.outcome)?;
+        let reply = begin_reply(Vec::new(), seal, request, flow, self.status)
+            .finish()
+            .map_err(|_| self.outcome)?;
         if reply.len() > reply_limit(request, flow, evidence) {
             return Err(Outcome::WouldAmplify);
         }
@@ -53,12 +54,13 @@ impl Rejection {
 }
 
 pub(super) fn begin_reply(
+    buffer: Vec<u8>,
     seal: &TokenSeal,
     request: &Message<'_>,
     flow: &Flow,
     status: u16,
 ) -> Reply {
-    Reply::new(request, status, flow.remote, seal.own_tag(request).as_bytes())
+    Reply::within(buffer, request, status, flow.remote, seal.own_tag(request).as_bytes())
 }
 
 /// How many bytes an answer may have. Whoever has shown that it receives at its address gets what

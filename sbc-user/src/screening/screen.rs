@@ -1,3 +1,4 @@
+use std::mem;
 use std::sync::Arc;
 
 use rsip::Method as KnownMethod;
@@ -36,13 +37,16 @@ pub struct Screen<'s> {
     /// Knows our tokens.
     pub forwarder: &'s Forwarder,
     /// Checks credentials; `None` when no users are configured.
-    pub digest: Option<&'s mut DigestCheck>,
+    pub digest: Option<&'s DigestCheck>,
     /// The wall clock.
     pub now: UnixMillis,
     /// Random bytes for a nonce.
     pub random: [u8; 8],
-    /// A keyed hash of the message, which tells a retransmission from a replay.
-    pub fingerprint: u64,
+    /// Makes a keyed hash of a message with good credentials, which tells a retransmission from a
+    /// replay.
+    pub fingerprint: &'s dyn Fn(&[u8]) -> u64,
+    /// Room that a challenge may be written in.
+    pub buffer: Vec<u8>,
 }
 
 impl Screen<'_> {
@@ -130,7 +134,7 @@ impl Screen<'_> {
         evidence: &Evidence,
         position: Option<usize>,
     ) -> Screened<'m> {
-        let Some(digest) = self.digest.as_deref_mut() else {
+        let Some(digest) = self.digest else {
             return Screened::Silent(Outcome::ProofMissing);
         };
         let (header, credentials) = match own_credentials(digest, request, method) {
@@ -143,17 +147,16 @@ impl Screen<'_> {
             }
             OwnCredentials::One(header, credentials) => (header, credentials),
         };
-        let realm = digest.realm().clone();
         let facts = RequestFacts {
             method: method.as_bytes(),
             request_uri: uri.raw,
             source: flow.remote.ip(),
-            fingerprint: self.fingerprint,
+            fingerprint: (self.fingerprint)(request.bytes()),
         };
         let outcome = match digest.judge(&credentials, &facts, self.now) {
             DigestVerdict::Proven { user, .. } => {
-                let may_assert =
-                    assertables_of(&user, realm.as_str()).within(self.claims_of_peer(position));
+                let may_assert = assertables_of(&user, digest.realm().as_str())
+                    .within(self.claims_of_peer(position));
                 if !may_claim(Some(&may_assert), request, method) {
                     let rejection = Rejection { status: 403, outcome: Outcome::IdentityNotAllowed };
                     let evidence = Evidence { has_answered: true, ..*evidence };
@@ -182,32 +185,31 @@ impl Screen<'_> {
     /// proved nothing gets no more bytes than it sent: first the less preferred algorithms are left
     /// out, then the answer.
     fn challenge<'m>(
-        &self,
+        &mut self,
         request: &Message<'m>,
         method: &Method<'_>,
         flow: &Flow,
         evidence: &Evidence,
         outcome: Outcome,
     ) -> Screened<'m> {
-        let Some(digest) = self.digest.as_deref() else { return Screened::Silent(outcome) };
+        let Some(digest) = self.digest else { return Screened::Silent(outcome) };
         let (status, name) = if method.is(KnownMethod::Register) {
             (401, "WWW-Authenticate")
         } else {
             (407, "Proxy-Authenticate")
         };
         let is_stale = matches!(outcome, Outcome::StaleCredentials | Outcome::ReplayedCredentials);
-        let algorithms: Vec<_> = digest.algorithms().collect();
         let limit = reply_limit(request, flow, evidence);
-        for count in (1..=algorithms.len()).rev() {
-            let mut reply = begin_reply(self.seal(), request, flow, status);
-            for algorithm in algorithms.iter().take(count) {
-                let challenge =
-                    digest.challenge(*algorithm, flow.remote.ip(), is_stale, self.now, self.random);
-                reply = reply.header(name, challenge);
+        let nonce = digest.nonce(flow.remote.ip(), self.now, self.random);
+        for count in (1..=digest.algorithms().count()).rev() {
+            let buffer = mem::take(&mut self.buffer);
+            let mut reply = begin_reply(buffer, self.seal(), request, flow, status);
+            for algorithm in digest.algorithms().take(count) {
+                reply = reply.header_of(name, &digest.challenge(algorithm, &nonce, is_stale));
             }
             match reply.finish() {
                 Ok(reply) if reply.len() <= limit => return Screened::Answered(outcome, reply),
-                Ok(_) => {}
+                Ok(reply) => self.buffer = reply,
                 Err(_) => return Screened::Silent(Outcome::Malformed),
             }
         }

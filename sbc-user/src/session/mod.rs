@@ -13,4 +13,4 @@ pub use claims::without_false_claims;
 pub use forward::{Forwarded, Forwarder, RelayRefusal, WayOut};
 pub use registration::{Registered, Registrant, granted_seconds};
 pub use routing_key::{RoutingKey, RoutingKeyError};
-pub use token::{TokenSeal, TransactionFacts};
+pub use token::{OwnTag, TokenSeal, TransactionFacts};

@@ -4,6 +4,9 @@ use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes128Siv;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::registration::MARK_LENGTH;
 use super::{Registered, Registrant, RoutingKey};
@@ -18,6 +21,10 @@ const FLOW_LENGTH: usize = 2 + 16 + 2 + 8;
 const TOKEN_LENGTH: usize = (16 + FLOW_LENGTH + MARK_LENGTH) * 4 / 3 + 1;
 /// Length of the tags in the `To` of our own answers: 9 bytes of MAC in base64.
 const TAG_BYTES: usize = 9;
+const TAG_LENGTH: usize = TAG_BYTES * 4 / 3;
+/// What the key of the tags is derived for.
+const TAGS: &[u8] = b"sbc own tag 1";
+const HMAC_BLOCK: usize = 64;
 
 /// Seals flows into tokens that travel in SIP messages and come back.
 ///
@@ -26,6 +33,20 @@ const TAG_BYTES: usize = 9;
 /// with it, so that none can be used elsewhere; and nobody outside learns the addresses inside.
 pub struct TokenSeal {
     key: RoutingKey,
+    /// Makes tags: has taken in a key of its own, and is copied for each.
+    tags: Hmac<Sha256>,
+}
+
+/// The tag of an answer of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnTag([u8; TAG_LENGTH]);
+
+impl OwnTag {
+    /// The tag, a token.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// What names a transaction: the same in a request, its retransmissions, its CANCEL, the ACK to its
@@ -76,8 +97,11 @@ impl<'a> TransactionFacts<'a> {
 impl TokenSeal {
     /// Seals with `key`.
     #[must_use]
-    pub const fn new(key: RoutingKey) -> Self {
-        Self { key }
+    pub fn new(key: RoutingKey) -> Self {
+        let mut derived = keyed(key.bytes());
+        derived.update(TAGS);
+        let tags = keyed(&derived.finalize().into_bytes());
+        Self { key, tags }
     }
 
     /// The branch under which a request from `origin` is forwarded.
@@ -169,12 +193,18 @@ impl TokenSeal {
     /// The tag of our own answers to a request: the same for each retransmission, and recognised in
     /// the ACK.
     #[must_use]
-    pub fn own_tag(&self, request: &Message<'_>) -> String {
-        let from_tag = request.from().tag.unwrap_or_default();
-        let number = request.cseq().number.to_be_bytes();
-        let headers: [&[u8]; 4] = [b"tag", request.call_id(), from_tag, &number];
-        let sealed = self.cipher().encrypt(headers, b"").unwrap_or_default();
-        URL_SAFE_NO_PAD.encode(sealed.get(..TAG_BYTES).unwrap_or_default())
+    pub fn own_tag(&self, request: &Message<'_>) -> OwnTag {
+        let (call_id, from_tag) = (request.call_id(), request.from().tag.unwrap_or_default());
+        let mut mac = self.tags.clone();
+        // Neither holds a zero byte: what is no text was refused by the scanner.
+        for part in [call_id, b"\0", from_tag, b"\0", &request.cseq().number.to_be_bytes()] {
+            mac.update(part);
+        }
+        let mut tag = OwnTag([0; TAG_LENGTH]);
+        let mac = mac.finalize().into_bytes();
+        // It is as long as what is written.
+        let _ = URL_SAFE_NO_PAD.encode_slice(mac.get(..TAG_BYTES).unwrap_or_default(), &mut tag.0);
+        tag
     }
 
     fn seal(&self, headers: &[&[u8]], flow: &Flow) -> Option<String> {
@@ -201,6 +231,14 @@ impl TokenSeal {
     fn cipher(&self) -> Aes128Siv {
         Aes128Siv::new(self.key.bytes().into())
     }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    let mut padded = Zeroizing::new([0; HMAC_BLOCK]);
+    for (to, from) in padded.iter_mut().zip(key) {
+        *to = *from;
+    }
+    Hmac::new((&*padded).into())
 }
 
 impl TransactionFacts<'_> {

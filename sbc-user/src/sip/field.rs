@@ -13,13 +13,14 @@ pub enum FieldError {
     Value,
 }
 
-/// Appends one header line.
-pub(super) fn write(name: &str, value: &[u8], out: &mut Vec<u8>) -> Result<(), FieldError> {
+/// Appends one header line, whose value is the concatenation of `parts`.
+pub(super) fn write(name: &str, parts: &[&[u8]], out: &mut Vec<u8>) -> Result<(), FieldError> {
     if !is_token(name.as_bytes()) {
         return Err(FieldError::Name);
     }
-    check_value(value)?;
-    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+    parts.iter().try_for_each(|part| check_value(part))?;
+    let begin = [name.as_bytes(), b": "];
+    for part in begin.iter().chain(parts).chain(&[&b"\r\n"[..]]) {
         out.extend_from_slice(part);
     }
     Ok(())

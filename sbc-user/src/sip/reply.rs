@@ -28,7 +28,7 @@ pub enum ReplyError {
     Tag,
 }
 
-/// A response without body to a request (RFC 3261 §8.2.6.2), in one allocation.
+/// A response without body to a request (RFC 3261 §8.2.6.2), in at most one allocation.
 ///
 /// The first mistake makes [`finish`](Self::finish) fail.
 #[derive(Clone, Debug)]
@@ -45,10 +45,20 @@ impl Reply {
     /// `to_tag` is used if `To` has none; a 100 gets none (RFC 3261 §8.2.6.2). A 420 names what
     /// `Proxy-Require` asks for.
     pub fn new(request: &Message<'_>, status: u16, source: SocketAddr, to_tag: &[u8]) -> Self {
-        let mut reply = Self {
-            bytes: Vec::with_capacity(request.bytes().len() - request.body().len() + 512),
-            refused: refusal(request, status, to_tag),
-        };
+        Self::within(Vec::new(), request, status, source, to_tag)
+    }
+
+    /// The same, in the room of `buffer`, whose contents are lost.
+    pub fn within(
+        mut buffer: Vec<u8>,
+        request: &Message<'_>,
+        status: u16,
+        source: SocketAddr,
+        to_tag: &[u8],
+    ) -> Self {
+        buffer.clear();
+        buffer.reserve(request.bytes().len() - request.body().len() + 512);
+        let mut reply = Self { bytes: buffer, refused: refusal(request, status, to_tag) };
         if reply.refused.is_some() {
             return reply;
         }
@@ -71,8 +81,13 @@ impl Reply {
     }
 
     /// Adds a header line.
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        if let Err(error) = field::write(name, value.as_ref(), &mut self.bytes) {
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.header_of(name, &[value.as_ref()])
+    }
+
+    /// Adds a header line whose value is the concatenation of `parts`.
+    pub fn header_of(mut self, name: &str, parts: &[&[u8]]) -> Self {
+        if let Err(error) = field::write(name, parts, &mut self.bytes) {
             self.refused.get_or_insert(error.into());
         }
         self

@@ -183,7 +183,7 @@ impl<'m> Rewrite<'m> {
 
     fn insert(&mut self, at: usize, name: &str, value: &[u8]) -> &mut Self {
         let mut line = Vec::with_capacity(name.len() + value.len() + 4);
-        match field::write(name, value, &mut line) {
+        match field::write(name, &[value], &mut line) {
             Ok(()) => self.edit(at..at, line),
             Err(error) => self.refuse(error.into()),
         }

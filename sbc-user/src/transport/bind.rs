@@ -87,12 +87,36 @@ pub(super) fn udp_socket(
     address: SocketAddr,
     interface: Option<&str>,
 ) -> Result<UdpSocket, BindError> {
-    udp(address, interface).map_err(|source| match (source.raw_os_error(), interface) {
+    udp(address, interface, false).map_err(|source| match (source.raw_os_error(), interface) {
         (Some(libc::ENODEV), Some(interface)) => {
             BindError::NoSuchInterface { address, interface: interface.to_owned() }
         }
         _ => BindError::new(Transport::Udp, address, source),
     })
+}
+
+/// Binds as many UDP sockets to one address, and to one interface if it is named.
+///
+/// The first is bound alone: sockets of somebody else there, those of another daemon of ours included,
+/// are an error, and not shared with.
+pub(super) fn udp_sockets(
+    address: SocketAddr,
+    interface: Option<&str>,
+    count: usize,
+) -> Result<Vec<UdpSocket>, BindError> {
+    let first = udp_socket(address, interface)?;
+    if count <= 1 {
+        return Ok(vec![first]);
+    }
+    let failed = |source| BindError::new(Transport::Udp, address, source);
+    // With the port that the system chose for port 0.
+    let bound = first.local_addr().map_err(failed)?;
+    SockRef::from(&first).set_reuse_port(true).map_err(failed)?;
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        sockets.push(udp(bound, interface, true).map_err(failed)?);
+    }
+    Ok(sockets)
 }
 
 /// Binds a TCP socket that does not block, for TCP or TLS, and listens.
@@ -103,7 +127,7 @@ pub(super) fn tcp_socket(
     tcp(address).map_err(|source| BindError::new(transport, address, source))
 }
 
-fn udp(address: SocketAddr, interface: Option<&str>) -> io::Result<UdpSocket> {
+fn udp(address: SocketAddr, interface: Option<&str>, is_shared: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // Before the address: no datagram from elsewhere may slip into the queue.
     if let Some(interface) = interface {
@@ -113,6 +137,9 @@ fn udp(address: SocketAddr, interface: Option<&str>) -> io::Result<UdpSocket> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    if is_shared {
+        socket.set_reuse_port(true)?;
+    }
     socket.bind(&address.into())?;
     ask_for_receive_buffer(&SockRef::from(&socket));
     Ok(socket.into())

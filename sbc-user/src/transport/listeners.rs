@@ -3,7 +3,9 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread;
 
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
@@ -11,9 +13,11 @@ use tokio::task::JoinSet;
 use super::connection::{ConnectionNumbers, Switchboard};
 use super::running::Stop;
 use super::slots::Slots;
-use super::stream::Acceptor;
-use super::udp::Datagrams;
-use super::{BindError, Limits, Outbox, Receiver, Running, StreamListener, Transport, UdpListener};
+use super::udp::{Datagrams, Sockets};
+use super::worker::{Worker, Workers};
+use super::{
+    BindError, Limits, Outbox, Pulse, Receiver, Running, StreamListener, Transport, UdpListener,
+};
 
 /// What to listen on.
 #[derive(Clone, Debug)]
@@ -24,6 +28,10 @@ pub struct ListenSpec {
     pub address: SocketAddr,
     /// The interface that datagrams must arrive on; `None` for any. Not for streams.
     pub interface: Option<String>,
+    /// Whether what arrives may be handed on to connections. The runtime serves such a socket, a few
+    /// datagrams at a time, so that their writers have their turn; otherwise there is a socket, and a
+    /// thread that serves it, for each core. Not for streams.
+    pub feeds_connections: bool,
     /// The certificate and whom to believe; needed for TLS, and not used otherwise.
     pub tls: Option<Arc<ServerConfig>>,
 }
@@ -52,7 +60,12 @@ impl Listener {
         let address = spec.address;
         Ok(match (spec.transport, &spec.tls) {
             (Transport::Udp, _) => {
-                Self::Udp(UdpListener::bind(address, spec.interface.as_deref())?)
+                let interface = spec.interface.as_deref();
+                Self::Udp(if spec.feeds_connections {
+                    UdpListener::bind(address, interface)?
+                } else {
+                    UdpListener::bind_shared(address, interface, cores())?
+                })
             }
             (Transport::Tcp, _) => Self::Stream(StreamListener::bind(address, None)?),
             (Transport::Tls, Some(tls)) => {
@@ -70,19 +83,11 @@ impl Listener {
             Self::Stream(listener) => listener.address(),
         }
     }
-
-    fn register(self) -> io::Result<Registered> {
-        Ok(match self {
-            Self::Udp(listener) => Registered::Udp(listener.register()?),
-            Self::Stream(listener) => Registered::Stream(listener.register()?),
-        })
-    }
 }
 
-/// A socket that the runtime watches.
-enum Registered {
-    Udp(Datagrams),
-    Stream(Acceptor),
+/// How many workers there are.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 impl Listeners {
@@ -98,7 +103,7 @@ impl Listeners {
             return Err(BindError::TooManyListeners);
         }
         let sockets = listeners.iter().map(|listener| match listener {
-            Listener::Udp(listener) => Some(Arc::downgrade(&listener.socket)),
+            Listener::Udp(listener) => listener.sockets.first().map(Arc::downgrade),
             Listener::Stream(_) => None,
         });
         let outbox = Outbox::new(sockets.collect());
@@ -120,9 +125,6 @@ impl Listeners {
 
     /// Begins to listen; must be called within a tokio runtime with time and I/O.
     pub fn start(self, receiver: Arc<dyn Receiver>) -> io::Result<Running> {
-        let registered =
-            self.bound.into_iter().map(Listener::register).collect::<io::Result<Vec<_>>>()?;
-
         let switchboard = Arc::new(Switchboard {
             receiver,
             outbox: self.outbox,
@@ -132,21 +134,39 @@ impl Listeners {
         });
         let (stop_sender, stop) = Stop::channel();
         let mut tasks = JoinSet::new();
-        for (position, listener) in (0..=u8::MAX).zip(registered) {
+        let mut pulse = Pulse::default();
+        let mut workers = Vec::new();
+        for (position, listener) in (0..=u8::MAX).zip(self.bound) {
             let (switchboard, stop) = (Arc::clone(&switchboard), stop.clone());
             match listener {
-                Registered::Udp(datagrams) => {
-                    let receiver = Arc::clone(&switchboard.receiver);
-                    tasks.spawn(async move {
-                        datagrams.receive(position, receiver, stop).await;
-                        0
-                    });
-                }
-                Registered::Stream(acceptor) => {
-                    tasks.spawn(acceptor.accept(position, switchboard, stop));
+                Listener::Udp(listener) => match listener.sockets {
+                    Sockets::Watched(socket) => {
+                        let datagrams = Datagrams::register(socket)?;
+                        let receiver = Arc::clone(&switchboard.receiver);
+                        tasks.spawn(async move {
+                            datagrams.receive(position, receiver, stop).await;
+                            0
+                        });
+                    }
+                    Sockets::Shared(sockets) => {
+                        workers.resize_with(sockets.len().max(workers.len()), || {
+                            Worker::new(pulse.add())
+                        });
+                        for (worker, socket) in workers.iter_mut().zip(sockets) {
+                            worker.serves(position, socket);
+                        }
+                    }
+                },
+                Listener::Stream(listener) => {
+                    tasks.spawn(listener.register()?.accept(position, switchboard, stop));
                 }
             }
         }
-        Ok(Running::new(stop_sender, tasks))
+        let workers = Workers::start(workers, &switchboard.receiver)?;
+        tasks.spawn(async move {
+            workers.serve(stop).await;
+            0
+        });
+        Ok(Running::new(stop_sender, tasks, pulse))
     }
 }

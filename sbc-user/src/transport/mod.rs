@@ -9,6 +9,7 @@
 //! - **Every connection that the receiver kept is reported as gone exactly once**, whatever ended it.
 //! - A flow names one connection for good: its number is not used again.
 
+mod batch;
 mod bind;
 mod connection;
 mod datagram;
@@ -18,6 +19,7 @@ mod handshake;
 mod limits;
 mod listeners;
 mod outbox;
+mod pulse;
 mod queue;
 mod reader;
 mod receiver;
@@ -29,6 +31,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod worker;
 mod writer;
 
 pub use bind::BindError;
@@ -36,6 +39,7 @@ pub use flow::{Flow, Transport};
 pub use limits::{Limits, SEND_QUEUE_BYTES, SEND_QUEUE_MESSAGES};
 pub use listeners::{ListenSpec, Listener, Listeners};
 pub use outbox::{Outbox, SendFailure};
+pub use pulse::Pulse;
 pub use receiver::{Admission, Receiver};
 pub use refusal::Refusal;
 pub use running::{Running, ShutdownIncomplete};

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
 use super::connection::End;
 use super::framing::{Inbound, StreamPiece};
@@ -82,7 +83,13 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
             match self.inbound.next() {
                 Ok(Some(StreamPiece::Message(message))) => {
                     self.deadlines.first_message = None;
-                    self.receiver.received(self.flow, &message);
+                    let mut answer = Vec::new();
+                    self.receiver.received(self.flow, &message, &mut answer);
+                    if !answer.is_empty()
+                        && let Err(failure) = self.queue.push(answer)
+                    {
+                        debug!(flow = %self.flow, %failure, "an answer could not be sent");
+                    }
                 }
                 Ok(Some(StreamPiece::Ping)) => pinged = true,
                 Ok(None) => break,

@@ -13,7 +13,7 @@ pub enum Admission {
     Close,
 }
 
-/// Is told what arrives; called from many tasks at once, and must not block.
+/// Is told what arrives; called from many threads and tasks at once, and must not block.
 pub trait Receiver: Send + Sync + 'static {
     /// A stream connection was made; over TLS, the handshake is done.
     ///
@@ -24,8 +24,9 @@ pub trait Receiver: Send + Sync + 'static {
 
     /// One message arrived: a datagram as it is, or what the stream was cut into.
     ///
-    /// Nobody has looked into it. Keepalives are not messages.
-    fn received(&self, flow: &Flow, message: &[u8]);
+    /// Nobody has looked into it. Keepalives are not messages. `answer` is empty, and may have room from
+    /// an earlier message; what is left in it is sent back on `flow`.
+    fn received(&self, flow: &Flow, message: &[u8], answer: &mut Vec<u8>);
 
     /// A connection was not let in, or was ended because of what the peer did.
     ///

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::Pulse;
+
 /// Time for tasks to go away after they were cut off.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -15,6 +17,7 @@ pub struct Running {
     stop: watch::Sender<Option<Instant>>,
     /// One per listener; each returns how many of its connections had to be cut off.
     tasks: JoinSet<usize>,
+    pulse: Pulse,
 }
 
 /// Not everything ended by itself before the deadline of a shutdown.
@@ -28,8 +31,17 @@ pub struct ShutdownIncomplete {
 }
 
 impl Running {
-    pub(super) fn new(stop: watch::Sender<Option<Instant>>, tasks: JoinSet<usize>) -> Self {
-        Self { stop, tasks }
+    pub(super) fn new(
+        stop: watch::Sender<Option<Instant>>,
+        tasks: JoinSet<usize>,
+        pulse: Pulse,
+    ) -> Self {
+        Self { stop, tasks, pulse }
+    }
+
+    /// Takes what tells whether the threads that serve datagrams live; empty from then on.
+    pub fn take_pulse(&mut self) -> Pulse {
+        std::mem::take(&mut self.pulse)
     }
 
     /// Stops listening and closes all connections; returns when all tasks are gone.

@@ -1,4 +1,5 @@
 mod adoption;
+mod grants;
 mod lasting;
 mod registration;
 mod rows;
@@ -15,13 +16,14 @@ use sbc_common::{
 
 use shares::Shares;
 
+use self::grants::Grants;
 use super::difference::Difference;
 use super::distances::Distances;
 use super::hops::{band_around, either};
 use super::pace::Paces;
 use super::row::Row;
 use super::subnets::Subnets;
-use super::{Grant, Holder, Place, Stale, TrustTable};
+use super::{Acquaintances, Grant, Holder, Place, Stale, TrustTable};
 use crate::config::{Config, OnDisconnect, Peer, ScrutinyPolicy};
 use crate::kernel::KernelError;
 use crate::transport::{Flow, Transport};
@@ -32,7 +34,7 @@ use crate::transport::{Flow, Transport};
 /// the daemon believes and what the kernel lets pass agree.
 pub struct Ledger<T> {
     table: T,
-    grants: HashMap<Place, Grant>,
+    grants: Grants,
     /// What the operator's word alone grants, and what a place falls back to when a proof is over.
     lasting: HashMap<Place, Grant>,
     denied: Vec<Prefix>,
@@ -66,7 +68,7 @@ impl<T: TrustTable> Ledger<T> {
     ) -> Result<(Self, Stale), KernelError> {
         let mut ledger = Self {
             table,
-            grants: HashMap::new(),
+            grants: Grants::new(),
             lasting: lasting::grants(config),
             denied: config.denied.sources.iter().map(|network| network.prefix()).collect(),
             shares: Shares::new(config),
@@ -288,6 +290,12 @@ impl<T: TrustTable> Ledger<T> {
                 .filter(|network| network.contains(remote))
                 .find_map(|network| is_tls(&Place::Network(network.prefix())))
         })
+    }
+
+    /// Tells strangers from those who may have a grant, without asking the ledger.
+    #[must_use]
+    pub fn acquaintances(&self) -> Arc<Acquaintances> {
+        Arc::clone(self.grants.acquaintances())
     }
 
     /// Every grant.

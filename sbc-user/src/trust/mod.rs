@@ -1,6 +1,7 @@
 //! Who is trusted, on what proof, and until when: the only module that decides what is written to the
 //! kernel's tables of sources.
 
+mod acquaintances;
 mod difference;
 mod distances;
 mod grant;
@@ -13,6 +14,7 @@ mod row;
 mod subnets;
 mod table;
 
+pub use acquaintances::Acquaintances;
 pub use difference::Stale;
 pub use grant::{Grant, Holder, Place, opened};
 pub use hops::learned;

@@ -11,8 +11,9 @@ use clap::ValueEnum as _;
 use sbc_tests::{Host, Process};
 
 use crate::{
-    cores::{self, Cores},
+    cores,
     frames::{Template, Traffic},
+    placement::Cores,
     receiver::Receiver,
 };
 

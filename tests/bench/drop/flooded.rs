@@ -10,9 +10,9 @@ use sbc_tests::DropSample;
 
 use crate::{
     case::Case,
-    cores::Cores,
     defence::{self, Defence},
     flood,
+    placement::Cores,
     receiver::{Link, Receiver},
     round::{Setting, Subject},
 };

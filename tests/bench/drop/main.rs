@@ -10,12 +10,17 @@
 )]
 
 mod case;
+#[path = "../common/cores.rs"]
 mod cores;
 mod defence;
 mod flood;
 mod flooded;
 mod frames;
+mod placement;
+#[path = "../common/quiet.rs"]
 mod quiet;
+#[path = "../common/random.rs"]
+mod random;
 mod receiver;
 mod repeated;
 mod round;
@@ -25,7 +30,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::cores::Mode;
+use crate::placement::Mode;
 
 #[derive(Parser)]
 struct Options {

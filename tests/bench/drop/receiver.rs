@@ -1,13 +1,14 @@
 //! The host that is flooded, and the thread of the kernel that receives there.
 
-use std::{fs, path::PathBuf, process, time::Duration};
+use std::{fs, io, path::PathBuf, process, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use sbc_tests::{Host, connect, wait_for, wait_until};
 
 use crate::{
-    cores::{self, Cores, Mode},
+    cores,
     frames::{RECEIVER_IPV4, RECEIVER_IPV6, RECEIVER_MAC},
+    placement::{Cores, Mode},
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -80,12 +81,12 @@ impl Receiver {
             }
         };
         let threads = wait_for("the thread that receives", PATIENCE, || {
-            Ok(Some(cores::kernel_threads(&name)?).filter(|threads| !threads.is_empty()))
+            Ok(Some(kernel_threads(&name)?).filter(|threads| !threads.is_empty()))
         })?;
         let [thread] = *threads else { bail!("several threads receive: {threads:?}") };
         if cores.mode == Mode::Split {
             cores::pin(thread, cores.receiver)?;
-            cores::prefer(thread)?;
+            prefer(thread)?;
         }
         self.thread = Some(thread);
         Ok(())
@@ -140,4 +141,33 @@ impl Receiver {
 fn number_in(file: &std::path::Path) -> Result<u64> {
     let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     text.trim().parse().with_context(|| format!("{}: {text}", file.display()))
+}
+
+/// Lets the thread run before every ordinary one.
+fn prefer(thread: u32) -> Result<()> {
+    let priority = libc::sched_param { sched_priority: 1 };
+    // SAFETY: a plain system call with a valid parameter.
+    let done = unsafe {
+        libc::sched_setscheduler(thread.cast_signed(), libc::SCHED_FIFO, &raw const priority)
+    };
+    if done == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error()).with_context(|| format!("giving thread {thread} a priority"))
+}
+
+/// The threads whose names begin with this, by process id.
+fn kernel_threads(prefix: &str) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("listing /proc")? {
+        let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // One that has ended meanwhile has no name any more.
+        let name = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+        if name.trim_end().starts_with(prefix) {
+            found.push(id);
+        }
+    }
+    Ok(found)
 }

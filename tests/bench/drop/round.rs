@@ -9,11 +9,12 @@ use sbc_tests::{DropCase, DropSample, DropSamples, Host};
 use crate::{
     Measure,
     case::{self, Case, Kind},
-    cores::{self, Cores},
+    cores,
     flooded::Flooded,
+    placement::Cores,
     quiet::Quiet,
+    random::Random,
     repeated::Repeated,
-    sources::Random,
 };
 
 /// What all cases share.

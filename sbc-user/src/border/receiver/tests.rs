@@ -41,7 +41,7 @@ impl Receiver for Mailbox {
         Admission::Close
     }
 
-    fn received(&self, flow: &Flow, message: &[u8]) {
+    fn received(&self, flow: &Flow, message: &[u8], _: &mut Vec<u8>) {
         let _ = self.0.send((flow.listener, String::from_utf8_lossy(message).into_owned()));
     }
 
@@ -66,6 +66,7 @@ impl Scene {
             transport: Transport::Udp,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             interface: None,
+            feeds_connections: true,
             tls: None,
         };
         let (sender, heard) = mpsc::unbounded_channel();
@@ -102,12 +103,21 @@ impl Scene {
         }
     }
 
+    /// Hands a message to the border, and sends what it answers as the transport does.
+    fn arrives(&self, flow: &Flow, message: &str) {
+        let mut answer = Vec::new();
+        self.border.received(flow, message.as_bytes(), &mut answer);
+        if !answer.is_empty() {
+            let _ = self.border.outbox.send(flow, answer);
+        }
+    }
+
     fn phone_sends(&self, message: &str) {
-        self.border.received(&self.phone, message.as_bytes());
+        self.arrives(&self.phone, message);
     }
 
     fn upstream_sends(&self, message: &str) {
-        self.border.received(&self.upstream, message.as_bytes());
+        self.arrives(&self.upstream, message);
     }
 
     async fn hear(&mut self) -> (u8, String) {
@@ -200,6 +210,26 @@ async fn a_phone_that_answers_its_challenge_calls_and_is_trusted_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_stranger_is_challenged_while_others_hold_every_lock() {
+    let scene = Scene::new("", MemoryTable::default());
+    let (border, request) = (&scene.border, request("INVITE", "alice@example.com", ""));
+    let held = (border.ledger(), locked(&border.peers_by_connection));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let answer = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut answer = Vec::new();
+            border.received(&scene.phone, request.as_bytes(), &mut answer);
+            sender.send(answer)
+        });
+        let answer = receiver.recv_timeout(Duration::from_secs(10));
+        drop(held);
+        answer
+    });
+    assert!(answer.unwrap().starts_with(b"SIP/2.0 407 "));
+    scene.counted(&[(Outcome::Challenged, 1)]);
+}
+
+#[tokio::test]
 async fn a_proof_that_the_table_has_no_room_for_is_counted_and_the_call_goes_on() {
     let mut scene = Scene::new("", MemoryTable { capacity: Some(0), ..MemoryTable::default() });
     scene.phone_sends(&request("MESSAGE", "alice@example.com", ""));
@@ -241,14 +271,14 @@ async fn a_peer_is_itself_on_its_connection_and_nobody_after_it() {
     let flow = tls_flow(7, "127.0.0.1:40000");
     let _ = scene.border.connected(&flow, &identities(&["other.example", "carrier.example"]), None);
     let call = request("INVITE", "anyone@carrier.example", "");
-    scene.border.received(&flow, call.as_bytes());
+    scene.arrives(&flow, &call);
     let invite = scene.upstream_hears().await;
 
     // Its connection is nothing that the outbox knows: the answer has nowhere to go.
     scene.upstream_sends(&answer(&invite, "200 OK"));
     scene.border.disconnected(&flow);
     scene.border.disconnected(&flow);
-    scene.border.received(&flow, call.as_bytes());
+    scene.arrives(&flow, &call);
     scene.counted(&[
         (Outcome::RequestRelayedInwards, 1),
         (Outcome::ConnectionGone, 1),
@@ -291,7 +321,7 @@ async fn on_the_inside_socket_only_the_upstream_is_heard() {
     let mut scene = Scene::new("", MemoryTable::default());
     let options = request("OPTIONS", "pbx@10.0.0.5", "");
     let stranger = Flow::udp(INSIDE, "127.0.0.9:5060".parse().unwrap());
-    scene.border.received(&stranger, options.as_bytes());
+    scene.arrives(&stranger, &options);
     scene.counted(&[(Outcome::NotFromUpstream, 1)]);
 
     scene.upstream_sends(&options);

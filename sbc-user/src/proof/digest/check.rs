@@ -1,10 +1,15 @@
-use std::{net::IpAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::{
-    Algorithm, Credentials, HashValue, MalformedCredentials, NonceMint, NonceState,
+    Algorithm, Credentials, HashValue, MalformedCredentials, NONCE_LENGTH, NonceMint, NonceState,
     OfferedAlgorithms, Realm, ReplayVerdict, ReplayWindow, UnixMillis, uri::names_same_target,
 };
 use crate::proof::users::{User, Users};
@@ -19,7 +24,7 @@ pub struct DigestCheck {
     offered: OfferedAlgorithms,
     mint: NonceMint,
     users: Arc<Users>,
-    replay: ReplayWindow,
+    replay: Mutex<ReplayWindow>,
 }
 
 /// What a [`DigestCheck`] is made of, besides the users.
@@ -75,23 +80,6 @@ pub enum DigestVerdict {
     Replayed,
 }
 
-impl DigestVerdict {
-    /// A short name, kebab-case.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Proven { retransmission: false, .. } => "proven",
-            Self::Proven { retransmission: true, .. } => "retransmission",
-            Self::Stale => "stale",
-            Self::Wrong => "wrong",
-            Self::ForeignRealm => "foreign-realm",
-            Self::NonceNotOurs => "nonce-not-ours",
-            Self::UriMismatch => "uri-mismatch",
-            Self::Replayed => "replayed",
-        }
-    }
-}
-
 impl DigestCheck {
     /// Makes a check for the realm of `users`. Nonces issued before `started` are stale.
     #[must_use]
@@ -101,7 +89,7 @@ impl DigestCheck {
             offered: settings.offered.clone(),
             mint: NonceMint::new(&settings.nonce_key, lifetime, users.realm().clone()),
             users,
-            replay: ReplayWindow::new(settings.replay_capacity, lifetime, started),
+            replay: Mutex::new(ReplayWindow::new(settings.replay_capacity, lifetime, started)),
         }
     }
 
@@ -116,31 +104,32 @@ impl DigestCheck {
         self.offered.iter()
     }
 
-    /// The value of one `WWW-Authenticate` or `Proxy-Authenticate` header.
+    /// A nonce for `source`; see [`NonceMint::nonce`].
+    #[must_use]
+    pub fn nonce(&self, source: IpAddr, now: UnixMillis, random: [u8; 8]) -> [u8; NONCE_LENGTH] {
+        self.mint.nonce(now, random, source)
+    }
+
+    /// The value of one `WWW-Authenticate` or `Proxy-Authenticate` header, in parts.
     ///
     /// It is as short as RFC 7616 allows: over UDP an answer must not be larger than the request.
     #[must_use]
-    pub fn challenge(
-        &self,
+    pub fn challenge<'a>(
+        &'a self,
         algorithm: Algorithm,
-        source: IpAddr,
+        nonce: &'a [u8; NONCE_LENGTH],
         stale: bool,
-        now: UnixMillis,
-        random: [u8; 8],
-    ) -> String {
-        let realm = self.realm().as_str();
-        let nonce = self.mint.issue(now, random, source);
-        let parts = [
-            "Digest realm=\"",
-            realm,
-            "\",nonce=\"",
-            &nonce,
-            "\",algorithm=",
-            algorithm.name(),
-            ",qop=\"auth\"",
-            if stale { ",stale=true" } else { "" },
-        ];
-        parts.concat()
+    ) -> [&'a [u8]; 8] {
+        [
+            b"Digest realm=\"",
+            self.realm().as_bytes(),
+            b"\",nonce=\"",
+            nonce,
+            b"\",algorithm=",
+            algorithm.name().as_bytes(),
+            b",qop=\"auth\"",
+            if stale { b",stale=true" } else { b"" },
+        ]
     }
 
     /// Reads a header value if it answers our realm; see [`MalformedCredentials::is_not_for_us`].
@@ -153,7 +142,7 @@ impl DigestCheck {
     /// What does not depend on the users comes first, so that forged nonces cost one MAC; what does
     /// costs the same for every user that exists or not.
     pub fn judge(
-        &mut self,
+        &self,
         credentials: &Credentials<'_>,
         request: &RequestFacts<'_>,
         now: UnixMillis,
@@ -176,12 +165,22 @@ impl DigestCheck {
             return DigestVerdict::Stale;
         };
         let count = credentials.nonce_count.number;
-        match self.replay.admit(nonce, count, request.fingerprint, now) {
+        match self.replay().admit(nonce, count, request.fingerprint, now) {
             ReplayVerdict::New => DigestVerdict::Proven { user, retransmission: false },
             ReplayVerdict::Retransmission => DigestVerdict::Proven { user, retransmission: true },
             ReplayVerdict::Replayed => DigestVerdict::Replayed,
             ReplayVerdict::Stale => DigestVerdict::Stale,
         }
+    }
+
+    /// Waits for the one lock that is taken here, after a correct response.
+    pub fn wait_until_unlocked(&self) {
+        drop(self.replay());
+    }
+
+    /// A panic in another thread leaves at worst one nonce behind that it was about to write.
+    fn replay(&self) -> MutexGuard<'_, ReplayWindow> {
+        self.replay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn user_who_answered(&self, credentials: &Credentials<'_>, method: &[u8]) -> Option<Arc<User>> {

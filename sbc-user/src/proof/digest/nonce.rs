@@ -30,8 +30,8 @@ const HMAC_BLOCK: usize = 64;
 /// milliseconds since the Unix epoch and MAC is HMAC-SHA-256, truncated to 128 bits, over time,
 /// random, source address (16 bytes, IPv4 mapped) and realm.
 pub struct NonceMint {
-    /// Padded with zeros to the block of HMAC, which makes no difference (RFC 2104 §2).
-    key: Zeroizing<[u8; HMAC_BLOCK]>,
+    /// Has taken in the key and the purpose.
+    keyed: Hmac<Sha256>,
     lifetime: Duration,
     realm: Realm,
 }
@@ -65,25 +65,36 @@ impl NonceMint {
     /// Makes a mint whose nonces are good for `lifetime`.
     #[must_use]
     pub fn new(key: &Zeroizing<[u8; 32]>, lifetime: Duration, realm: Realm) -> Self {
+        // Padded with zeros to the block of HMAC, which makes no difference (RFC 2104 §2).
         let mut padded = Zeroizing::new([0; HMAC_BLOCK]);
         for (to, from) in padded.iter_mut().zip(key.iter()) {
             *to = *from;
         }
-        Self { key: padded, lifetime, realm }
+        let mut keyed = Hmac::<Sha256>::new((&*padded).into());
+        keyed.update(PURPOSE);
+        Self { keyed, lifetime, realm }
     }
 
-    /// Issues a nonce of [`NONCE_LENGTH`] characters to `source`.
+    /// Issues a nonce to `source`, in ASCII.
     ///
-    /// `random` makes nonces of the same millisecond differ.
+    /// `random` makes nonces of the same millisecond differ. It need not be secret.
     #[must_use]
-    pub fn issue(&self, now: UnixMillis, random: [u8; RANDOM_LENGTH], source: IpAddr) -> String {
+    pub fn nonce(
+        &self,
+        now: UnixMillis,
+        random: [u8; RANDOM_LENGTH],
+        source: IpAddr,
+    ) -> [u8; NONCE_LENGTH] {
         let time = now.0.to_be_bytes();
         let mac = self.mac(time, random, source);
         let mut bytes = [0; DECODED_LENGTH];
         for (to, from) in bytes.iter_mut().zip(time.into_iter().chain(random).chain(mac)) {
             *to = from;
         }
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        let mut nonce = [0; NONCE_LENGTH];
+        // It is as long as what is written.
+        let _ = BASE64_URL_SAFE_NO_PAD.encode_slice(bytes, &mut nonce);
+        nonce
     }
 
     /// Says whether `nonce` is one that was issued to `source`, and still is good.
@@ -120,8 +131,7 @@ impl NonceMint {
         random: [u8; RANDOM_LENGTH],
         source: IpAddr,
     ) -> [u8; MAC_LENGTH] {
-        let mut hmac = Hmac::<Sha256>::new((&*self.key).into());
-        hmac.update(PURPOSE);
+        let mut hmac = self.keyed.clone();
         hmac.update(&time);
         hmac.update(&random);
         hmac.update(&mapped(source).octets());
@@ -168,6 +178,13 @@ fn mapped(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
+    }
+}
+
+#[cfg(test)]
+impl NonceMint {
+    pub(crate) fn issue(&self, now: UnixMillis, random: [u8; 8], source: IpAddr) -> String {
+        String::from_utf8(self.nonce(now, random, source).to_vec()).unwrap()
     }
 }
 

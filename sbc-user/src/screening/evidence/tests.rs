@@ -4,7 +4,7 @@ use crate::sip::Uri;
 use crate::transport::Transport;
 
 /// A peer of which all but `require` and `sources` is fixed; over TCP nothing is opened.
-fn peers(require: &str, sources: &str) -> Vec<Peer> {
+fn peers(require: &str, sources: &str) -> Peers {
     let quoted: Vec<_> = require.split('+').map(|proof| format!("\"{proof}\"")).collect();
     let identities = if require.contains("tls") { "identities = [\"peer.example\"]" } else { "" };
     let opens = if require == "digest" { "" } else { "opens = [\"udp\"]" };
@@ -94,8 +94,11 @@ fn a_peer_without_sources_is_known_by_its_certificate_only() {
 #[test]
 fn without_users_a_stranger_has_no_way_to_prove_himself() {
     let stranger = flow(Transport::Udp, "198.18.0.9");
-    assert_eq!(Standing::of(&NOTHING, &stranger, &[], false), Standing::Lacking);
-    assert_eq!(Standing::of(&NOTHING, &stranger, &[], true), Standing::NeedsDigest(None));
+    assert_eq!(Standing::of(&NOTHING, &stranger, &Peers::default(), false), Standing::Lacking);
+    assert_eq!(
+        Standing::of(&NOTHING, &stranger, &Peers::default(), true),
+        Standing::NeedsDigest(None)
+    );
 }
 
 #[test]
@@ -117,7 +120,8 @@ fn without_credentials_only_a_proven_peer_may_claim_what_is_listed_for_it() {
     {
         assert!(!standing.claims(&peers).unwrap().allow(&uri));
     }
-    let mut peers = peers;
-    peers[0].may_assert = None;
+    let mut unlisted = peers[0].clone();
+    unlisted.may_assert = None;
+    let peers = Peers::from(vec![unlisted]);
     assert_eq!(Standing::Proven(0).claims(&peers), None);
 }

@@ -61,10 +61,11 @@ impl Scene {
         let mut screen = Screen {
             config: &self.config,
             forwarder: &self.forwarder,
-            digest: Some(&mut self.digest),
+            digest: Some(&self.digest),
             now: self.now,
             random: [3; 8],
-            fingerprint: self.fingerprint,
+            fingerprint: &|_| self.fingerprint,
+            buffer: Vec::new(),
         };
         match screen.screen(&request, &flow, &self.evidence) {
             Screened::Accepted { proven, consumed, .. } => {

@@ -44,7 +44,10 @@ struct Witness {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Behaviour {
     Watch,
+    /// Leaves the message as its answer.
     Echo,
+    /// Sends it back through the outbox.
+    Forward,
     RefuseConnections,
     PanicOnMessages,
 }
@@ -59,11 +62,12 @@ impl Receiver for Witness {
         Admission::Keep
     }
 
-    fn received(&self, flow: &Flow, message: &[u8]) {
+    fn received(&self, flow: &Flow, message: &[u8], answer: &mut Vec<u8>) {
         self.tell(Event::Received(*flow, message.to_vec()));
         match self.behaviour {
             Behaviour::Watch | Behaviour::RefuseConnections => {}
-            Behaviour::Echo => self.outbox.send(flow, message.to_vec()).unwrap(),
+            Behaviour::Echo => answer.extend_from_slice(message),
+            Behaviour::Forward => self.outbox.send(flow, message.to_vec()).unwrap(),
             Behaviour::PanicOnMessages => panic!("a bug, as a test wants it"),
         }
     }
@@ -172,7 +176,13 @@ impl Site {
 }
 
 fn spec(transport: Transport, tls: Option<Arc<ServerConfig>>) -> ListenSpec {
-    ListenSpec { transport, address: SocketAddr::from(([127, 0, 0, 1], 0)), interface: None, tls }
+    ListenSpec {
+        transport,
+        address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        interface: None,
+        feeds_connections: false,
+        tls,
+    }
 }
 
 fn message(call: usize) -> Vec<u8> {

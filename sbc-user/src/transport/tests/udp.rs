@@ -35,6 +35,65 @@ async fn a_datagram_is_received_and_answered_where_it_came_from() {
 }
 
 #[tokio::test]
+async fn a_socket_that_feeds_connections_is_served_too() {
+    for behaviour in [Behaviour::Echo, Behaviour::Forward] {
+        let feeding =
+            super::super::ListenSpec { feeds_connections: true, ..spec(Transport::Udp, None) };
+        let mut site = Site::start(feeding, Limits::default(), behaviour);
+        let peer = peer(&site).await;
+        peer.send(&message(1)).await.unwrap();
+
+        assert_eq!(site.received().await.1, message(1));
+        assert_eq!(read(&peer).await, message(1));
+        site.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
+async fn many_phones_at_once_are_each_answered_from_the_one_address_and_in_order() {
+    const PHONES: usize = 40;
+    const MESSAGES: usize = 25;
+    let site = Site::udp(Behaviour::Echo);
+    let mut phones = Vec::new();
+    for _ in 0..PHONES {
+        phones.push(peer(&site).await);
+    }
+    for call in 0..MESSAGES {
+        for phone in &phones {
+            phone.send(&message(call)).await.unwrap();
+        }
+    }
+    for phone in &phones {
+        for call in 0..MESSAGES {
+            assert_eq!(read(phone).await, message(call));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_shared_by_the_workers_and_with_nobody_else() {
+    let ours = UdpListener::bind_shared(([127, 0, 0, 1], 0).into(), None, 3).unwrap();
+    let again = UdpListener::bind_shared(ours.address(), None, 3);
+    assert!(matches!(again.unwrap_err(), BindError::AddressInUse { .. }));
+
+    let six = UdpListener::bind_shared((Ipv6Addr::LOCALHOST, 0).into(), None, 3).unwrap();
+    assert!(UdpListener::bind(([127, 0, 0, 1], six.address().port()).into(), None).is_ok());
+}
+
+#[tokio::test]
+async fn over_ipv6_a_datagram_is_answered_too() {
+    let address = (Ipv6Addr::LOCALHOST, 0).into();
+    let six = super::super::ListenSpec { address, ..spec(Transport::Udp, None) };
+    let mut site = Site::start(six, Limits::default(), Behaviour::Echo);
+    let peer = UdpSocket::bind("[::1]:0").await.unwrap();
+    peer.connect(site.address()).await.unwrap();
+    peer.send(&message(1)).await.unwrap();
+
+    assert_eq!(site.received().await.0, Flow::udp(0, peer.local_addr().unwrap()));
+    assert_eq!(read(&peer).await, message(1));
+}
+
+#[tokio::test]
 async fn the_largest_datagram_is_received_whole() {
     let mut site = Site::udp(Behaviour::Echo);
     let peer = peer(&site).await;
@@ -142,6 +201,6 @@ fn an_interface_that_does_not_exist_is_named() {
 fn a_socket_is_bound_to_the_interface_that_is_named() {
     let socket = UdpListener::bind(([127, 0, 0, 1], 0).into(), Some("lo")).unwrap();
 
-    let device = socket2::SockRef::from(&*socket.socket).device().unwrap();
+    let device = socket2::SockRef::from(&**socket.sockets.first().unwrap()).device().unwrap();
     assert_eq!(device.as_deref(), Some(&b"lo"[..]));
 }

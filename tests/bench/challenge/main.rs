@@ -1,0 +1,71 @@
+//! The measuring half of `cargo xtask bench challenge`, which makes a table of what this writes.
+//!
+//! Everything happens between hosts that end with this process.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program tells how far it is"
+)]
+
+mod batch;
+mod case;
+mod client;
+#[path = "../common/cores.rs"]
+mod cores;
+mod echo;
+mod kamailio;
+mod messages;
+#[path = "../common/quiet.rs"]
+mod quiet;
+#[path = "../common/random.rs"]
+mod random;
+mod responder;
+mod round;
+mod server;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+    /// What Cargo adds to the arguments of every benchmark
+    #[arg(long, global = true, hide = true)]
+    bench: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure, and write down every sample
+    Measure(Measure),
+    /// Be the server that sends everything back, until killed
+    Echo(echo::Options),
+}
+
+#[derive(clap::Args)]
+struct Measure {
+    /// Where the samples go
+    #[arg(long)]
+    samples: PathBuf,
+    #[arg(long)]
+    rounds: usize,
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let done = match Options::parse().command {
+        Command::Measure(options) => round::measure(&options),
+        Command::Echo(options) => echo::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
