@@ -66,7 +66,7 @@ impl Guard {
     }
 
     fn counted(&self, reason: Reason) -> Result<u64> {
-        let counters = self.tables.counters()?;
+        let counters = self.tables.readings().counters()?;
         let rows = counters.iter().filter(|row| row.verdict.reason == reason);
         Ok(rows.map(|row| row.counter.packets).sum())
     }
