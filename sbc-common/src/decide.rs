@@ -147,8 +147,10 @@ impl Claim {
 }
 
 impl Packet {
+    /// The address family of its source.
+    #[must_use]
     #[inline(always)]
-    pub(crate) const fn family(&self) -> Family {
+    pub const fn family(&self) -> Family {
         if self.source.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }
     }
 

@@ -144,10 +144,10 @@ pub struct SourceKey {
     scope: u16,
 }
 
-/// The part of an IPv6 address that one site has to itself (RFC 6177, RFC 7421), in bits.
-const SUBNET: u16 = 64;
-
 impl SourceKey {
+    /// The part of an IPv6 address that one site has to itself (RFC 6177, RFC 7421), in bits.
+    pub const SUBNET_LENGTH: u8 = 64;
+
     /// The key of one port (host byte order) of an address.
     #[must_use]
     #[inline(always)]
@@ -160,13 +160,13 @@ impl SourceKey {
     #[must_use]
     #[inline(always)]
     pub const fn subnet(address: Address) -> Self {
-        Self { address: address.subnet(), port: 0, scope: SUBNET }
+        Self { address: address.subnet(), port: 0, scope: Self::SUBNET_LENGTH as u16 }
     }
 
     /// Says whether the key speaks for a /64.
     #[must_use]
     pub const fn is_subnet(&self) -> bool {
-        self.scope == SUBNET
+        self.scope == Self::SUBNET_LENGTH as u16
     }
 
     /// The source port, host byte order; zero for every port.

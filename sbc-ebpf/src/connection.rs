@@ -8,7 +8,7 @@ use aya_ebpf::programs::XdpContext;
 use sbc_common::{Frame as _, Packet};
 
 use crate::frame::XdpFrame;
-use crate::scratch::{self, Place};
+use crate::scratch::{self, Hook};
 
 /// The fixed part of a TCP header, behind which a frame was read.
 const TCP_HEADER: u32 = 20;
@@ -29,7 +29,7 @@ const LISTEN: u32 = 10;
 #[inline(never)]
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn is_of_connection(context: *mut xdp_md) -> u32 {
-    let Some(read) = scratch::read(Place::WIRE) else { return 0 };
+    let Some(read) = scratch::read(Hook::WIRE) else { return 0 };
     // SAFETY: the frame was read on this CPU before anything is asked about it.
     let read = unsafe { &*read };
     let program = XdpContext::new(context);

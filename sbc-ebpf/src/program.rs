@@ -8,7 +8,7 @@ use sbc_common::{Action, Frame as _, Packet, Verdict, carry_out, decide_packet, 
 use crate::frame::XdpFrame;
 use crate::maps::COUNTERS;
 use crate::sample::sample;
-use crate::scratch::{self, Place};
+use crate::scratch::{self, Hook};
 use crate::tables::KernelTables;
 
 /// Has one received frame read and judged. The only way out of the program.
@@ -49,7 +49,7 @@ extern "C" fn settle(context: *mut xdp_md) -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn read_headers(context: *mut xdp_md) -> u32 {
     let context = XdpContext::new(context);
-    let Some(slot) = scratch::read(Place::WIRE) else { return 0 };
+    let Some(slot) = scratch::read(Hook::WIRE) else { return 0 };
     let mut frame = XdpFrame::new(&context);
     // SAFETY: the slot belongs to this CPU, and is as large as what it is for and as aligned.
     unsafe {
@@ -75,7 +75,7 @@ const SAMPLED: u32 = 1 << 30;
 #[unsafe(no_mangle)]
 extern "C" fn judge(context: *mut xdp_md) -> u32 {
     let context = XdpContext::new(context);
-    let Some(read) = scratch::read(Place::WIRE) else { return 0 };
+    let Some(read) = scratch::read(Hook::WIRE) else { return 0 };
     // SAFETY: the program wrote it on this CPU before it called, and nothing interrupts it.
     let read = unsafe { &*read };
     let mut payload = XdpFrame::behind(&context, read.behind_headers);

@@ -18,9 +18,9 @@ pub(crate) struct Read {
 
 /// Where a program runs. The one on the wire may interrupt the other on the same CPU, so that each has
 /// memory of its own.
-pub(crate) struct Place;
+pub(crate) struct Hook;
 
-impl Place {
+impl Hook {
     pub(crate) const WIRE: u32 = 0;
     pub(crate) const SOCKET: u32 = 1;
     const COUNT: usize = 2;
@@ -30,10 +30,10 @@ const READ_WORDS: usize = 12;
 const STANDING_WORDS: usize = 6;
 
 #[btf_map]
-static READ: PerCpuArray<[u64; READ_WORDS], { Place::COUNT }> = PerCpuArray::new();
+static READ: PerCpuArray<[u64; READ_WORDS], { Hook::COUNT }> = PerCpuArray::new();
 
 #[btf_map]
-static STANDING: PerCpuArray<[u64; STANDING_WORDS], { Place::COUNT }> = PerCpuArray::new();
+static STANDING: PerCpuArray<[u64; STANDING_WORDS], { Hook::COUNT }> = PerCpuArray::new();
 
 /// The frame at hand. It is valid from the end of the reading on, and `None` never happens.
 #[inline(always)]

@@ -5,7 +5,7 @@ use sbc_common::{Action, Frame as _, Packet, Verdict, carry_out, decide_packet_a
 
 use crate::maps::SOCKET_COUNTERS;
 use crate::program::PASSES;
-use crate::scratch::{self, Place};
+use crate::scratch::{self, Hook};
 use crate::skb_frame::SkbFrame;
 use crate::tables::KernelTables;
 
@@ -27,7 +27,7 @@ pub(crate) fn sbc_socket(context: SkBuffContext) -> i32 {
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn read_packet(context: *mut __sk_buff) -> u32 {
-    let Some(slot) = scratch::read(Place::SOCKET) else { return 0 };
+    let Some(slot) = scratch::read(Hook::SOCKET) else { return 0 };
     let mut frame = SkbFrame::behind(context, 0);
     // SAFETY: the slot belongs to this CPU, and is as large as what it is for and as aligned.
     unsafe {
@@ -47,12 +47,12 @@ extern "C" fn read_packet(context: *mut __sk_buff) -> u32 {
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn judge_at_socket(context: *mut __sk_buff) -> u32 {
-    let Some(read) = scratch::read(Place::SOCKET) else { return 0 };
+    let Some(read) = scratch::read(Hook::SOCKET) else { return 0 };
     // SAFETY: the program wrote it on this CPU before it called, and nothing interrupts it that writes
     // to this place.
     let read = unsafe { &*read };
     let mut payload = SkbFrame::behind(context, read.behind_headers);
-    let mut tables = KernelTables::at(Place::SOCKET);
+    let mut tables = KernelTables::at(Hook::SOCKET);
     let verdict = match read.unread {
         None => decide_packet_at_socket(&read.packet, &mut payload, &mut tables),
         Some(reason) => Verdict::unread(reason),

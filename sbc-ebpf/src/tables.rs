@@ -12,7 +12,7 @@ use sbc_common::{
 
 use crate::connection::is_of_connection;
 use crate::maps::{COARSE, DATAGRAMS, FILTER, METERS, PREFIXES, SERVICES, SETTINGS, TRUST};
-use crate::scratch::{self, Place};
+use crate::scratch::{self, Hook};
 
 /// The kernel maps, as the decision sees them.
 pub(crate) struct KernelTables {
@@ -23,7 +23,7 @@ pub(crate) struct KernelTables {
 impl KernelTables {
     #[inline(always)]
     pub(crate) fn on_the_wire(context: &XdpContext) -> Self {
-        Self { context: context.ctx, place: Place::WIRE }
+        Self { context: context.ctx, place: Hook::WIRE }
     }
 
     /// Without a frame of which the routing table could be asked.
@@ -169,7 +169,7 @@ extern "C" fn returns_the_same_way(context: *mut xdp_md) -> u32 {
     const FORWARDING_OFF: i64 = 5;
     const NO_NEIGHBOUR: i64 = 7;
     const SIZE: i32 = size_of::<FibLookup>() as i32;
-    let Some(read) = scratch::read(Place::WIRE) else { return 0 };
+    let Some(read) = scratch::read(Hook::WIRE) else { return 0 };
     // SAFETY: the frame was read on this CPU before anything is asked about it.
     let packet = unsafe { &(*read).packet };
     // SAFETY: all zero is a valid query.

@@ -127,7 +127,6 @@ fn only_the_peer_is_heard(gateway: &Gateway) -> Result<()> {
         Ok(status.received("udp")? == 2)
     })?;
     assert_eq!(status.verdict_at_sockets("trusted-source")?, 2);
-    assert!(status.verdicts()?.is_empty(), "the interface's filter saw it: {status}");
     gateway.expect_verdicts(&[])?;
     Ok(())
 }

@@ -16,7 +16,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::ConfigFile;
 use crate::capture::{CaptureWriter, CapturedFrame};
 use crate::config::Config;
-use crate::control::{self, CaptureLine, CaptureLines, CaptureRequest, ControlError, SampleLine};
+use crate::control::{
+    self, CaptureLine, CaptureLines, CaptureRequest, ControlError, Judged, SampleLine,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct CaptureArguments {
@@ -193,9 +195,9 @@ fn write(
 
 /// The verdict, in words that `tshark -e frame.comment` shows.
 fn comment(sample: &SampleLine) -> String {
-    let SampleLine { reason, verdict, carrier, .. } = sample;
-    let lane = sample.lane.as_deref().unwrap_or("none");
-    let passed = if sample.passed { " passed" } else { "" };
+    let Judged { reason, verdict, carrier, passed, lane } = &sample.judged;
+    let lane = lane.as_deref().unwrap_or("none");
+    let passed = if *passed { " passed" } else { "" };
     let holder = sample.holder.as_ref().map(|holder| format!(" of {holder}")).unwrap_or_default();
     format!("{reason} {verdict}{passed} lane={lane} carrier={carrier}{holder}")
 }
@@ -233,11 +235,13 @@ mod tests {
     fn sample(lane: Option<&str>, passed: bool, holder: Option<&str>) -> SampleLine {
         SampleLine {
             at: 0,
-            reason: "unknown-source".to_owned(),
-            verdict: "drop".to_owned(),
-            passed,
-            lane: lane.map(str::to_owned),
-            carrier: "udp".to_owned(),
+            judged: Judged {
+                reason: "unknown-source".to_owned(),
+                verdict: "drop".to_owned(),
+                passed,
+                lane: lane.map(str::to_owned),
+                carrier: "udp".to_owned(),
+            },
             holder: holder.map(str::to_owned),
             interface: 7,
             interface_name: "wan".to_owned(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::ConfigFile;
 use crate::border::Clock;
 use crate::config::{Config, IKE, Peer};
-use crate::control::{self, Seen};
+use crate::control::{self, Judged, Seen};
 use crate::kernel::{AttachedProgram, KernelTables, Pins};
 use crate::probe;
 use crate::transport::Transport;
@@ -265,12 +265,13 @@ fn write_seen(seen: &[Seen], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\nits last packets that were sampled:")?;
     for seen in seen {
         let ago = humantime::format_duration(Duration::from_millis(seen.milliseconds_ago));
-        let lane = seen.lane.as_deref().unwrap_or("none");
-        let passed = if seen.passed { ", passed" } else { "" };
+        let Judged { reason, verdict, passed, lane, carrier } = &seen.judged;
+        let lane = lane.as_deref().unwrap_or("none");
+        let passed = if *passed { ", passed" } else { "" };
         writeln!(
             out,
-            "{ago} ago: {} ({}{passed}), lane {lane}, {} from port {} to {}",
-            seen.reason, seen.verdict, seen.carrier, seen.source_port, seen.destination
+            "{ago} ago: {reason} ({verdict}{passed}), lane {lane}, {carrier} from port {} to {}",
+            seen.source_port, seen.destination
         )?;
     }
     Ok(())

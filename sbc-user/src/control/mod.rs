@@ -20,5 +20,5 @@ mod request;
 mod server;
 
 pub use client::{CaptureLines, ControlError, ask, capture, seen};
-pub use request::{CaptureLine, CaptureRequest, LONGEST_LINE, Request, SampleLine, Seen};
+pub use request::{CaptureLine, CaptureRequest, Judged, LONGEST_LINE, Request, SampleLine, Seen};
 pub use server::{ControlServer, make_directory};

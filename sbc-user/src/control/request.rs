@@ -58,12 +58,10 @@ pub enum CaptureLine {
     Refused(String),
 }
 
-/// One sample.
+/// How a packet was judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct SampleLine {
-    /// Nanoseconds since 1970.
-    pub at: u64,
+pub struct Judged {
     /// The verdict's reason.
     pub reason: String,
     /// `pass` or `drop`.
@@ -74,6 +72,17 @@ pub struct SampleLine {
     pub lane: Option<String>,
     /// What was carried.
     pub carrier: String,
+}
+
+/// One sample.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SampleLine {
+    /// Nanoseconds since 1970.
+    pub at: u64,
+    /// How it was judged.
+    #[serde(flatten)]
+    pub judged: Judged,
     /// The peer or user whom the source belongs to, as the line is written: "peer NAME", of which a long
     /// one is cut.
     pub holder: Option<String>,
@@ -93,16 +102,9 @@ pub struct SampleLine {
 pub struct Seen {
     /// How long ago it was judged.
     pub milliseconds_ago: u64,
-    /// The verdict's reason.
-    pub reason: String,
-    /// `pass` or `drop`.
-    pub verdict: String,
-    /// It went on although the verdict says drop.
-    pub passed: bool,
-    /// The proof of the source's entry.
-    pub lane: Option<String>,
-    /// What was carried.
-    pub carrier: String,
+    /// How it was judged.
+    #[serde(flatten)]
+    pub judged: Judged,
     /// The source port; zero if it is not known.
     pub source_port: u16,
     /// Where it went; a port that is not known is zero.
@@ -130,18 +132,26 @@ impl CaptureRequest {
     }
 }
 
-impl SampleLine {
-    /// Describes a sample.
-    #[must_use]
-    pub fn of(sample: &Sample, holder: Option<String>, interface_name: String) -> Self {
+impl Judged {
+    fn of(sample: &Sample) -> Self {
         let verdict = sample.verdict;
         Self {
-            at: sample.at,
             reason: verdict.reason.name().to_owned(),
             verdict: verdict.action().name().to_owned(),
             passed: sample.passed,
             lane: verdict.lane.map(Lane::name).map(str::to_owned),
             carrier: Carrier::name(verdict.carrier).to_owned(),
+        }
+    }
+}
+
+impl SampleLine {
+    /// Describes a sample.
+    #[must_use]
+    pub fn of(sample: &Sample, holder: Option<String>, interface_name: String) -> Self {
+        Self {
+            at: sample.at,
+            judged: Judged::of(sample),
             holder: holder.map(|holder| holder.chars().take(LONGEST_HOLDER).collect()),
             interface: sample.interface,
             interface_name,
@@ -160,14 +170,9 @@ impl Seen {
     /// Describes a sample, `now` later.
     #[must_use]
     pub fn of(sample: &Sample, now: MonotonicNanos) -> Self {
-        let verdict = sample.verdict;
         Self {
             milliseconds_ago: now.0.saturating_sub(sample.monotonic.0) / 1_000_000,
-            reason: verdict.reason.name().to_owned(),
-            verdict: verdict.action().name().to_owned(),
-            passed: sample.passed,
-            lane: verdict.lane.map(Lane::name).map(str::to_owned),
-            carrier: Carrier::name(verdict.carrier).to_owned(),
+            judged: Judged::of(sample),
             source_port: sample.ends.map_or(0, |[source, _]| source.port()),
             destination: sample.ends.map_or_else(String::new, |[_, to]| to.to_string()),
         }

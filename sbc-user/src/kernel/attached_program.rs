@@ -3,7 +3,7 @@ use std::io;
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::{TestRun as _, TestRunOptions, Xdp, loaded_programs};
 use aya_obj::programs::XdpAttachType;
-use sbc_common::{Action, Carried, Carrier, Family, Packet, SliceFrame, Verdict};
+use sbc_common::{Action, Carried, Carrier, Packet, SliceFrame, Verdict};
 
 use super::object::XDP_PASS;
 use super::{KernelError, KernelTables, Pins};
@@ -97,14 +97,14 @@ fn likely_verdicts(frame: &[u8]) -> Vec<Verdict> {
     let Ok(packet) = Packet::read(&mut SliceFrame::new(frame)) else {
         return Verdict::all().collect();
     };
-    let family = if packet.source.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
     let carriers: &[Carrier] = match packet.carried {
         Carried::Udp => &[Carrier::Udp, Carrier::Ipsec],
         Carried::Tcp => &[Carrier::Tcp, Carrier::Tls],
         Carried::Esp => &[Carrier::Ipsec],
         Carried::Other | Carried::Tunnel => &Carrier::ALL,
     };
-    let is_likely =
-        |verdict: &Verdict| verdict.family == family && carriers.contains(&verdict.carrier);
+    let is_likely = |verdict: &Verdict| {
+        verdict.family == packet.family() && carriers.contains(&verdict.carrier)
+    };
     Verdict::all().filter(is_likely).collect()
 }

@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv6Addr};
 
-use sbc_common::{Address, Prefix};
+use sbc_common::{Address, Prefix, SourceKey};
 
 use crate::config::Config;
 
@@ -10,9 +10,6 @@ pub(super) struct Subnets {
     /// The /64s whose every address stands for itself; absent where all of them do.
     apart: Option<Ranges>,
 }
-
-/// What one site has to itself, in bits.
-const LENGTH: u8 = 64;
 
 /// Ranges of /64s by their first 64 bits, the first and the last of each: in order, and apart from each other.
 struct Ranges(Box<[(u64, u64)]>);
@@ -35,7 +32,8 @@ impl Subnets {
     pub(super) fn around(&self, address: IpAddr) -> Option<Ipv6Addr> {
         let apart = self.apart.as_ref()?;
         let IpAddr::V6(address) = address else { return None };
-        let subnet = is_of_a_site(address).then(|| Prefix::new(address.into(), LENGTH))??;
+        let subnet = is_of_a_site(address)
+            .then(|| Prefix::new(address.into(), SourceKey::SUBNET_LENGTH))??;
         if apart.contain(number(&subnet.address)) {
             return None;
         }
@@ -205,7 +203,7 @@ mod tests {
                 around.into_iter().chain([first.wrapping_sub(1 << 64), last.wrapping_add(1 << 64)])
             });
             for bits in asked.into_iter().chain(edges) {
-                let subnet = Prefix::around(&address(bits), LENGTH);
+                let subnet = Prefix::around(&address(bits), SourceKey::SUBNET_LENGTH);
                 let expected = prefixes.iter().any(|prefix| overlap(&subnet, prefix));
                 prop_assert_eq!(ranges.contain(number(&subnet.address)), expected, "{:?}", subnet);
             }
