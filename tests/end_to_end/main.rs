@@ -26,6 +26,7 @@ mod ipsec;
 mod lifecycle;
 mod listed_peer;
 mod observability;
+mod overload;
 mod phone_over_tls;
 mod privileges;
 mod promotion;

@@ -116,6 +116,11 @@ impl Status {
         count(&self.counts("/daemon/received")?, transport)
     }
 
+    /// By how much strangers' budget is divided.
+    pub fn strangers_slowed_by(&self) -> Result<u64> {
+        self.at("/daemon/load/strangers-slowed-by")?.as_u64().context("that is no number")
+    }
+
     /// How many samples of judged packets the daemon has read.
     pub fn samples_read(&self) -> Result<u64> {
         self.at("/daemon/samples/read")?.as_u64().context("the samples are no number")

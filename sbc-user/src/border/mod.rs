@@ -7,6 +7,7 @@ mod clock;
 mod counters;
 mod heartbeat;
 mod nonces;
+mod overload;
 mod receiver;
 mod registration;
 mod status;
@@ -14,8 +15,9 @@ mod status;
 pub use clock::Clock;
 pub use counters::Counters;
 pub use heartbeat::keep_beating;
+pub use overload::hold_back_strangers;
 pub use receiver::{Border, BorderParts};
 pub use status::{
-    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, KernelStatus, SampleStatus, Status,
-    VerdictStatus,
+    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, KernelStatus, LoadStatus,
+    SampleStatus, Status, VerdictStatus,
 };

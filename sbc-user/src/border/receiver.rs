@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
+use std::sync::atomic::{AtomicU8, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use rsip::Method as KnownMethod;
@@ -14,10 +15,10 @@ use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
 use crate::proof::tls::{ClientCertificate, Identity};
 use crate::samples::SampleLog;
-use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, Standing};
+use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, Standing, is_shed};
 use crate::session::{Forwarded, Forwarder, RelayRefusal};
 use crate::sip::{Message, StartLine};
-use crate::transport::{Admission, Flow, Outbox, Receiver, Refusal, SendFailure, Transport};
+use crate::transport::{Admission, Flow, Load, Outbox, Receiver, Refusal, SendFailure, Transport};
 use crate::trust::{Acquaintances, Ledger, TrustTable};
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
@@ -55,7 +56,11 @@ pub struct Border<T> {
     fingerprints: RandomState,
     /// Whether the operator was told that the registrar does not seem to know Path.
     pub(super) registrar_without_path: Once,
-    nonces: Nonces,
+    pub(super) nonces: Nonces,
+    /// A [`Load`].
+    pub(super) load: AtomicU8,
+    /// By how much strangers' budget in the kernel is divided.
+    pub(super) strangers_slowed: AtomicU32,
 }
 
 impl<T: TrustTable> Border<T> {
@@ -76,6 +81,8 @@ impl<T: TrustTable> Border<T> {
             fingerprints: RandomState::new(),
             registrar_without_path: Once::new(),
             nonces: Nonces::default(),
+            load: AtomicU8::default(),
+            strangers_slowed: AtomicU32::new(1),
         }
     }
 
@@ -123,8 +130,17 @@ impl<T: TrustTable> Border<T> {
         drop(self.ledger());
     }
 
-    fn receive_from_outside(&self, flow: &Flow, message: &Message<'_>, answer: &mut Vec<u8>) {
+    fn receive_from_outside(
+        &self,
+        flow: &Flow,
+        message: &Message<'_>,
+        load: Load,
+        answer: &mut Vec<u8>,
+    ) {
         let evidence = self.evidence(flow);
+        if is_shed(message, load) {
+            return self.put_off(flow, &evidence, message, answer);
+        }
         match message.start_line() {
             StartLine::Response { .. } => {
                 let peers = &self.config.peers;
@@ -197,9 +213,18 @@ impl<T: TrustTable> Border<T> {
         screened
     }
 
-    fn receive_from_inside(&self, flow: &Flow, message: &Message<'_>, answer: &mut Vec<u8>) {
+    fn receive_from_inside(
+        &self,
+        flow: &Flow,
+        message: &Message<'_>,
+        load: Load,
+        answer: &mut Vec<u8>,
+    ) {
         if !self.forwarder.is_upstream(flow) {
             return self.counters.count(Outcome::NotFromUpstream);
+        }
+        if is_shed(message, load) {
+            return self.put_off(flow, &PROVEN, message, answer);
         }
         let StartLine::Request { method, .. } = message.start_line() else {
             let forwarded = if answers_registration(message) {
@@ -242,14 +267,18 @@ impl<T: TrustTable> Border<T> {
         });
     }
 
+    /// Says whether nothing at all is known of whoever wrote over UDP. Takes no lock.
+    fn is_stranger(&self, flow: &Flow) -> bool {
+        let remote = flow.remote.ip();
+        flow.transport == Transport::Udp
+            && !self.acquaintances.may_include(remote)
+            && self.config.peers.at(remote).is_none()
+    }
+
     /// What is known of whoever is behind a flow. A stranger over UDP is told without a lock: neither a
     /// flood of them nor what is written for somebody else makes the other wait.
     pub(super) fn evidence(&self, flow: &Flow) -> Evidence {
-        let remote = flow.remote.ip();
-        if flow.transport == Transport::Udp
-            && !self.acquaintances.may_include(remote)
-            && self.config.peers.at(remote).is_none()
-        {
+        if self.is_stranger(flow) {
             return Evidence::default();
         }
         let now = self.now();
@@ -335,15 +364,18 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
         Admission::Keep
     }
 
-    fn received(&self, flow: &Flow, bytes: &[u8], answer: &mut Vec<u8>) {
+    fn received(&self, flow: &Flow, bytes: &[u8], load: Load, answer: &mut Vec<u8>) {
         let is_inside = flow.listener == self.forwarder.inside();
         if !is_inside {
             self.counters.count_received(flow.transport);
+            if load > Load::Calm && self.is_stranger(flow) {
+                return self.counters.count(Outcome::ShedStranger);
+            }
         }
         match Message::scan(bytes) {
             Err(malformed) => self.counters.count_malformed(malformed),
-            Ok(message) if is_inside => self.receive_from_inside(flow, &message, answer),
-            Ok(message) => self.receive_from_outside(flow, &message, answer),
+            Ok(message) if is_inside => self.receive_from_inside(flow, &message, load, answer),
+            Ok(message) => self.receive_from_outside(flow, &message, load, answer),
         }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sbc_common::{Lane, MonotonicNanos, Reason, Setting, Transports, TrustEntry};
 use serde::{Deserialize, Serialize};
@@ -69,10 +70,22 @@ pub struct DaemonStatus {
     pub refused_connections: BTreeMap<String, u64>,
     /// Proofs that the kernel had no room for.
     pub trust_table_full: u64,
+    /// How far the daemon is behind.
+    pub load: LoadStatus,
     /// Samples of judged frames.
     pub samples: SampleStatus,
     /// Everyone who is trusted.
     pub trust: Vec<GrantStatus>,
+}
+
+/// How far the daemon is behind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LoadStatus {
+    /// That of the fullest queue, a tenth of a second ago at most: `calm`, `busy`, `heavy`, `critical`.
+    pub level: String,
+    /// By how much strangers' budget in the kernel is divided until it is calm again.
+    pub strangers_slowed_by: u32,
 }
 
 /// What became of the kernel's samples in the daemon.
@@ -241,6 +254,10 @@ impl Border<KernelTables> {
             outcomes: named(&mut counters.outcomes()),
             refused_connections: named(&mut counters.refusals()),
             trust_table_full: counters.full_table(),
+            load: LoadStatus {
+                level: self.load().name().to_owned(),
+                strangers_slowed_by: self.strangers_slowed.load(Ordering::Relaxed),
+            },
             samples: SampleStatus {
                 read: self.samples().read(),
                 unreadable: self.samples().unreadable(),

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::filter::{attach_filter, filter_options};
 use super::log::start_log;
 use super::machine;
-use crate::border::{Border, BorderParts, Clock, keep_beating};
+use crate::border::{Border, BorderParts, Clock, hold_back_strangers, keep_beating};
 use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
 use crate::kernel::{Filter, KernelTables, SampleRing};
@@ -180,6 +180,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
             beating.beat();
         }
     }));
+    tokio::spawn(hold_back_strangers(Arc::clone(&border), running.take_loads()));
     let mut sweeps = tokio::time::interval(SWEEP);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let served = {

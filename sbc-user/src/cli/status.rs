@@ -77,8 +77,13 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
             writeln!(out, "{name:<30} {count:>17}")?;
         }
     }
+    let load = &daemon.load;
+    writeln!(out, "\nload: {}", load.level)?;
+    if load.strangers_slowed_by > 1 {
+        writeln!(out, "strangers' budget is divided by {}", load.strangers_slowed_by)?;
+    }
     let samples = &daemon.samples;
-    writeln!(out, "\nsamples read: {}", samples.read)?;
+    writeln!(out, "samples read: {}", samples.read)?;
     if samples.unreadable > 0 {
         writeln!(out, "records that were no samples: {}", samples.unreadable)?;
     }

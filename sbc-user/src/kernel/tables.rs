@@ -233,6 +233,11 @@ impl KernelTables {
         self.set(Setting::Heartbeat, now.0)
     }
 
+    /// Says how many nanoseconds of its budget a stranger's packet costs, without a change of tolerance.
+    pub fn set_unknown_interval(&mut self, interval: u64) -> Result<(), KernelError> {
+        self.set(Setting::UnknownInterval, interval)
+    }
+
     /// Says after how long a silence of the daemon everything passes; `None` for never.
     pub fn end_enforcement_after(&mut self, silence: Option<Duration>) -> Result<(), KernelError> {
         let nanos = silence.map_or(0, |silence| silence.as_nanos().try_into().unwrap_or(u64::MAX));

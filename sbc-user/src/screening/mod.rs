@@ -5,8 +5,10 @@ mod evidence;
 mod outcome;
 mod rejection;
 mod screen;
+mod shedding;
 
 pub use evidence::{Evidence, Standing};
 pub use outcome::Outcome;
 pub use rejection::Rejection;
 pub use screen::{Screen, Screened};
+pub use shedding::is_shed;

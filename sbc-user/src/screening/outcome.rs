@@ -46,6 +46,11 @@ closed_list! {
         /// The message would be too large once it is rewritten: 513.
         MessageTooLarge "message-too-large",
 
+        /// A proven source's request that begins something, while the daemon is behind: 503 with Retry-After.
+        Overloaded "overloaded",
+        /// A stranger's message, while the daemon is behind: silence.
+        ShedStranger "shed-stranger",
+
         /// The ACK to one of our own answers.
         OwnAck "own-ack",
         /// An ACK or CANCEL from a source without proof; neither can be challenged.

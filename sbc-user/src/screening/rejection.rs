@@ -38,14 +38,39 @@ impl Rejection {
         flow: &Flow,
         evidence: &Evidence,
     ) -> Result<Vec<u8>, Outcome> {
+        self.write(seal, request, flow, evidence, None)
+    }
+
+    /// Writes an answer that asks to come back after so many seconds (RFC 3261 §20.33).
+    pub fn answer_later(
+        &self,
+        seal: &TokenSeal,
+        request: &Message<'_>,
+        flow: &Flow,
+        evidence: &Evidence,
+        seconds: u8,
+    ) -> Result<Vec<u8>, Outcome> {
+        self.write(seal, request, flow, evidence, Some(seconds))
+    }
+
+    fn write(
+        self,
+        seal: &TokenSeal,
+        request: &Message<'_>,
+        flow: &Flow,
+        evidence: &Evidence,
+        retry_after: Option<u8>,
+    ) -> Result<Vec<u8>, Outcome> {
         if matches!(request.start_line(),
             StartLine::Request { method, .. } if method.is(KnownMethod::Ack))
         {
             return Err(self.outcome);
         }
-        let reply = begin_reply(Vec::new(), seal, request, flow, self.status)
-            .finish()
-            .map_err(|_| self.outcome)?;
+        let mut reply = begin_reply(Vec::new(), seal, request, flow, self.status);
+        if let Some(seconds) = retry_after {
+            reply = reply.header("Retry-After", seconds.to_string());
+        }
+        let reply = reply.finish().map_err(|_| self.outcome)?;
         if reply.len() > reply_limit(request, flow, evidence) {
             return Err(Outcome::WouldAmplify);
         }

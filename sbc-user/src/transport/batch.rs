@@ -46,12 +46,14 @@ impl Desk {
 
     /// Takes what waits at `socket`, at most a batch, has each datagram looked at by `serve`, and sends
     /// the answers that it leaves. Never blocks; what cannot be sent at once is lost, as datagrams are.
+    /// Yields how many it took.
     pub(super) fn serve(
         &mut self,
         socket: &UdpSocket,
         incoming: &mut Incoming,
         mut serve: impl FnMut(&[u8], SocketAddr, &mut Vec<u8>),
-    ) -> Result<(), Errno> {
+    ) -> Result<usize, Errno> {
+        let mut taken = 0;
         let mut lengths = [(0, None); BATCH];
         {
             let mut buffers = self.received.iter_mut();
@@ -66,6 +68,7 @@ impl Desk {
                 None,
             )?;
             for (place, message) in lengths.iter_mut().zip(received) {
+                taken += 1;
                 *place = (message.bytes, message.address.as_ref().and_then(socket_address));
             }
         }
@@ -83,7 +86,7 @@ impl Desk {
             }
         }
         self.send(socket, due);
-        Ok(())
+        Ok(taken)
     }
 
     /// Sends the first `due` answers.

@@ -16,7 +16,8 @@ use super::slots::Slots;
 use super::udp::{Datagrams, Sockets};
 use super::worker::{Worker, Workers};
 use super::{
-    BindError, Limits, Outbox, Pulse, Receiver, Running, StreamListener, Transport, UdpListener,
+    BindError, Limits, Loads, Outbox, Pulse, Receiver, Running, StreamListener, Transport,
+    UdpListener,
 };
 
 /// What to listen on.
@@ -134,7 +135,7 @@ impl Listeners {
         });
         let (stop_sender, stop) = Stop::channel();
         let mut tasks = JoinSet::new();
-        let mut pulse = Pulse::default();
+        let (mut pulse, mut loads) = (Pulse::default(), Loads::default());
         let mut workers = Vec::new();
         for (position, listener) in (0..=u8::MAX).zip(self.bound) {
             let (switchboard, stop) = (Arc::clone(&switchboard), stop.clone());
@@ -143,8 +144,9 @@ impl Listeners {
                     Sockets::Watched(socket) => {
                         let datagrams = Datagrams::register(socket)?;
                         let receiver = Arc::clone(&switchboard.receiver);
+                        let gauge = loads.add();
                         tasks.spawn(async move {
-                            datagrams.receive(position, receiver, stop).await;
+                            datagrams.receive(position, receiver, gauge, stop).await;
                             0
                         });
                     }
@@ -153,7 +155,7 @@ impl Listeners {
                             Worker::new(pulse.add())
                         });
                         for (worker, socket) in workers.iter_mut().zip(sockets) {
-                            worker.serves(position, socket);
+                            worker.serves(position, socket, loads.add());
                         }
                     }
                 },
@@ -167,6 +169,6 @@ impl Listeners {
             workers.serve(stop).await;
             0
         });
-        Ok(Running::new(stop_sender, tasks, pulse))
+        Ok(Running::new(stop_sender, tasks, pulse, loads))
     }
 }

@@ -11,7 +11,7 @@ use tracing::debug;
 use super::connection::End;
 use super::framing::{Inbound, StreamPiece};
 use super::queue::SendQueue;
-use super::{Flow, Limits, Receiver};
+use super::{Flow, Limits, Load, Receiver};
 
 /// Bytes that are read at once.
 const READ_SIZE: usize = 8 * 1024;
@@ -84,7 +84,7 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
                 Ok(Some(StreamPiece::Message(message))) => {
                     self.deadlines.first_message = None;
                     let mut answer = Vec::new();
-                    self.receiver.received(self.flow, &message, &mut answer);
+                    self.receiver.received(self.flow, &message, Load::Calm, &mut answer);
                     if !answer.is_empty()
                         && let Err(failure) = self.queue.push(answer)
                     {

@@ -1,6 +1,6 @@
 //! Who is told what arrives.
 
-use super::{Flow, Refusal};
+use super::{Flow, Load, Refusal};
 use crate::proof::tls::Identity;
 
 /// Whether a new connection stays.
@@ -25,8 +25,9 @@ pub trait Receiver: Send + Sync + 'static {
     /// One message arrived: a datagram as it is, or what the stream was cut into.
     ///
     /// Nobody has looked into it. Keepalives are not messages. `answer` is empty, and may have room from
-    /// an earlier message; what is left in it is sent back on `flow`.
-    fn received(&self, flow: &Flow, message: &[u8], answer: &mut Vec<u8>);
+    /// an earlier message; what is left in it is sent back on `flow`. `load` is that of the queue which the
+    /// message waited in: a stream waits at its peer, and is calm.
+    fn received(&self, flow: &Flow, message: &[u8], load: Load, answer: &mut Vec<u8>);
 
     /// A connection was not let in, or was ended because of what the peer did.
     ///

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::Pulse;
+use super::{Loads, Pulse};
 
 /// Time for tasks to go away after they were cut off.
 const GRACE: Duration = Duration::from_secs(1);
@@ -18,6 +18,7 @@ pub struct Running {
     /// One per listener; each returns how many of its connections had to be cut off.
     tasks: JoinSet<usize>,
     pulse: Pulse,
+    loads: Loads,
 }
 
 /// Not everything ended by itself before the deadline of a shutdown.
@@ -35,13 +36,19 @@ impl Running {
         stop: watch::Sender<Option<Instant>>,
         tasks: JoinSet<usize>,
         pulse: Pulse,
+        loads: Loads,
     ) -> Self {
-        Self { stop, tasks, pulse }
+        Self { stop, tasks, pulse, loads }
     }
 
     /// Takes what tells whether the threads that serve datagrams live; empty from then on.
     pub fn take_pulse(&mut self) -> Pulse {
         std::mem::take(&mut self.pulse)
+    }
+
+    /// Takes what tells how full the queues are; empty from then on.
+    pub fn take_loads(&mut self) -> Loads {
+        std::mem::take(&mut self.loads)
     }
 
     /// Stops listening and closes all connections; returns when all tasks are gone.

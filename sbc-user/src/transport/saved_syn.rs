@@ -3,24 +3,14 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
+use super::socket_option;
+
 /// Room for an IP header, its extensions and a TCP header. A longer one is not given out.
 const ROOM: usize = 512;
 
 /// Has the kernel keep the headers of the segments that ask `listener` for connections.
 pub(super) fn keep(listener: &impl AsRawFd) -> io::Result<()> {
-    let yes: libc::c_int = 1;
-    let size = libc::socklen_t::try_from(size_of_val(&yes)).map_err(io::Error::other)?;
-    // SAFETY: `yes` is `size` readable bytes that outlive the call, which keeps no pointer to them.
-    let done = unsafe {
-        libc::setsockopt(
-            listener.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_SAVE_SYN,
-            (&raw const yes).cast(),
-            size,
-        )
-    };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    socket_option::switch_on(listener, libc::IPPROTO_TCP, libc::TCP_SAVE_SYN)
 }
 
 /// The hop limit that the first segment of a connection arrived with; `None` where the kernel has not
@@ -30,22 +20,9 @@ pub(super) fn keep(listener: &impl AsRawFd) -> io::Result<()> {
 /// answer to it tells (RFC 9293 §3.5), and the answer went to the source of it.
 pub(super) fn hop_limit(connection: &impl AsRawFd) -> Option<u8> {
     let mut headers = [0_u8; ROOM];
-    let mut size = libc::socklen_t::try_from(headers.len()).ok()?;
-    // SAFETY: `headers` is `size` writable bytes and `size` a writable length, which both outlive the
-    // call; it keeps no pointer to them.
-    let done = unsafe {
-        libc::getsockopt(
-            connection.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_SAVED_SYN,
-            headers.as_mut_ptr().cast(),
-            &raw mut size,
-        )
-    };
-    if done != 0 {
-        return None;
-    }
-    headers.get(..usize::try_from(size).ok()?).and_then(of_headers)
+    let level = libc::IPPROTO_TCP;
+    let kept = socket_option::read(connection, level, libc::TCP_SAVED_SYN, &mut headers).ok()?;
+    of_headers(kept)
 }
 
 /// The hop limit in an IP header (RFC 791 §3.1, RFC 8200 §3).

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::bind::{udp_socket, udp_sockets};
+use super::load::Gauge;
 use super::running::Stop;
 use super::worker::receive_one;
 use super::{BindError, Flow, Receiver};
@@ -83,24 +84,30 @@ impl UdpListener {
 pub(super) struct Datagrams {
     readable: tokio::net::UdpSocket,
     /// What the outbox sends through, as long as we listen.
-    _socket: Arc<UdpSocket>,
+    socket: Arc<UdpSocket>,
 }
 
 impl Datagrams {
     pub(super) fn register(socket: Arc<UdpSocket>) -> io::Result<Self> {
         let readable = tokio::net::UdpSocket::from_std(socket.try_clone()?)?;
-        Ok(Self { readable, _socket: socket })
+        Ok(Self { readable, socket })
     }
 
     /// Hands on every datagram until told to stop.
-    pub(super) async fn receive(self, listener: u8, receiver: Arc<dyn Receiver>, mut stop: Stop) {
+    pub(super) async fn receive(
+        self,
+        listener: u8,
+        receiver: Arc<dyn Receiver>,
+        mut gauge: Gauge,
+        mut stop: Stop,
+    ) {
         tokio::select! {
-            () = self.receive_all(listener, &*receiver) => {}
+            () = self.receive_all(listener, &*receiver, &mut gauge) => {}
             _ = stop.requested() => {}
         }
     }
 
-    async fn receive_all(&self, listener: u8, receiver: &dyn Receiver) {
+    async fn receive_all(&self, listener: u8, receiver: &dyn Receiver, gauge: &mut Gauge) {
         let mut buffer = vec![0; DATAGRAM_SIZE];
         let mut answer = Vec::new();
         loop {
@@ -110,7 +117,7 @@ impl Datagrams {
                         let datagram = buffer.get(..size).unwrap_or_default();
                         let flow = Flow::udp(listener, remote);
                         answer.clear();
-                        receive_one(datagram, &flow, receiver, &mut answer);
+                        receive_one(datagram, &flow, gauge.load(), receiver, &mut answer);
                         if !answer.is_empty()
                             && let Err(error) = self.readable.try_send_to(&answer, flow.remote)
                         {
@@ -123,6 +130,7 @@ impl Datagrams {
                     }
                 }
             }
+            gauge.measure(&self.socket);
             yield_now().await;
         }
     }

@@ -14,11 +14,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
-use super::batch::{Desk, Incoming};
+use super::batch::{BATCH, Desk, Incoming};
 use super::datagram::is_keepalive;
+use super::load::Gauge;
 use super::pulse::Beat;
 use super::running::Stop;
-use super::{Flow, Receiver};
+use super::{Flow, Load, Receiver};
 
 /// How long a worker waits for a datagram before it shows that it lives.
 const LOOK: u16 = 100;
@@ -28,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A worker to be: one socket of every listener.
 pub(super) struct Worker {
     posts: Vec<Post>,
+    gauges: Vec<Gauge>,
     beat: Beat,
 }
 
@@ -35,6 +37,12 @@ pub(super) struct Worker {
 struct Post {
     listener: u8,
     socket: Arc<UdpSocket>,
+}
+
+/// What is known of its queue.
+struct Queue {
+    incoming: Incoming,
+    gauge: Gauge,
 }
 
 /// Workers that run until it is dropped.
@@ -46,17 +54,19 @@ pub(super) struct Workers {
 
 impl Worker {
     pub(super) fn new(beat: Beat) -> Self {
-        Self { posts: Vec::new(), beat }
+        Self { posts: Vec::new(), gauges: Vec::new(), beat }
     }
 
-    pub(super) fn serves(&mut self, listener: u8, socket: Arc<UdpSocket>) {
+    pub(super) fn serves(&mut self, listener: u8, socket: Arc<UdpSocket>, gauge: Gauge) {
         self.posts.push(Post { listener, socket });
+        self.gauges.push(gauge);
     }
 
     /// Serves until the other end of `wake` is closed.
     fn run(self, wake: &OwnedFd, receiver: &dyn Receiver) {
         let mut desk = Desk::new();
-        let mut incoming: Vec<_> = self.posts.iter().map(|_| Incoming::new()).collect();
+        let queue = |gauge| Queue { incoming: Incoming::new(), gauge };
+        let mut queues: Vec<_> = self.gauges.into_iter().map(queue).collect();
         let sockets = self.posts.iter().map(|post| post.socket.as_fd());
         let mut polled: Vec<_> = std::iter::once(wake.as_fd())
             .chain(sockets)
@@ -76,9 +86,9 @@ impl Worker {
             if is_ready(wake) {
                 return;
             }
-            for ((post, incoming), polled) in self.posts.iter().zip(&mut incoming).zip(sockets) {
+            for ((post, queue), polled) in self.posts.iter().zip(&mut queues).zip(sockets) {
                 if is_ready(polled) {
-                    post.serve(&mut desk, incoming, receiver);
+                    post.serve(&mut desk, queue, receiver);
                 }
             }
         }
@@ -86,13 +96,17 @@ impl Worker {
 }
 
 impl Post {
-    fn serve(&self, desk: &mut Desk, incoming: &mut Incoming, receiver: &dyn Receiver) {
-        let listener = self.listener;
-        let served = desk.serve(&self.socket, incoming, |datagram, remote, answer| {
-            receive_one(datagram, &Flow::udp(listener, remote), receiver, answer);
+    fn serve(&self, desk: &mut Desk, queue: &mut Queue, receiver: &dyn Receiver) {
+        let (listener, load) = (self.listener, queue.gauge.load());
+        let served = desk.serve(&self.socket, &mut queue.incoming, |datagram, remote, answer| {
+            receive_one(datagram, &Flow::udp(listener, remote), load, receiver, answer);
         });
         match served {
-            Ok(()) | Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // Less than a batch was all that waited.
+            Ok(taken) if taken < BATCH => queue.gauge.rest(),
+            Ok(_) => queue.gauge.measure(&self.socket),
+            Err(Errno::EAGAIN) => queue.gauge.rest(),
+            Err(Errno::EINTR) => {}
             Err(error) => {
                 debug!(listener, %error, "cannot receive");
                 thread::sleep(PAUSE);
@@ -133,13 +147,14 @@ impl Workers {
 pub(super) fn receive_one(
     datagram: &[u8],
     flow: &Flow,
+    load: Load,
     receiver: &dyn Receiver,
     answer: &mut Vec<u8>,
 ) {
     if is_keepalive(datagram) {
         return;
     }
-    if catch_unwind(AssertUnwindSafe(|| receiver.received(flow, datagram, answer))).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| receiver.received(flow, datagram, load, answer))).is_err() {
         answer.clear();
         error!(%flow, "a datagram made the daemon panic; it is dropped");
     }

@@ -48,7 +48,7 @@ const BOUNDARIES: [Boundary; 4] = [
         only_in: &[
             "sbc-user/src/kernel",
             "sbc-user/src/border/clock",
-            "sbc-user/src/transport/saved_syn",
+            "sbc-user/src/transport/socket_option",
         ],
         because: "docs/architecture.md names the places of `unsafe`",
     },

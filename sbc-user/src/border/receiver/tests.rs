@@ -15,6 +15,7 @@ use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;
 
+mod overload;
 mod registration;
 
 const OUTSIDE: u8 = 0;
@@ -41,7 +42,7 @@ impl Receiver for Mailbox {
         Admission::Close
     }
 
-    fn received(&self, flow: &Flow, message: &[u8], _: &mut Vec<u8>) {
+    fn received(&self, flow: &Flow, message: &[u8], _: Load, _: &mut Vec<u8>) {
         let _ = self.0.send((flow.listener, String::from_utf8_lossy(message).into_owned()));
     }
 
@@ -105,8 +106,12 @@ impl Scene {
 
     /// Hands a message to the border, and sends what it answers as the transport does.
     fn arrives(&self, flow: &Flow, message: &str) {
+        self.arrives_under(Load::Calm, flow, message);
+    }
+
+    fn arrives_under(&self, load: Load, flow: &Flow, message: &str) {
         let mut answer = Vec::new();
-        self.border.received(flow, message.as_bytes(), &mut answer);
+        self.border.received(flow, message.as_bytes(), load, &mut answer);
         if !answer.is_empty() {
             let _ = self.border.outbox.send(flow, answer);
         }
@@ -218,7 +223,7 @@ async fn a_stranger_is_challenged_while_others_hold_every_lock() {
     let answer = std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut answer = Vec::new();
-            border.received(&scene.phone, request.as_bytes(), &mut answer);
+            border.received(&scene.phone, request.as_bytes(), Load::Calm, &mut answer);
             sender.send(answer)
         });
         let answer = receiver.recv_timeout(Duration::from_secs(10));

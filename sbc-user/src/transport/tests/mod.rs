@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{
-    Admission, Flow, Limits, ListenSpec, Listeners, Outbox, Receiver, Refusal, Running, Transport,
+    Admission, Flow, Limits, ListenSpec, Listeners, Load, Outbox, Receiver, Refusal, Running,
+    Transport,
 };
 use crate::proof::tls::Identity;
 
@@ -62,7 +63,7 @@ impl Receiver for Witness {
         Admission::Keep
     }
 
-    fn received(&self, flow: &Flow, message: &[u8], answer: &mut Vec<u8>) {
+    fn received(&self, flow: &Flow, message: &[u8], _: Load, answer: &mut Vec<u8>) {
         self.tell(Event::Received(*flow, message.to_vec()));
         match self.behaviour {
             Behaviour::Watch | Behaviour::RefuseConnections => {}

@@ -89,7 +89,7 @@ async fn a_refused_registration_and_an_answer_to_something_else_prolong_nothing(
         assert_eq!(seconds_left(&scene), 3600);
     }
     let stranger = Flow::udp(OUTSIDE, scene.phone.remote);
-    scene.border.received(&stranger, accepted.as_bytes(), &mut Vec::new());
+    scene.border.received(&stranger, accepted.as_bytes(), Load::Calm, &mut Vec::new());
     assert_eq!(seconds_left(&scene), 3600, "not from the upstream");
 }
 
