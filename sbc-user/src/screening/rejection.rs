@@ -23,7 +23,9 @@ impl Rejection {
             RelayRefusal::BadExtension => (420, Outcome::BadExtension),
             RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
             RelayRefusal::ForgedRoute => (403, Outcome::ForgedRoute),
-            RelayRefusal::Unwritable(RewriteError::TooLarge) => (513, Outcome::MessageTooLarge),
+            RelayRefusal::Unwritable(RewriteError::TooLarge | RewriteError::TooManyHeaders) => {
+                (513, Outcome::MessageTooLarge)
+            }
             RelayRefusal::Unwritable(_) => (400, Outcome::Malformed),
         };
         Self { status, outcome }
@@ -128,6 +130,7 @@ mod tests {
             (RelayRefusal::NoRoute, "404"),
             (RelayRefusal::ForgedRoute, "403"),
             (RelayRefusal::Unwritable(RewriteError::TooLarge), "513"),
+            (RelayRefusal::Unwritable(RewriteError::TooManyHeaders), "513"),
             (RelayRefusal::Unwritable(RewriteError::Overlap), "400"),
         ] {
             let reply = answer(REQUEST, refusal).unwrap();

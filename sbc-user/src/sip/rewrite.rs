@@ -5,12 +5,13 @@ use thiserror::Error;
 
 use super::field::{self, FieldError};
 use super::grammar::slice;
-use super::head::MAX_MESSAGE;
+use super::head::{MAX_HEADERS, MAX_MESSAGE};
 use super::header::{Header, HeaderKind};
 use super::message::Message;
 use super::value::Split;
 
-/// Why a rewritten message was not written. Each one is a mistake of the caller, except `TooLarge`.
+/// Why a rewritten message was not written. Each one is a mistake of the caller, except `TooLarge` and
+/// `TooManyHeaders`.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum RewriteError {
     /// A header or a replacement would break the lines of the message.
@@ -25,6 +26,9 @@ pub enum RewriteError {
     /// The result would be longer than a message may be.
     #[error("the rewritten message would be longer than 65,535 bytes")]
     TooLarge,
+    /// The result would have more header lines than we read in a message.
+    #[error("the rewritten message would have more than 96 header lines")]
+    TooManyHeaders,
 }
 
 /// Edits to a message; what is not edited passes byte for byte.
@@ -35,6 +39,8 @@ pub enum RewriteError {
 pub struct Rewrite<'m> {
     message: &'m Message<'m>,
     edits: Vec<Edit>,
+    inserted_lines: usize,
+    removed_lines: usize,
     refused: Option<RewriteError>,
 }
 
@@ -48,7 +54,8 @@ impl<'m> Rewrite<'m> {
     /// Begins with the message as it is, its body cut to `Content-Length`.
     #[must_use]
     pub const fn new(message: &'m Message<'m>) -> Self {
-        Self { message, edits: Vec::new(), refused: None }
+        let edits = Vec::new();
+        Self { message, edits, inserted_lines: 0, removed_lines: 0, refused: None }
     }
 
     /// Inserts a header line before the first header of `kind`, or right after the start line if
@@ -83,14 +90,14 @@ impl<'m> Rewrite<'m> {
         if !self.message.headers().any(|own| own.line == header.line) {
             return self.refuse(RewriteError::OutsideValue);
         }
-        self.edit(header.line.clone(), Vec::new())
+        self.remove_line(header.line.clone())
     }
 
     /// Removes every header line of that kind.
     pub fn remove_all(&mut self, kind: HeaderKind) -> &mut Self {
         let message = self.message;
         for header in message.headers().filter(|header| header.kind == kind) {
-            self.edit(header.line, Vec::new());
+            self.remove_line(header.line);
         }
         self
     }
@@ -110,7 +117,7 @@ impl<'m> Rewrite<'m> {
                 Split::new(header.value, start).filter(|value| !value.bytes.is_empty()).collect();
             let Some(kept) = values.get(left) else {
                 left -= values.len();
-                self.edit(header.line, Vec::new());
+                self.remove_line(header.line);
                 continue;
             };
             let from = values.first().map_or(kept.range.start, |first| first.range.start);
@@ -170,6 +177,10 @@ impl<'m> Rewrite<'m> {
         if length > MAX_MESSAGE {
             return Err(RewriteError::TooLarge);
         }
+        let lines = self.message.head().lines().len() + self.inserted_lines;
+        if lines.saturating_sub(self.removed_lines) > MAX_HEADERS {
+            return Err(RewriteError::TooManyHeaders);
+        }
         out.reserve(length);
         let mut copied = 0;
         for edit in edits {
@@ -184,9 +195,17 @@ impl<'m> Rewrite<'m> {
     fn insert(&mut self, at: usize, name: &str, value: &[u8]) -> &mut Self {
         let mut line = Vec::with_capacity(name.len() + value.len() + 4);
         match field::write(name, &[value], &mut line) {
-            Ok(()) => self.edit(at..at, line),
+            Ok(()) => {
+                self.inserted_lines += 1;
+                self.edit(at..at, line)
+            }
             Err(error) => self.refuse(error.into()),
         }
+    }
+
+    fn remove_line(&mut self, line: Range<usize>) -> &mut Self {
+        self.removed_lines += 1;
+        self.edit(line, Vec::new())
     }
 
     fn edit(&mut self, range: Range<usize>, text: Vec<u8>) -> &mut Self {

@@ -1,5 +1,5 @@
 use super::sample::{INVITE, invite_and, invite_with, text};
-use crate::sip::{FieldError, HeaderKind, Message, Rewrite, RewriteError};
+use crate::sip::{FieldError, HeaderKind, MAX_HEADERS, Message, Rewrite, RewriteError};
 
 /// What `edit` makes of a message.
 fn rewritten(bytes: &[u8], edit: impl Fn(&mut Rewrite<'_>)) -> Result<String, RewriteError> {
@@ -178,6 +178,22 @@ fn refuses_to_replace_what_is_no_value() {
         rewrite.replace(empty + 6..empty + 6, "x");
     });
     assert!(written.unwrap().contains("\r\nEmpty:x\r\n"));
+}
+
+#[test]
+fn refuses_to_write_more_header_lines_than_are_read() {
+    let count = |bytes: &[u8]| Message::scan(bytes).unwrap().headers().count();
+    let others = count(&invite_with("Subject: lunch\r\n", ""));
+    let bytes = invite_with("Subject: lunch\r\n", &"X: 1\r\n".repeat(MAX_HEADERS - others));
+    assert_eq!(count(&bytes), MAX_HEADERS);
+    let one_more = rewritten(&bytes, |rewrite| {
+        rewrite.append("Y", "1");
+    });
+    assert_eq!(one_more, Err(RewriteError::TooManyHeaders));
+    let one_instead = rewritten(&bytes, |rewrite| {
+        rewrite.append("Y", "1").remove_all(HeaderKind::Contact);
+    });
+    assert_eq!(count(one_instead.unwrap().as_bytes()), MAX_HEADERS);
 }
 
 #[test]

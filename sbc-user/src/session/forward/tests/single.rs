@@ -3,7 +3,7 @@
 use super::scene::*;
 use crate::config::{AssertablePattern, Assertables};
 use crate::session::RelayRefusal;
-use crate::sip::{HeaderKind, Message};
+use crate::sip::{HeaderKind, MAX_HEADERS, Message, RewriteError};
 
 fn with(line: &str) -> String {
     INVITE.replace("CSeq: 7", &format!("{line}\r\nCSeq: 7"))
@@ -126,6 +126,34 @@ fn a_message_without_length_gets_one_before_it_enters_a_stream() {
 fn a_request_that_would_grow_too_large_is_refused() {
     let large = INVITE.replace("kept", &"k".repeat(65_535 - INVITE.len()));
     assert!(matches!(inwards(&large, &phone()), Err(RelayRefusal::Unwritable(_))));
+}
+
+#[test]
+fn a_message_that_would_have_more_headers_than_we_read_is_refused() {
+    let scanned = |text: &str| Message::scan(text.as_bytes()).unwrap().headers().count();
+    let with =
+        |count: usize| INVITE.replace("Contact:", &format!("{}Contact:", "X: 1\r\n".repeat(count)));
+    let fits = with(MAX_HEADERS - 3 - scanned(INVITE));
+    let forwarded = inwards(&fits, &phone()).unwrap();
+    assert_eq!(scanned(&forwarded), MAX_HEADERS, "Via and two Record-Routes more");
+    for more in 1..=3 {
+        let grows = with(MAX_HEADERS - 3 - scanned(INVITE) + more);
+        assert_eq!(
+            inwards(&grows, &phone()),
+            Err(RelayRefusal::Unwritable(RewriteError::TooManyHeaders))
+        );
+    }
+    // The answer has one Via less, so there is room for the length that a stream needs.
+    let (_, routes) = route_sets(&tls_phone());
+    let bye = in_dialog("BYE", 9, true, &routes);
+    let bye = inwards(&bye, &tls_phone()).unwrap();
+    let full = answer(&bye, "200 OK").replace("Content-Length: 0\r\n", "");
+    let full = full.replace(
+        "\r\n\r\n",
+        &format!("\r\n{}\r\n", "X: 1\r\n".repeat(MAX_HEADERS - scanned(&full))),
+    );
+    let (_, passed) = response(&full, &upstream()).unwrap();
+    assert_eq!(scanned(&passed), MAX_HEADERS);
 }
 
 #[test]
