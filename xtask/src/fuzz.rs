@@ -61,6 +61,8 @@ enum Target {
     Framing,
     /// What is not rewritten passes byte for byte
     Rewrite,
+    /// What the relay takes leaves it with the same body, and its answer finds back
+    Relay,
     /// Credentials are read or refused, and say the same when written anew
     Digest,
     /// Another reader understands what we accept as we do
@@ -99,6 +101,7 @@ impl Target {
             Self::Scanner => "scanner",
             Self::Framing => "framing",
             Self::Rewrite => "rewrite",
+            Self::Relay => "relay",
             Self::Digest => "digest",
             Self::Differential => "differential",
         }

@@ -69,6 +69,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .run()?;
     }
 
+    step("clippy, fuzz targets");
+    clippy_fuzz_targets()?;
+
     step("documentation");
     Tool::cargo()
         .args(["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"])
@@ -79,6 +82,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     println!("lint: ok");
     Ok(())
+}
+
+/// Nothing else but fuzzing builds the targets and what they call with the versions that `fuzz/Cargo.lock` pins.
+fn clippy_fuzz_targets() -> Result<()> {
+    Tool::cargo()
+        .args(["clippy", "--manifest-path", FUZZ, "--bins", "--locked", "--target-dir"])
+        .args([workspace::target().join("fuzz")])
+        .quiet_unless_on_terminal()
+        .args(["--", "--deny", "warnings"])
+        // Its build script would compile libFuzzer, in C++, for a program that is never linked.
+        .env("CUSTOM_LIBFUZZER_PATH", "never-linked/libfuzzer.a")
+        .env("PATH", workspace::path_with_tools())
+        .advice("Mend what clippy names; the targets are in fuzz/targets, their properties in tests/properties.")
+        .run()
 }
 
 /// What a `Cargo.lock` pins: names with versions.

@@ -13,12 +13,14 @@
 mod differential;
 mod digest;
 mod framing;
+mod relay;
 mod rewrite;
 mod scanner;
 
 pub use differential::differential;
 pub use digest::digest;
 pub use framing::framing;
+pub use relay::relay;
 pub use rewrite::rewrite;
 pub use scanner::scanner;
 
@@ -26,10 +28,11 @@ pub use scanner::scanner;
 pub type Property = (&'static str, fn(&[u8]));
 
 /// Every property.
-pub const ALL: [Property; 5] = [
+pub const ALL: [Property; 6] = [
     ("scanner", scanner),
     ("framing", framing),
     ("rewrite", rewrite),
+    ("relay", relay),
     ("digest", digest),
     ("differential", differential),
 ];
