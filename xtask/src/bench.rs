@@ -3,6 +3,7 @@
 mod challenge;
 mod drop;
 mod machine;
+mod measurement;
 mod report;
 mod statistics;
 

@@ -1,6 +1,6 @@
 //! What is measured.
 
-use anyhow::{Result, bail};
+use crate::rounds;
 
 /// One server doing one kind of work.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ const fn case(name: &'static str, what: &'static str, server: Kind, work: Work) 
 }
 
 #[rustfmt::skip]
-pub(crate) const ALL: [Case; 10] = [
+const ALL: &[Case] = &[
     case("echo", "datagrams sent back as they are", Kind::Echo, Work::Echo),
     case("kamailio-register", "Kamailio -x fm, REGISTER and 401", Kind::KamailioFast, Work::Register),
     case("kamailio-invite", "Kamailio -x fm, INVITE and 407", Kind::KamailioFast, Work::Invite),
@@ -55,12 +55,14 @@ pub(crate) const ALL: [Case; 10] = [
     case("sbc-relay", "sbc, challenge, proof, 200 from behind", Kind::Sbc, Work::Relayed),
 ];
 
-/// The cases of these names, or all where none is named.
-pub(crate) fn select(names: &[String]) -> Result<Vec<Case>> {
-    let known: Vec<&str> = ALL.iter().map(|case| case.name).collect();
-    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("no case {unknown}; there are: {}", known.join(", "));
+impl rounds::Case for Case {
+    const ALL: &'static [Self] = ALL;
+
+    fn name(&self) -> &'static str {
+        self.name
     }
-    let is_wanted = |case: &Case| names.is_empty() || names.iter().any(|name| name == case.name);
-    Ok(ALL.into_iter().filter(is_wanted).collect())
+
+    fn what(&self) -> &'static str {
+        self.what
+    }
 }

@@ -22,11 +22,15 @@ mod quiet;
 mod random;
 mod responder;
 mod round;
+#[path = "../common/rounds.rs"]
+mod rounds;
 mod server;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::rounds::Rounds;
 
 #[derive(Parser)]
 struct Options {
@@ -40,20 +44,9 @@ struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Measure, and write down every sample
-    Measure(Measure),
+    Measure(Rounds),
     /// Be the server that sends everything back, until killed
     Echo(echo::Options),
-}
-
-#[derive(clap::Args)]
-struct Measure {
-    /// Where the samples go
-    #[arg(long)]
-    samples: PathBuf,
-    #[arg(long)]
-    rounds: usize,
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
 }
 
 fn main() -> ExitCode {

@@ -1,8 +1,6 @@
 //! What is measured.
 
-use anyhow::{Result, bail};
-
-use crate::frames::Traffic;
+use crate::{frames::Traffic, rounds};
 
 /// One way of dropping one kind of flood.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +45,7 @@ const fn case(
 }
 
 #[rustfmt::skip]
-pub(crate) const ALL: [Case; 22] = [
+const ALL: &[Case] = &[
     case("bare", "program that only drops", Traffic::Ipv4, Kind::Bare, 0),
     case("read", "program that reads the port and drops", Traffic::Ipv4, Kind::Read, 0),
     case("sbc-0", "sbc, nobody trusted", Traffic::Ipv4, Kind::Sbc, 0),
@@ -72,12 +70,18 @@ pub(crate) const ALL: [Case; 22] = [
     case("run-sbc-fragment", "the same, a fragment, 10 000 trusted", Traffic::Fragments, Kind::RepeatedSbc, TEN_THOUSAND),
 ];
 
-/// The cases of these names, or all where none is named.
-pub(crate) fn select(names: &[String]) -> Result<Vec<Case>> {
-    let known: Vec<&str> = ALL.iter().map(|case| case.name).collect();
-    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("no case {unknown}; there are: {}", known.join(", "));
+impl rounds::Case for Case {
+    const ALL: &'static [Self] = ALL;
+
+    fn name(&self) -> &'static str {
+        self.name
     }
-    let is_wanted = |case: &Case| names.is_empty() || names.iter().any(|name| name == case.name);
-    Ok(ALL.into_iter().filter(is_wanted).collect())
+
+    fn what(&self) -> &'static str {
+        self.what
+    }
+
+    fn is_optional(&self) -> bool {
+        self.defence == Kind::XdpFilter
+    }
 }

@@ -24,13 +24,15 @@ mod random;
 mod receiver;
 mod repeated;
 mod round;
+#[path = "../common/rounds.rs"]
+mod rounds;
 mod sources;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::placement::Mode;
+use crate::{placement::Mode, rounds::Rounds};
 
 #[derive(Parser)]
 struct Options {
@@ -54,13 +56,8 @@ struct Measure {
     /// The object with the benchmark's own programs
     #[arg(long)]
     object: PathBuf,
-    /// Where the samples go
-    #[arg(long)]
-    samples: PathBuf,
-    #[arg(long)]
-    rounds: usize,
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
+    #[command(flatten)]
+    rounds: Rounds,
     #[arg(long, value_enum)]
     mode: Mode,
 }

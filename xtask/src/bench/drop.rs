@@ -1,35 +1,24 @@
 //! `cargo xtask bench drop`: what it costs to drop a stranger's packet.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
-
-use anyhow::{Context as _, Result};
-use sbc_tests::{DropCase, DropSample, DropSamples};
+use anyhow::Result;
+use sbc_tests::{Case, DropSample, Samples};
 
 use super::{
     machine::Machine,
+    measurement::{self, spread},
     report::{Column, Report, Row, Target},
-    statistics::Spread,
 };
 use crate::{
     build_ebpf,
     setup::{self, Scope},
     signals,
-    tool::Tool,
-    workspace,
 };
 
 /// Options of `cargo xtask bench drop`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Write the figures and the targets as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// How often each case is measured
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    rounds: u16,
-    /// Measure only these cases, named as in the table
-    #[arg(long, value_name = "CASE,…", value_delimiter = ',')]
-    only: Vec<String>,
+    #[command(flatten)]
+    measurement: measurement::Options,
     /// Where the flood and the receiver run
     #[arg(long, value_enum, default_value = "split")]
     mode: Mode,
@@ -67,50 +56,18 @@ pub(super) fn run(options: &Options) -> Result<bool> {
     // Before the signals are caught: `apt-get` knows how to end.
     setup::ensure(Scope::Bench)?;
     signals::catch()?;
-    let samples = measure(options)?;
-    let report = report(&samples, options.mode);
-    println!(
-        "\n{} rounds in shuffled order, medians; waited {:.0} s for others to leave the machine, who \
-         disturbed {} samples all the same",
-        options.rounds, samples.waited_for_others, samples.disturbed
-    );
-    report.print(&COLUMNS);
-    if let Some(path) = &options.json {
-        report.write(path)?;
-    }
-    Ok(report.is_complete())
-}
-
-fn measure(options: &Options) -> Result<DropSamples> {
     println!("bench: building");
     let object = build_ebpf::build("sbc-bench", Some("bench"))?;
-    let bench = ["bench", "--package", "sbc-tests", "--bench", "bench-drop", "--locked"];
-    Tool::cargo()
-        .args(bench)
-        .args(["--no-run"])
-        .quiet_unless_on_terminal()
-        .advice("The compiler's message is above.")
-        .run_until_interrupted()?;
-    let path = workspace::target().join("bench-drop.samples.json");
     let mode = match options.mode {
         Mode::Split => "split",
         Mode::Same => "same",
     };
-    let mut measure = Tool::cargo()
-        .args(bench)
-        .args(["--quiet", "--", "measure", "--mode", mode])
-        .args(["--rounds", &options.rounds.to_string()])
-        .args(["--object".as_ref(), object.as_os_str()])
-        .args(["--samples".as_ref(), path.as_os_str()]);
-    if !options.only.is_empty() {
-        measure = measure.args(["--only", &options.only.join(",")]);
-    }
-    measure.advice("What went wrong is told above.").run_until_interrupted()?;
-    let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("understanding {}", path.display()))
+    let arguments = vec!["--mode".into(), mode.into(), "--object".into(), object.into()];
+    let samples = options.measurement.measure("drop", arguments)?;
+    options.measurement.tell(&samples, &report(&samples, options.mode), &COLUMNS)
 }
 
-fn report(samples: &DropSamples, mode: Mode) -> Report {
+fn report(samples: &Samples<DropSample>, mode: Mode) -> Report {
     let mut rows: Vec<Row> = samples.cases.iter().map(row).collect();
     let rate = |name: &str| rows.iter().find(|row| row.name == name)?.figure("mpps");
     let (bare, nftables, repeated) = (rate(BARE), rate(NFTABLES), rate(REPEATED_BARE));
@@ -132,32 +89,25 @@ fn report(samples: &DropSamples, mode: Mode) -> Report {
     report
 }
 
-fn row(case: &DropCase) -> Row {
-    let spread = |figure: fn(&DropSample) -> f64| Spread::of(case.samples.iter().map(figure));
-    let mut figures = BTreeMap::new();
-    if let Some(rate) = spread(DropSample::mpps) {
-        figures.extend([
+fn row(case: &Case<DropSample>) -> Row {
+    let mut row = Row::of(case);
+    if let Some(rate) = spread(case, DropSample::mpps) {
+        row.figures.extend([
             ("mpps", rate.median),
             ("mpps_best", rate.most),
             ("mpps_worst", rate.least),
         ]);
     }
-    if let Some(cost) = spread(DropSample::nanos_per_packet) {
-        figures.extend([
+    if let Some(cost) = spread(case, DropSample::nanos_per_packet) {
+        row.figures.extend([
             ("ns_per_packet", cost.median),
             ("ns_per_packet_best", cost.least),
             ("ns_per_packet_worst", cost.most),
         ]);
     }
-    figures
-        .extend(spread(DropSample::offered_mpps).map(|offered| ("offered_mpps", offered.median)));
-    Row {
-        name: case.name.clone(),
-        what: case.what.clone(),
-        figures,
-        error: case.error.clone(),
-        is_optional: case.is_optional,
-    }
+    let offered = spread(case, DropSample::offered_mpps);
+    row.figures.extend(offered.map(|offered| ("offered_mpps", offered.median)));
+    row
 }
 
 /// Those whose two rows were measured. All are ratios of rates within one run: the rates themselves

@@ -1,32 +1,6 @@
-//! What the benchmark of dropped packets hands to whoever makes a table of it.
+//! A sample of the benchmark of dropped packets.
 
 use serde::{Deserialize, Serialize};
-
-/// Everything that one run measured.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct DropSamples {
-    /// The cases in the order in which they are to be shown.
-    pub cases: Vec<DropCase>,
-    /// Seconds for which the machine was waited for, because others used it.
-    pub waited_for_others: f64,
-    /// Samples that were taken although others used the machine.
-    pub disturbed: usize,
-}
-
-/// One way of dropping one kind of flood.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DropCase {
-    /// As in `--only`.
-    pub name: String,
-    /// What it is, for people.
-    pub what: String,
-    /// A sample for each round that was measured.
-    pub samples: Vec<DropSample>,
-    /// Why the case was given up.
-    pub error: Option<String>,
-    /// It may be missing on this machine: then its error is a note, and no failure of the benchmark.
-    pub is_optional: bool,
-}
 
 /// One window of time.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

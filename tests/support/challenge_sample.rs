@@ -1,30 +1,6 @@
-//! What the benchmark of challenges hands to whoever makes a table of it.
+//! A sample of the benchmark of challenges.
 
 use serde::{Deserialize, Serialize};
-
-/// Everything that one run measured.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct ChallengeSamples {
-    /// The cases in the order in which they are to be shown.
-    pub cases: Vec<ChallengeCase>,
-    /// Seconds for which the machine was waited for, because others used it.
-    pub waited_for_others: f64,
-    /// Samples that were taken although others used the machine.
-    pub disturbed: usize,
-}
-
-/// One server doing one kind of work.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ChallengeCase {
-    /// As in `--only`.
-    pub name: String,
-    /// What it is, for people.
-    pub what: String,
-    /// A sample for each round that was measured.
-    pub samples: Vec<ChallengeSample>,
-    /// Why the case was given up.
-    pub error: Option<String>,
-}
 
 /// One window of time.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
