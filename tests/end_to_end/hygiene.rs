@@ -105,7 +105,7 @@ fn hops_are_counted_and_required_extensions_are_refused() -> Result<()> {
     let (phone, upstream) = ends(&gateway)?;
     let with = |headers: &[&str]| {
         let headers = headers.iter().map(|line| (*line).to_owned()).collect();
-        Request { headers, ..of_the_peer(&phone, "OPTIONS") }
+        Request { headers, ..of_the_peer(&phone, "MESSAGE") }
     };
     phone.ask(Family::V4.sip(), &with(&["Max-Forwards: 0"]), 483)?;
     phone.send(Family::V4.sip(), &with(&["Max-Forwards: 1"]))?;
@@ -132,36 +132,62 @@ fn what_two_parsers_could_read_differently_is_refused() -> Result<()> {
         assert!(good.contains(old), "{old:?} is not in {good}");
         good.replacen(old, new, 1)
     };
+    // Who sent it is told so, unless what an answer repeats could itself be read differently.
     let ambiguous = [
-        instead("From: ", "From: <sip:x@carrier.example>;tag=2\r\nFrom: "),
-        instead("From: ", "f: <sip:x@carrier.example>;tag=2\r\nFrom: "),
-        instead("From: <sip:", "From: \"unclosed <sip:"),
-        instead("From: <sip:", "From: <sip:victim@example.com>,<sip:"),
-        instead("To: <sip:callee@", "To: <sip:callee@example.com>@"),
-        instead("Content-Length: 0", "Content-Length: 0\r\nl: 10"),
-        instead("Content-Length: 0", "Content-Length: 10"),
-        instead("Content-Length: 0", "Content-Length: -1"),
-        instead("\r\nCall-ID", "\nCall-ID"),
-        instead("\r\nCall-ID", "\rCall-ID"),
-        instead("Call-ID: ", "Call-ID: one two"),
-        instead("CSeq: 1 INVITE", "CSeq: 1 OPTIONS"),
-        instead("CSeq: 1 INVITE", "CSeq: 99999999999 INVITE"),
-        instead("Max-Forwards: 70", "Max-Forwards: 70\0"),
-        instead("Max-Forwards: 70", "Max-Forwards: 70\r\nMax-Forwards: 0"),
-        instead(" SIP/2.0\r\n", " SIP/2.0 SIP/2.0\r\n"),
-        instead("callee@example.com", "callee@example.com?P-Asserted-Identity=x"),
-        instead("\r\nVia:", "\r\n Via:"),
-        good.trim_end().to_owned(),
+        (false, instead("From: ", "From: <sip:x@carrier.example>;tag=2\r\nFrom: ")),
+        (false, instead("From: ", "f: <sip:x@carrier.example>;tag=2\r\nFrom: ")),
+        (false, instead("From: <sip:", "From: \"unclosed <sip:")),
+        (false, instead("From: <sip:", "From: <sip:victim@example.com>,<sip:")),
+        (false, instead("To: <sip:callee@", "To: <sip:callee@example.com>@")),
+        (true, instead("Content-Length: 0", "Content-Length: 0\r\nl: 10")),
+        (true, instead("Content-Length: 0", "Content-Length: 10")),
+        (true, instead("Content-Length: 0", "Content-Length: -1")),
+        (false, instead("\r\nCall-ID", "\nCall-ID")),
+        (false, instead("\r\nCall-ID", "\rCall-ID")),
+        (false, instead("Call-ID: ", "Call-ID: one two")),
+        (true, instead("CSeq: 1 INVITE", "CSeq: 1 OPTIONS")),
+        (false, instead("CSeq: 1 INVITE", "CSeq: 99999999999 INVITE")),
+        (true, instead("Max-Forwards: 70", "Max-Forwards: 70\0")),
+        (true, instead("Max-Forwards: 70", "Max-Forwards: 70\r\nMax-Forwards: 0")),
+        (true, instead(" SIP/2.0\r\n", " SIP/2.0 SIP/2.0\r\n")),
+        (true, instead("callee@example.com", "callee@example.com?P-Asserted-Identity=x")),
+        (false, instead("\r\nVia:", "\r\n Via:")),
+        (true, good.trim_end().to_owned()),
     ];
-    for message in &ambiguous {
+    for (is_answered, message) in &ambiguous {
         phone.send(Family::V4.sip(), &message)?;
+        if *is_answered {
+            let heard = phone.hear()?;
+            assert!(heard.start_line().starts_with("SIP/2.0 400 "), "{message}\n{}", heard.text);
+            assert!(heard.text.len() <= message.len(), "{message}\n{}", heard.text);
+        }
     }
     phone.send(Family::V4.sip(), &good)?;
     let arrived = upstream.hear()?;
     assert_eq!(arrived.start_line(), "INVITE sip:callee@example.com SIP/2.0");
     let count = u64::try_from(ambiguous.len())?;
-    gateway.expect_outcomes(&[("malformed", count), ("request-relayed-inwards", 1)])?;
+    let answered = u64::try_from(ambiguous.iter().filter(|(is_answered, _)| *is_answered).count())?;
+    gateway.expect_outcomes(&[
+        ("malformed", count - answered),
+        ("malformed-answered", answered),
+        ("request-relayed-inwards", 1),
+    ])?;
+    assert!(!phone.has_heard()?);
     gateway.expect_verdicts(&[("trusted-source", count + 1)])?;
+    assert!(!upstream.has_heard()?);
+    Ok(())
+}
+
+#[test]
+fn options_to_the_border_itself_are_answered_by_it() -> Result<()> {
+    let gateway = trusting().start()?;
+    let (phone, upstream) = ends(&gateway)?;
+    // As carriers ask: nobody, of nobody.
+    let uri = format!("sip:{}", Family::V4.sip());
+    let ping = Request { uri, ..phone.request("OPTIONS") };
+    let answer = phone.ask(Family::V4.sip(), &ping, 200)?;
+    assert!(answer.header("Allow").is_some_and(|methods| methods.contains("REFER")));
+    gateway.expect_outcomes(&[("options-answered", 1)])?;
     assert!(!upstream.has_heard()?);
     Ok(())
 }

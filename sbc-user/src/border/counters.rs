@@ -29,10 +29,10 @@ impl Counters {
         add(self.refusals.get(refusal as usize));
     }
 
-    /// Counts a message that cannot be read.
-    pub fn count_malformed(&self, malformed: Malformed) {
+    /// Counts a message that cannot be read, and what became of it.
+    pub fn count_malformed(&self, malformed: Malformed, outcome: Outcome) {
         tracing::debug!(reason = malformed.name(), "malformed message");
-        self.count(Outcome::Malformed);
+        self.count(outcome);
     }
 
     /// Counts a proof that the kernel had no room for.

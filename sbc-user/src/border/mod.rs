@@ -11,6 +11,7 @@ mod overload;
 mod receiver;
 mod registration;
 mod status;
+mod unreadable;
 
 pub use clock::Clock;
 pub use counters::Counters;

@@ -15,14 +15,18 @@ use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
 use crate::proof::tls::{ClientCertificate, Identity};
 use crate::samples::SampleLog;
-use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, Standing, is_shed};
+use crate::screening::{
+    Evidence, Outcome, Rejection, Screen, Screened, Standing, asks_us, is_shed,
+};
 use crate::session::{Forwarded, Forwarder, RelayRefusal};
-use crate::sip::{Message, StartLine};
+use crate::sip::{Malformed, Message, StartLine};
 use crate::transport::{Admission, Flow, Load, Outbox, Receiver, Refusal, SendFailure, Transport};
 use crate::trust::{Acquaintances, Ledger, TrustTable};
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
 const PROVEN: Evidence = Evidence { tls_connection: None, tls_source: None, has_answered: true };
+
+const OPTIONS_ANSWERED: Rejection = Rejection { status: 200, outcome: Outcome::OptionsAnswered };
 
 /// Everything that a border is made of.
 pub struct BorderParts<T> {
@@ -165,6 +169,9 @@ impl<T: TrustTable> Border<T> {
                 if let Some(user) = &proven {
                     self.promote(user.name(), flow);
                 }
+                if asks_us(request, &self.forwarder, self.digest.as_ref()) {
+                    return self.reject(OPTIONS_ANSWERED, flow, request, answer);
+                }
                 let registrant = self.registrant(flow, evidence, proven.as_deref());
                 let forwarded = self.forwarder.request_inwards(
                     request,
@@ -179,11 +186,7 @@ impl<T: TrustTable> Border<T> {
                     }
                     Err(refusal) => refusal,
                 };
-                let rejection = Rejection::of_relay(refusal);
-                match rejection.answer(self.forwarder.seal(), request, flow, &PROVEN) {
-                    Ok(reply) => self.answer(rejection.outcome, reply, answer),
-                    Err(outcome) => self.counters.count(outcome),
-                }
+                self.reject(Rejection::of_relay(refusal), flow, request, answer);
             }
             Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),
             Screened::Silent(outcome) => self.counters.count(outcome),
@@ -244,6 +247,20 @@ impl<T: TrustTable> Border<T> {
         self.counters.count(rejection.outcome);
         if let Ok(reply) = rejection.answer(self.forwarder.seal(), message, flow, &PROVEN) {
             *answer = reply;
+        }
+    }
+
+    /// Answers whoever had a request accepted.
+    fn reject(
+        &self,
+        rejection: Rejection,
+        flow: &Flow,
+        request: &Message<'_>,
+        answer: &mut Vec<u8>,
+    ) {
+        match rejection.answer(self.forwarder.seal(), request, flow, &PROVEN) {
+            Ok(reply) => self.answer(rejection.outcome, reply, answer),
+            Err(outcome) => self.counters.count(outcome),
         }
     }
 
@@ -373,10 +390,17 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
             }
         }
         match Message::scan(bytes) {
-            Err(malformed) => self.counters.count_malformed(malformed),
+            Err(malformed) => {
+                let outcome = self.say_what_is_wrong(flow, bytes, malformed, answer);
+                self.counters.count_malformed(malformed, outcome);
+            }
             Ok(message) if is_inside => self.receive_from_inside(flow, &message, load, answer),
             Ok(message) => self.receive_from_outside(flow, &message, load, answer),
         }
+    }
+
+    fn broken_off(&self, flow: &Flow, refused: &[u8], reason: Malformed, answer: &mut Vec<u8>) {
+        self.say_what_is_wrong(flow, refused, reason, answer);
     }
 
     fn refused(&self, flow: &Flow, refusal: Refusal) {

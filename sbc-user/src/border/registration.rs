@@ -117,7 +117,7 @@ impl<T: TrustTable> Border<T> {
         }
     }
 
-    fn standing(&self, flow: &Flow, evidence: &Evidence) -> Standing {
+    pub(super) fn standing(&self, flow: &Flow, evidence: &Evidence) -> Standing {
         Standing::of(evidence, flow, &self.config.peers, self.config.users.is_some())
     }
 }

@@ -2,12 +2,14 @@
 //! is to be done comes out.
 
 mod evidence;
+mod options;
 mod outcome;
 mod rejection;
 mod screen;
 mod shedding;
 
 pub use evidence::{Evidence, Standing};
+pub use options::asks_us;
 pub use outcome::Outcome;
 pub use rejection::Rejection;
 pub use screen::{Screen, Screened};

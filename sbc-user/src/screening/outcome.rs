@@ -14,6 +14,9 @@ closed_list! {
         ResponseRelayedOutwards "response-relayed-outwards",
         /// The upstream asked whether we are alive, and was answered.
         UpstreamOptionsAnswered "upstream-options-answered",
+        /// Somebody outside who is proven, or has answered a challenge, asked whether we are alive, and was
+        /// answered.
+        OptionsAnswered "options-answered",
 
         /// A request without credentials got a challenge.
         Challenged "challenged",
@@ -58,8 +61,11 @@ closed_list! {
         /// The challenge would be larger than the request, and the source is unproven: silence, so that
         /// nobody can be flooded by us.
         WouldAmplify "would-amplify",
-        /// Not a SIP message, or one that two readers could understand differently.
+        /// Not a SIP message, or one that two readers could understand differently; nothing is said about it.
         Malformed "malformed",
+        /// A request that cannot be read, over a connection, from the upstream, or over UDP from a source
+        /// that has proved itself or is listed: 400, 413, 416, 505 or 513, with a Warning that says why.
+        MalformedAnswered "malformed-answered",
         /// A response to a request that we did not forward.
         ResponseNotOurs "response-not-ours",
         /// Somebody other than the upstream wrote to the inside socket.

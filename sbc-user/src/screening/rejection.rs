@@ -1,5 +1,6 @@
 use rsip::Method as KnownMethod;
 
+use super::options::with_capabilities;
 use super::{Evidence, Outcome};
 use crate::session::{RelayRefusal, TokenSeal};
 use crate::sip::{Message, Reply, RewriteError, StartLine};
@@ -72,6 +73,8 @@ impl Rejection {
         if let Some(seconds) = retry_after {
             reply = reply.header("Retry-After", seconds.to_string());
         }
+        // Nothing but OPTIONS is accepted by us.
+        let reply = if self.status == 200 { with_capabilities(reply) } else { reply };
         let reply = reply.finish().map_err(|_| self.outcome)?;
         if reply.len() > reply_limit(request, flow, evidence) {
             return Err(Outcome::WouldAmplify);

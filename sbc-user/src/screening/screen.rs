@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use rsip::Method as KnownMethod;
 
+use super::options::asks_us;
 use super::rejection::{begin_reply, reply_limit};
 use super::{Evidence, Outcome, Rejection, Standing};
 use crate::config::{AssertablePattern, Assertables, Config};
@@ -71,7 +72,8 @@ impl Screen<'_> {
             Standing::Lacking => self.refuse_lacking(request, flow, evidence, &method),
             Standing::Proven(_) => {
                 let may_assert = standing.claims(peers);
-                if !may_claim(may_assert.as_ref(), request, &method) {
+                // Who only asks us claims nothing to anybody.
+                if !self.asks_us(request) && !may_claim(may_assert.as_ref(), request, &method) {
                     let evidence = &Evidence { has_answered: true, ..*evidence };
                     let rejection = Rejection { status: 403, outcome: Outcome::IdentityNotAllowed };
                     return self.reject(request, flow, evidence, rejection);
@@ -82,6 +84,7 @@ impl Screen<'_> {
                 let is_unchallengeable = is_unchallengeable(&method);
                 if self.forwarder.is_admitted(request, flow)
                     || is_unchallengeable && evidence.has_answered
+                    || evidence.has_answered && self.is_bare_question(request)
                 {
                     // Whoever it is was proven before; without credentials it claims nothing new.
                     let may_assert = Some(Assertables::default());
@@ -93,6 +96,15 @@ impl Screen<'_> {
                 self.judge_credentials(request, &method, &uri, flow, evidence, position)
             }
         }
+    }
+
+    fn asks_us(&self, request: &Message<'_>) -> bool {
+        asks_us(request, self.forwarder, self.digest)
+    }
+
+    /// Whoever brings credentials wants them judged: they prolong what they prove.
+    fn is_bare_question(&self, request: &Message<'_>) -> bool {
+        request.header(HeaderKind::ProxyAuthorization).is_none() && self.asks_us(request)
     }
 
     /// Answers a request that is not relayed; see [`Rejection::answer`].

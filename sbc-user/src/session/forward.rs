@@ -273,6 +273,12 @@ impl Forwarder {
         request.routes().take_while(|route| self.is_own(&route.uri))
     }
 
+    /// Says whether a URI means us and nobody behind us.
+    #[must_use]
+    pub fn names_us(&self, uri: &Uri<'_>) -> bool {
+        uri.user.is_none() && self.is_own(uri)
+    }
+
     fn is_own(&self, uri: &Uri<'_>) -> bool {
         let Some(address) = uri.host_ip() else { return false };
         let is_tls = uri.param(b"transport").is_some_and(|t| t.eq_ignore_ascii_case(b"tls"));

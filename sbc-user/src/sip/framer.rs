@@ -35,6 +35,8 @@ pub struct StreamFramer {
     /// The length of the message at the front, once its header section is complete.
     expected: Option<usize>,
     failed: Option<Malformed>,
+    /// How the message begins that failed it.
+    refused: Bytes,
 }
 
 impl StreamFramer {
@@ -71,6 +73,11 @@ impl StreamFramer {
     #[must_use]
     pub fn is_between_messages(&self) -> bool {
         self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+    }
+
+    /// After an error, how what could not be cut begins: at most 16 KiB. Empty the second time.
+    pub fn take_refused(&mut self) -> Bytes {
+        std::mem::take(&mut self.refused)
     }
 
     fn cut(&mut self) -> Result<Option<StreamPiece>, Malformed> {
@@ -122,7 +129,9 @@ impl StreamFramer {
     }
 
     fn fail(&mut self, error: Malformed) -> Malformed {
-        self.buffer = BytesMut::new();
+        let mut refused = std::mem::take(&mut self.buffer);
+        refused.truncate(MAX_STREAM_HEAD);
+        self.refused = refused.freeze();
         *self.failed.insert(error)
     }
 }

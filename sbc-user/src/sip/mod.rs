@@ -18,6 +18,7 @@ mod params;
 mod reason;
 mod reply;
 mod rewrite;
+mod salvage;
 mod start_line;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use params::{Param, Params};
 pub use reason::reason_phrase;
 pub use reply::{Reply, ReplyError};
 pub use rewrite::{Rewrite, RewriteError};
+pub use salvage::Salvaged;
 pub use start_line::StartLine;
 pub use uri::{Scheme, Uri};
 pub use value::Value;

@@ -21,6 +21,11 @@ impl Inbound {
         self.0.next_piece()
     }
 
+    /// After an error, the beginning of what could not be cut.
+    pub(super) fn take_refused(&mut self) -> bytes::Bytes {
+        self.0.take_refused()
+    }
+
     /// Whether a message has begun and was not taken; a lone CRLF begins none.
     pub(super) fn has_begun_message(&self) -> bool {
         !self.0.is_between_messages()

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use super::connection::End;
-use super::framing::{Inbound, StreamPiece};
+use super::framing::{Inbound, Malformed, StreamPiece};
 use super::queue::SendQueue;
 use super::{Flow, Limits, Load, Receiver};
 
@@ -61,7 +61,7 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
             };
             let bytes = buffer.get(..read).unwrap_or_default();
             if let Err(error) = self.inbound.push(bytes) {
-                return ControlFlow::Break(End::malformed(self.flow, error));
+                return ControlFlow::Break(self.malformed(error));
             }
             // Lets the writer have its turn after each batch: who pipelines requests is owed the
             // answers to the first before the last is received.
@@ -85,15 +85,11 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
                     self.deadlines.first_message = None;
                     let mut answer = Vec::new();
                     self.receiver.received(self.flow, &message, Load::Calm, &mut answer);
-                    if !answer.is_empty()
-                        && let Err(failure) = self.queue.push(answer)
-                    {
-                        debug!(flow = %self.flow, %failure, "an answer could not be sent");
-                    }
+                    self.answer(answer);
                 }
                 Ok(Some(StreamPiece::Ping)) => pinged = true,
                 Ok(None) => break,
-                Err(error) => return ControlFlow::Break(End::malformed(self.flow, error)),
+                Err(error) => return ControlFlow::Break(self.malformed(error)),
             }
             pieces += 1;
         }
@@ -104,6 +100,21 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
         }
         self.deadlines.advance(Instant::now(), pieces > 0, self.inbound.has_begun_message());
         ControlFlow::Continue(pieces == BATCH)
+    }
+
+    fn malformed(&mut self, error: Malformed) -> End {
+        let mut answer = Vec::new();
+        self.receiver.broken_off(self.flow, &self.inbound.take_refused(), error, &mut answer);
+        self.answer(answer);
+        End::malformed(self.flow, error)
+    }
+
+    fn answer(&self, answer: Vec<u8>) {
+        if !answer.is_empty()
+            && let Err(failure) = self.queue.push(answer)
+        {
+            debug!(flow = %self.flow, %failure, "an answer could not be sent");
+        }
     }
 
     /// Throws away what the peer still sends, until it closes.

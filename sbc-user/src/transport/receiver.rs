@@ -2,6 +2,7 @@
 
 use super::{Flow, Load, Refusal};
 use crate::proof::tls::Identity;
+use crate::sip::Malformed;
 
 /// Whether a new connection stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,11 @@ pub trait Receiver: Send + Sync + 'static {
     /// an earlier message; what is left in it is sent back on `flow`. `load` is that of the queue which the
     /// message waited in: a stream waits at its peer, and is calm.
     fn received(&self, flow: &Flow, message: &[u8], load: Load, answer: &mut Vec<u8>);
+
+    /// A stream cannot be cut into messages because of what `refused` begins; it is at most 16 KiB of it.
+    ///
+    /// What is left in `answer` is sent back, and then the connection ends.
+    fn broken_off(&self, flow: &Flow, refused: &[u8], reason: Malformed, answer: &mut Vec<u8>);
 
     /// A connection was not let in, or was ended because of what the peer did.
     ///

@@ -15,6 +15,7 @@ use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;
 
+mod answers;
 mod overload;
 mod registration;
 
@@ -45,6 +46,8 @@ impl Receiver for Mailbox {
     fn received(&self, flow: &Flow, message: &[u8], _: Load, _: &mut Vec<u8>) {
         let _ = self.0.send((flow.listener, String::from_utf8_lossy(message).into_owned()));
     }
+
+    fn broken_off(&self, _: &Flow, _: &[u8], _: Malformed, _: &mut Vec<u8>) {}
 
     fn refused(&self, _: &Flow, _: Refusal) {}
 

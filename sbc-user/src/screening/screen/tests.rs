@@ -405,3 +405,38 @@ fn a_response_is_no_request() {
         .replace(&format!("INVITE {TARGET} SIP/2.0"), "SIP/2.0 200 OK");
     assert_eq!(scene.udp(TRUNK, &response), Told::Silent(Outcome::ResponseNotOurs));
 }
+
+#[test]
+fn who_asks_us_alone_claims_nothing() {
+    let mut scene = Scene::new();
+    let nobody = "pinger@198.18.0.1";
+    for uri in ["sip:203.0.113.1", "sip:203.0.113.1:5060;transport=udp"] {
+        let ping = request("OPTIONS", nobody, "").replace(TARGET, uri);
+        assert_eq!(scene.udp(TRUNK, &ping), Told::Accepted(None, false), "{uri}");
+    }
+    for uri in ["sip:pbx@203.0.113.1", "sip:203.0.113.1:5070", "sip:203.0.113.2", TARGET] {
+        let ping = request("OPTIONS", nobody, "").replace(TARGET, uri);
+        let reply = scene.udp(TRUNK, &ping).reply(Outcome::IdentityNotAllowed);
+        assert!(reply.starts_with("SIP/2.0 403 "), "{reply}");
+    }
+}
+
+#[test]
+fn who_has_answered_a_challenge_asks_us_without_another() {
+    let mut scene = Scene::new();
+    for uri in ["sip:203.0.113.1", "sip:EXAMPLE.com", "sips:example.com"] {
+        let ping = request("OPTIONS", "alice@example.com", "").replace(TARGET, uri);
+        scene.evidence.has_answered = false;
+        scene.screen(Transport::Tcp, STRANGER, &ping).reply(Outcome::Challenged);
+        scene.evidence.has_answered = true;
+        assert_eq!(
+            scene.screen(Transport::Tcp, STRANGER, &ping),
+            Told::Accepted(None, false),
+            "{uri}"
+        );
+        let other = ping.replace("OPTIONS", "MESSAGE");
+        scene.screen(Transport::Tcp, STRANGER, &other).reply(Outcome::Challenged);
+    }
+    let further = request("OPTIONS", "alice@example.com", "");
+    scene.screen(Transport::Tcp, STRANGER, &further).reply(Outcome::Challenged);
+}

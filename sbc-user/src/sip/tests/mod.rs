@@ -6,6 +6,7 @@ mod malformed;
 mod properties;
 mod reply;
 mod rewrite;
+mod salvage;
 mod sample;
 mod structure;
 mod torture;

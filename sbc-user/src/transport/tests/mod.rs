@@ -22,6 +22,7 @@ use super::{
     Transport,
 };
 use crate::proof::tls::Identity;
+use crate::sip::Malformed;
 
 /// Time in which everything that a test waits for must have happened.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -70,6 +71,12 @@ impl Receiver for Witness {
             Behaviour::Echo => answer.extend_from_slice(message),
             Behaviour::Forward => self.outbox.send(flow, message.to_vec()).unwrap(),
             Behaviour::PanicOnMessages => panic!("a bug, as a test wants it"),
+        }
+    }
+
+    fn broken_off(&self, _: &Flow, refused: &[u8], _: Malformed, answer: &mut Vec<u8>) {
+        if self.behaviour == Behaviour::Echo {
+            answer.extend_from_slice(refused);
         }
     }
 

@@ -81,3 +81,19 @@ async fn what_is_no_sip_is_refused() {
     site.disconnected(flow).await;
     assert_eq!(read_to_end(&mut peer).await, b"");
 }
+
+#[tokio::test]
+async fn who_is_cut_off_hears_the_answer_to_what_it_sent() {
+    let mut site = Site::tcp(Limits::default(), Behaviour::Echo);
+    let mut peer = site.connect().await;
+    let endless = [&message(1)[..], b"X".repeat(20_000).as_slice()].concat();
+    write(&mut peer, &endless).await;
+
+    let (flow, _) = site.connected().await;
+    assert_eq!(site.received().await, (flow, message(1)));
+    let heard = read_to_end(&mut peer).await;
+    assert_eq!(heard[..message(1).len()], message(1));
+    let refused = &heard[message(1).len()..];
+    assert!(!refused.is_empty() && refused.len() <= 16 * 1024, "{}", refused.len());
+    assert!(refused.iter().all(|byte| *byte == b'X'));
+}
