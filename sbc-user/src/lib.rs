@@ -19,3 +19,4 @@ pub mod session;
 pub mod sip;
 pub mod transport;
 pub mod trust;
+pub mod upstream;

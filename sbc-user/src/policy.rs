@@ -25,7 +25,7 @@ pub fn filter_settings(config: &Config) -> FilterSettings {
     }
 }
 
-/// The listeners that the filter protects, the socket towards the upstream, and, if any peer may use
+/// The listeners that the filter protects, the sockets towards the upstream, and, if any peer may use
 /// IPsec, IKE and ESP at the listeners' addresses.
 #[must_use]
 pub fn protected_services(config: &Config) -> Vec<ProtectedService> {
@@ -39,15 +39,14 @@ pub fn protected_services(config: &Config) -> Vec<ProtectedService> {
         ProtectedService { address, port: listen.address.port(), protocol, service }
     });
     // The network stack takes a packet to any address of the machine on any interface.
-    let inside = ProtectedService {
-        address: Address::from(config.upstream.address.ip()),
-        port: config.upstream.address.port(),
-        protocol: Protocol::Udp,
-        service: Service::Inside,
-    };
+    let inside = config.upstream.listeners().map(|(transport, listener)| {
+        let protocol = if transport.is_stream() { Protocol::Tcp } else { Protocol::Udp };
+        let (address, port) = (Address::from(listener.ip()), listener.port());
+        ProtectedService { address, port, protocol, service: Service::Inside }
+    });
     let guards_ipsec = config.peers.iter().any(Peer::opens_ipsec);
     let addresses = config.listen.iter().filter(|_| guards_ipsec).map(|listen| listen.address.ip());
-    services.chain([inside]).chain(addresses.flat_map(ipsec_at)).collect()
+    services.chain(inside).chain(addresses.flat_map(ipsec_at)).collect()
 }
 
 fn ipsec_at(address: IpAddr) -> [ProtectedService; 3] {

@@ -17,8 +17,9 @@ use sbc_user::kernel::KernelError;
 use sbc_user::proof::digest::{DigestCheck, DigestSettings};
 use sbc_user::proof::users::Users;
 use sbc_user::session::{Forwarder, RoutingKey, TokenSeal};
-use sbc_user::transport::{Limits, ListenSpec, Listeners, Transport};
+use sbc_user::transport::{Flow, Limits, ListenSpec, Listeners, Transport};
 use sbc_user::trust::{Ledger, TrustTable};
+use sbc_user::upstream::Pool;
 
 /// Counts what is allocated in this process.
 struct Counting;
@@ -86,7 +87,7 @@ name = "eth0"
 transport = "udp"
 address = "203.0.113.1:5060"
 [upstream]
-target = "sip:10.0.0.5:5060"
+targets = ["sip:10.0.0.5:5060"]
 address = "10.0.0.1:5060"
 [unknown]
 action = "challenge"
@@ -127,7 +128,7 @@ fn listeners_and_border() -> (Listeners, Arc<Border<NoTable>>) {
         TokenSeal::new(RoutingKey::new([7; 32])),
         listeners.addresses().iter().map(|address| (Transport::Udp, *address)).collect(),
         1,
-        config.upstream.target.0,
+        Arc::new(Pool::of(Flow::udp(1, "10.0.0.5:5060".parse().unwrap()))),
     );
     let border = Border::new(BorderParts {
         ledger: Ledger::begin(NoTable, &config, clock.monotonic()).unwrap(),

@@ -194,7 +194,7 @@ impl Setup {
             "version = 1\nmode = \"{}\"\nstate-directory = \"state\"\n\
              [interface.outside]\nname = \"outside\"\n[interface.inside]\nname = \"inside\"\n\
              [kernel]\non-shutdown = \"{}\"\n{}{}{}{}\
-             [upstream]\ntarget = \"sip:{}\"\naddress = \"{}\"\n",
+             [upstream]\ntargets = [\"sip:{}\"]\nprobe = {{ enabled = false }}\naddress = \"{}\"\n",
             self.mode,
             self.on_shutdown,
             self.silence,

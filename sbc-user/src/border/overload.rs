@@ -20,9 +20,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How many calm looks there are before strangers get more again.
 const CALM: u32 = 10;
 
-/// Seconds after which who was put off may come back at the earliest; at the latest after twice as many.
-const SHORTEST_WAIT: u8 = 10;
-
 impl<T: TrustTable> Border<T> {
     /// Asks whoever is no stranger to come back, at a time that is not everybody's.
     pub(super) fn put_off(
@@ -37,12 +34,10 @@ impl<T: TrustTable> Border<T> {
         if !evidence.has_answered && !matches!(standing, Standing::Proven(_)) {
             return self.counters.count(Outcome::ShedStranger);
         }
-        let [random, ..] = self.nonces.next();
-        let seconds = SHORTEST_WAIT + random % SHORTEST_WAIT;
         let rejection = Rejection { status: 503, outcome: Outcome::Overloaded };
         self.counters.count(rejection.outcome);
         let seal = self.forwarder.seal();
-        if let Ok(reply) = rejection.answer_later(seal, request, flow, evidence, seconds) {
+        if let Ok(reply) = rejection.answer(seal, request, flow, evidence) {
             *answer = reply;
         }
     }

@@ -60,7 +60,7 @@ pub struct Border<T> {
     fingerprints: RandomState,
     /// Whether the operator was told that the registrar does not seem to know Path.
     pub(super) registrar_without_path: Once,
-    pub(super) nonces: Nonces,
+    nonces: Nonces,
     /// A [`Load`].
     pub(super) load: AtomicU8,
     /// By how much strangers' budget in the kernel is divided.
@@ -186,7 +186,15 @@ impl<T: TrustTable> Border<T> {
                     }
                     Err(refusal) => refusal,
                 };
-                self.reject(Rejection::of_relay(refusal), flow, request, answer);
+                // Whose address the operator vouches for may be forged. There is nothing that he would have to
+                // know, and who does receive there repeats what he sent.
+                let has_answered = proven.is_some() || evidence.has_answered;
+                let is_heard = flow.transport.is_stream() || has_answered;
+                let rejection = Rejection::of_relay(refusal);
+                if refusal == RelayRefusal::NoTarget && !is_heard {
+                    return self.counters.count(rejection.outcome);
+                }
+                self.reject(rejection, flow, request, answer);
             }
             Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),
             Screened::Silent(outcome) => self.counters.count(outcome),
@@ -382,7 +390,7 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
     }
 
     fn received(&self, flow: &Flow, bytes: &[u8], load: Load, answer: &mut Vec<u8>) {
-        let is_inside = flow.listener == self.forwarder.inside();
+        let is_inside = self.forwarder.is_inside(flow);
         if !is_inside {
             self.counters.count_received(flow.transport);
             if load > Load::Calm && self.is_stranger(flow) {

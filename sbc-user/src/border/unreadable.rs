@@ -47,7 +47,7 @@ impl<T: TrustTable> Border<T> {
     /// nothing. Over UDP a stranger may be somebody else than it says. So may a listed source, which is
     /// told no more than it sent.
     fn longest_answer(&self, flow: &Flow, sent: usize) -> Option<usize> {
-        if flow.listener == self.forwarder.inside() {
+        if self.forwarder.is_inside(flow) {
             return self.forwarder.is_upstream(flow).then_some(usize::MAX);
         }
         if flow.transport.is_stream() {

@@ -19,12 +19,15 @@ use crate::proof::digest::{DigestCheck, DigestSettings};
 use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
 use crate::session::{Forwarder, RoutingKey, TokenSeal};
-use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
+use crate::transport::{Flow, Limits, ListenSpec, Listeners, Receiver, Transport};
+use crate::upstream::{Place, Pool, leaving_by};
 
 /// How often trust is renewed and expired entries are removed. The kernel judges expiry by itself.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long connections have to end at shutdown.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// Calls whose targets are remembered, at 8 bytes each.
+const REMEMBERED_CALLS: usize = 65_536;
 /// How long samples gather in the kernel.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Batches of samples between two pauses: about what the ring holds.
@@ -71,13 +74,15 @@ impl Prepared {
                 tls,
             });
         }
-        listeners.push(ListenSpec {
-            transport: Transport::Udp,
-            address: config.upstream.address,
-            interface: config.interface.inside.as_ref().map(|inside| inside.name.clone()),
-            feeds_connections: true,
-            tls: None,
-        });
+        for (transport, address) in config.upstream.listeners() {
+            listeners.push(ListenSpec {
+                transport,
+                address,
+                interface: config.interface.inside.as_ref().map(|inside| inside.name.clone()),
+                feeds_connections: true,
+                tls: None,
+            });
+        }
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
         let users = users.transpose()?.map(Arc::new);
         for user in users.iter().flat_map(|users| users.iter()) {
@@ -264,10 +269,20 @@ fn digest_check(
 fn forwarder(config: &Config) -> anyhow::Result<Forwarder> {
     let key = RoutingKey::load_or_make(&config.state_directory)?;
     let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
-    let inside = (Transport::Udp, config.upstream.address);
     let position = u8::try_from(config.listen.len()).context("at most 255 listeners")?;
-    let listeners = outside.chain([inside]).collect();
-    Ok(Forwarder::new(TokenSeal::new(key), listeners, position, config.upstream.target.0))
+    let listeners: Vec<_> = outside.chain(config.upstream.listeners()).collect();
+    let places = config.upstream.targets.iter().filter_map(|target| {
+        let (transport, remote) = target.uri.place()?;
+        let by = leaving_by(&listeners, config.listen.len(), transport, remote)?;
+        Some(Place {
+            flow: Flow::udp(by, remote),
+            name: target.uri.to_string().into(),
+            rank: (target.priority, 0),
+            weight: target.weight.get().into(),
+        })
+    });
+    let upstream = Arc::new(Pool::new(places.collect(), REMEMBERED_CALLS));
+    Ok(Forwarder::new(TokenSeal::new(key), listeners, position, upstream))
 }
 
 #[cfg(feature = "kernel-log")]

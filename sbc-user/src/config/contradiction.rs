@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sbc_common::maps;
 
-use super::{Config, Lifetime, OnShutdown, Peer, Proof, ipsec};
+use super::{Config, Lifetime, OnShutdown, Peer, Proof, ipsec, upstream};
 use crate::kernel::SocketFilter;
 use crate::transport::Transport;
 
@@ -74,7 +74,7 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
         );
     }
     refuse_listeners(config)?;
-    refuse_upstream(config)?;
+    upstream::refuse(config)?;
     refuse_trust(config)?;
     refuse_users(config)?;
     refuse_peers(config)?;
@@ -118,29 +118,6 @@ fn refuse_listeners(config: &Config) -> Result<(), Found> {
         if twin {
             return refuse("another listener has the same address");
         }
-    }
-    Ok(())
-}
-
-fn refuse_upstream(config: &Config) -> Result<(), Found> {
-    let refuse = |problem: String| Err(("[upstream]".to_owned(), problem));
-    let (address, target) = (config.upstream.address, config.upstream.target.0);
-    if address.is_ipv4() != target.is_ipv4() {
-        return refuse("address and target are of different families".to_owned());
-    }
-    for (key, address) in [("address", address), ("target", target)] {
-        if let Some(problem) = unusable(address) {
-            return refuse(format!("{key}: {problem}"));
-        }
-    }
-    let is_listener = |wanted| config.listen.iter().any(|listen| listen.address == wanted);
-    if is_listener(address) {
-        return refuse(
-            "address is that of a listener: outside and inside need one each".to_owned(),
-        );
-    }
-    if target == address || is_listener(target) {
-        return refuse("target is our own address: requests would go round".to_owned());
     }
     Ok(())
 }
@@ -245,7 +222,7 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
 }
 
 /// An address that cannot stand in SIP messages, or that the filter could not tell from others.
-fn unusable(address: SocketAddr) -> Option<&'static str> {
+pub(super) fn unusable(address: SocketAddr) -> Option<&'static str> {
     let ip: IpAddr = address.ip().to_canonical();
     if ip.is_unspecified() {
         Some("the address stands in messages, so it cannot be a wildcard")

@@ -1,5 +1,5 @@
 use std::fs;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::values::{
     Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
 };
-use super::{ConfigError, Limits, Peers, contradiction};
+use super::{ConfigError, Limits, Peers, Upstream, contradiction};
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::ClientCertificate;
@@ -216,40 +216,6 @@ pub struct Tls {
     /// The authorities that peers' certificates must come from, PEM.
     pub client_ca: PathBuf,
 }
-
-/// `[upstream]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Upstream {
-    /// The protected SIP system: `sip:10.0.0.5:5060`, reached over UDP.
-    pub target: UpstreamTarget,
-    /// Our own address towards it.
-    pub address: SocketAddr,
-}
-
-/// The address in `sip:10.0.0.5:5060`; the port defaults to 5060.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UpstreamTarget(pub SocketAddr);
-
-impl std::str::FromStr for UpstreamTarget {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong =
-            || format!("{text:?} is not a SIP URI with an address, such as sip:10.0.0.5:5060");
-        let address = text.strip_prefix("sip:").ok_or_else(wrong)?;
-        let with_port = || address.parse::<SocketAddr>().ok();
-        let ipv4 = || Some(address.parse::<Ipv4Addr>().ok()?.into());
-        let ipv6 = || {
-            let inner = address.strip_prefix('[')?.strip_suffix(']')?;
-            Some(inner.parse::<Ipv6Addr>().ok()?.into())
-        };
-        let without_port = || ipv4().or_else(ipv6).map(|address| SocketAddr::new(address, 5060));
-        with_port().or_else(without_port).map(Self).ok_or_else(wrong)
-    }
-}
-
-from_text!(UpstreamTarget);
 
 /// `[unknown]`.
 #[derive(Clone, Debug, Deserialize)]

@@ -28,12 +28,14 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
         return Err((format!("[[listen]] UDP {}", listen.address), taken(listen.address)));
     }
     let addresses: HashSet<IpAddr> = config.listen.iter().map(|it| it.address.ip()).collect();
-    let upstream = config.upstream.address;
-    if is_ike(upstream) && addresses.contains(&upstream.ip()) {
-        return Err(("[upstream]".to_owned(), taken(upstream)));
+    for upstream in &config.upstream.address {
+        if is_ike(*upstream) && addresses.contains(&upstream.ip()) {
+            return Err(("[upstream]".to_owned(), taken(*upstream)));
+        }
     }
-    // Each listener, each address, IKE twice and ESP there, and the socket towards the upstream.
-    if config.listen.len() + 4 * addresses.len() + 2 > ServiceTable::MOST_KEYS {
+    // Each listener, each address, IKE twice and ESP there, and the sockets towards the upstream.
+    let inside = config.upstream.listeners().count() + config.upstream.address.len();
+    if config.listen.len() + 4 * addresses.len() + inside > ServiceTable::MOST_KEYS {
         let problem = "the filter has no room for IKE and ESP at so many addresses".to_owned();
         return Err(("[[listen]]".to_owned(), problem));
     }

@@ -10,18 +10,22 @@ mod peer;
 mod peers;
 #[cfg(test)]
 pub(crate) mod sample;
+mod sip_target;
 #[cfg(test)]
 mod tests;
+mod upstream;
 mod values;
 
 pub use error::ConfigError;
 pub use file::{
     Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence, Outside,
-    Tls, Trust, Unknown, Upstream, UserStore, Users,
+    Tls, Trust, Unknown, UserStore, Users,
 };
 pub use ipsec::{IKE, IKE_BEHIND_NAT};
 pub use limits::Limits;
 pub use may_assert::{AssertablePattern, Assertables};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
 pub use peers::Peers;
+pub use sip_target::{SipTarget, TargetHost};
+pub use upstream::{Probe, Upstream, UpstreamTarget};
 pub use values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};

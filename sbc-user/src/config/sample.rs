@@ -29,7 +29,7 @@ key = "sbc.key"
 client-ca = "peers.pem"
 
 [upstream]
-target = "sip:10.0.0.5:5060"
+targets = ["sip:10.0.0.5:5060"]
 address = "10.0.0.1:5060"
 
 [users]

@@ -39,6 +39,9 @@ closed_list! {
         TooManyHops "too-many-hops",
         /// Proxy-Require asks for an unsupported extension: 420.
         BadExtension "bad-extension",
+        /// No target of the upstream lives: 503 with Retry-After to whoever has shown that it receives at its
+        /// address, and silence to others.
+        UpstreamDown "upstream-down",
         /// A request of the upstream that no token of ours routes: 404.
         NoRoute "no-route",
         /// A request of the upstream with a Route to us whose token we did not make, or not for this: 403.

@@ -6,6 +6,10 @@ use crate::session::{RelayRefusal, TokenSeal};
 use crate::sip::{Message, Reply, RewriteError, StartLine};
 use crate::transport::Flow;
 
+/// Seconds after which whoever was put off may come back at the earliest; at the latest after twice as
+/// many.
+const SHORTEST_WAIT: u8 = 10;
+
 /// An answer to a request that is not relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -23,6 +27,7 @@ impl Rejection {
             RelayRefusal::TooManyHops => (483, Outcome::TooManyHops),
             RelayRefusal::BadExtension => (420, Outcome::BadExtension),
             RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
+            RelayRefusal::NoTarget => (503, Outcome::UpstreamDown),
             RelayRefusal::ForgedRoute => (403, Outcome::ForgedRoute),
             RelayRefusal::Unwritable(RewriteError::TooLarge | RewriteError::TooManyHeaders) => {
                 (513, Outcome::MessageTooLarge)
@@ -41,37 +46,14 @@ impl Rejection {
         flow: &Flow,
         evidence: &Evidence,
     ) -> Result<Vec<u8>, Outcome> {
-        self.write(seal, request, flow, evidence, None)
-    }
-
-    /// Writes an answer that asks to come back after so many seconds (RFC 3261 §20.33).
-    pub fn answer_later(
-        &self,
-        seal: &TokenSeal,
-        request: &Message<'_>,
-        flow: &Flow,
-        evidence: &Evidence,
-        seconds: u8,
-    ) -> Result<Vec<u8>, Outcome> {
-        self.write(seal, request, flow, evidence, Some(seconds))
-    }
-
-    fn write(
-        self,
-        seal: &TokenSeal,
-        request: &Message<'_>,
-        flow: &Flow,
-        evidence: &Evidence,
-        retry_after: Option<u8>,
-    ) -> Result<Vec<u8>, Outcome> {
         if matches!(request.start_line(),
             StartLine::Request { method, .. } if method.is(KnownMethod::Ack))
         {
             return Err(self.outcome);
         }
         let mut reply = begin_reply(Vec::new(), seal, request, flow, self.status);
-        if let Some(seconds) = retry_after {
-            reply = reply.header("Retry-After", seconds.to_string());
+        if self.status == 503 {
+            reply = reply.header("Retry-After", seconds_to_wait(seal, request).to_string());
         }
         // Nothing but OPTIONS is accepted by us.
         let reply = if self.status == 200 { with_capabilities(reply) } else { reply };
@@ -81,6 +63,12 @@ impl Rejection {
         }
         Ok(reply)
     }
+}
+
+/// When to come back (RFC 3261 §20.33): the same for each retransmission, and not the same for everybody.
+fn seconds_to_wait(seal: &TokenSeal, request: &Message<'_>) -> u8 {
+    let [random, ..] = seal.own_tag(request).bytes();
+    SHORTEST_WAIT + random % SHORTEST_WAIT
 }
 
 pub(super) fn begin_reply(
@@ -131,6 +119,7 @@ mod tests {
         for (refusal, status) in [
             (RelayRefusal::TooManyHops, "483"),
             (RelayRefusal::NoRoute, "404"),
+            (RelayRefusal::NoTarget, "503"),
             (RelayRefusal::ForgedRoute, "403"),
             (RelayRefusal::Unwritable(RewriteError::TooLarge), "513"),
             (RelayRefusal::Unwritable(RewriteError::TooManyHeaders), "513"),

@@ -1,4 +1,6 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
 
 use rsip::Method as KnownMethod;
 use thiserror::Error;
@@ -10,6 +12,7 @@ use crate::sip::{
     Header, HeaderKind, Message, Method, NameAddr, Rewrite, RewriteError, StartLine, Uri,
 };
 use crate::transport::{Flow, Transport};
+use crate::upstream::Pool;
 
 /// What RFC 3261 §16.6 step 3 gives a request without Max-Forwards.
 const DEFAULT_MAX_FORWARDS: &str = "70";
@@ -17,10 +20,11 @@ const DEFAULT_MAX_FORWARDS: &str = "70";
 /// Rewrites messages on their way through, in both directions.
 pub struct Forwarder {
     seal: TokenSeal,
-    /// Our listeners in the order of [`Flow::listener`]; the last one is the inside socket.
+    /// Our listeners in the order of [`Flow::listener`]; from the position `inside` on they are those
+    /// towards the upstream.
     listeners: Vec<(Transport, SocketAddr)>,
     inside: u8,
-    upstream: SocketAddr,
+    upstream: Arc<Pool>,
 }
 
 /// A message on its way out.
@@ -52,6 +56,9 @@ pub enum RelayRefusal {
     /// Proxy-Require asks for something that we do not do (RFC 3261 §16.3 item 5).
     #[error("Proxy-Require names an extension that is not supported")]
     BadExtension,
+    /// No target of the upstream lives.
+    #[error("no target of the upstream lives")]
+    NoTarget,
     /// No token says where it should go.
     #[error("no route of ours says where it goes")]
     NoRoute,
@@ -67,13 +74,13 @@ pub enum RelayRefusal {
 }
 
 impl Forwarder {
-    /// Makes a forwarder for these listeners, of which the one at position `inside` faces `upstream`.
+    /// Makes a forwarder for these listeners, which from the position `inside` on face `upstream`.
     #[must_use]
     pub const fn new(
         seal: TokenSeal,
         listeners: Vec<(Transport, SocketAddr)>,
         inside: u8,
-        upstream: SocketAddr,
+        upstream: Arc<Pool>,
     ) -> Self {
         Self { seal, listeners, inside, upstream }
     }
@@ -84,16 +91,29 @@ impl Forwarder {
         &self.seal
     }
 
-    /// The position of the inside socket.
+    /// Says whether a flow is one of the listeners towards the upstream.
     #[must_use]
-    pub const fn inside(&self) -> u8 {
-        self.inside
+    pub const fn is_inside(&self, flow: &Flow) -> bool {
+        flow.listener >= self.inside
     }
 
-    /// Says whether a message on the inside socket is from the upstream: nobody else may use it.
+    /// Says whether a message on the inside is from the upstream: nobody else may speak there.
     #[must_use]
     pub fn is_upstream(&self, flow: &Flow) -> bool {
-        flow.listener == self.inside && flow.remote.ip() == self.upstream.ip()
+        self.is_inside(flow) && self.upstream.is_at(flow.remote.ip())
+    }
+
+    /// Where a request from outside goes: if it is one of a dialog, to the target that has the dialog,
+    /// living or not, and otherwise to one that lives.
+    fn way_in(&self, request: &Message<'_>) -> Result<Flow, RelayRefusal> {
+        let of_dialog = self
+            .own_routes(request)
+            .take(2)
+            .find_map(|route| self.seal.bound_for(request, route.uri.user.unwrap_or_default()));
+        of_dialog
+            .filter(|target| self.upstream.leads_to(target))
+            .or_else(|| self.upstream.choose(request, Instant::now()))
+            .ok_or(RelayRefusal::NoTarget)
     }
 
     /// Says whether a request is one of a dialog and carries, in its first Routes, the token by which
@@ -122,23 +142,24 @@ impl Forwarder {
         may_assert: Option<&Assertables>,
         registrant: Option<Registrant<'_>>,
     ) -> Result<Forwarded, RelayRefusal> {
+        let to = self.way_in(request)?;
         let mut rewrite = Rewrite::new(request);
-        self.pass_on(&mut rewrite, request, origin, self.inside)?;
+        self.pass_on(&mut rewrite, request, origin, to.listener)?;
         if let Some(registrant) = registrant.filter(|_| is_registration(request)) {
             let token = self.seal.registration(registrant, origin).ok_or(RelayRefusal::NoRoute)?;
             let outbound = if is_outbound(request, origin) { ";ob" } else { "" };
-            let uri = self.own_uri(&token, self.inside, outbound)?;
+            let uri = self.own_uri(&token, to.listener, outbound)?;
             add_path(&mut rewrite, request, &uri);
         }
         if forms_a_dialog(request) {
             let delivery = self.seal.delivery(request.call_id(), origin);
-            let admission = self.seal.admission(request, origin);
+            let admission = self.seal.admission(request, origin, &to);
             let (Some(delivery), Some(admission)) = (delivery, admission) else {
                 return Err(RelayRefusal::NoRoute);
             };
             // Two, because the two sides of us have different addresses (RFC 5658): each end reaches
             // the one nearer to it first.
-            for (token, listener) in [(delivery, self.inside), (admission, origin.listener)] {
+            for (token, listener) in [(delivery, to.listener), (admission, origin.listener)] {
                 let uri = self.own_uri(&token, listener, "")?;
                 rewrite.insert_before_first(HeaderKind::RecordRoute, "Record-Route", uri);
             }
@@ -147,7 +168,6 @@ impl Forwarder {
             rewrite.remove(consumed);
         }
         without_false_claims(&mut rewrite, request, may_assert);
-        let to = Flow::udp(self.inside, self.upstream);
         write(rewrite, to)
     }
 
@@ -185,12 +205,13 @@ impl Forwarder {
         let mut rewrite = Rewrite::new(request);
         self.pass_on(&mut rewrite, request, origin, to.listener)?;
         if forms_a_dialog(request) {
-            let admission = self.seal.admission_of_callee(request, &to);
+            let upstream = self.upstream.behind(origin).ok_or(RelayRefusal::NotOurs)?;
+            let admission = self.seal.admission_of_callee(request, &to, &upstream);
             let delivery = self.seal.delivery(request.call_id(), &to);
             let (Some(admission), Some(delivery)) = (admission, delivery) else {
                 return Err(RelayRefusal::NoRoute);
             };
-            for (token, listener) in [(admission, to.listener), (delivery, self.inside)] {
+            for (token, listener) in [(admission, to.listener), (delivery, origin.listener)] {
                 let uri = self.own_uri(&token, listener, "")?;
                 rewrite.insert_before_first(HeaderKind::RecordRoute, "Record-Route", uri);
             }
@@ -232,8 +253,7 @@ impl Forwarder {
             .zip(via.branch)
             .and_then(|(facts, branch)| self.seal.origin(&facts, branch))
             .filter(|to| {
-                let is_inside = arrival.listener == self.inside;
-                if is_inside { self.is_outside(to) } else { self.is_upstream(to) }
+                if self.is_inside(arrival) { self.is_outside(to) } else { self.is_upstream(to) }
             })
             .ok_or(RelayRefusal::NotOurs)
     }
@@ -290,7 +310,7 @@ impl Forwarder {
     /// Says whether a flow is one of our outside listeners'. Tokens outlive a restart, and with it the
     /// configuration that they were made under.
     fn is_outside(&self, flow: &Flow) -> bool {
-        flow.listener != self.inside
+        !self.is_inside(flow)
             && self
                 .listener(flow.listener)
                 .is_some_and(|(transport, _)| transport == flow.transport)

@@ -17,8 +17,10 @@ use crate::transport::{Flow, Transport};
 const COOKIE: &[u8] = b"z9hG4bK";
 /// Transport and listener, address, port, connection.
 const FLOW_LENGTH: usize = 2 + 16 + 2 + 8;
+/// A flow without its connection.
+const TARGET_LENGTH: usize = FLOW_LENGTH - 8;
 /// What is sealed into the longest token, and the synthetic initialization vector, in base64.
-const TOKEN_LENGTH: usize = (16 + FLOW_LENGTH + MARK_LENGTH) * 4 / 3 + 1;
+const TOKEN_LENGTH: usize = (16 + FLOW_LENGTH + TARGET_LENGTH) * 4 / 3 + 1;
 /// Length of the tags in the `To` of our own answers: 9 bytes of MAC in base64.
 const TAG_BYTES: usize = 9;
 const TAG_LENGTH: usize = TAG_BYTES * 4 / 3;
@@ -46,6 +48,12 @@ impl OwnTag {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The same; nobody without our key can tell them from random letters.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; TAG_LENGTH] {
+        self.0
     }
 }
 
@@ -133,18 +141,24 @@ impl TokenSeal {
     }
 
     /// The user part of the Record-Route URI that admits the sender of `request`, who is at `near`, to
-    /// the rest of the dialog.
+    /// the rest of the dialog, and says that it is with `target`.
     #[must_use]
-    pub fn admission(&self, request: &Message<'_>, near: &Flow) -> Option<String> {
-        self.seal(&admission_headers(request), near)
+    pub fn admission(&self, request: &Message<'_>, near: &Flow, target: &Flow) -> Option<String> {
+        self.seal_bytes(&admission_headers(request), &admission_of(near, target))
     }
 
     /// The user part of the Record-Route URI that admits whoever `request` is sent to, at `near`, to the
-    /// dialog that it makes.
+    /// dialog that it makes, which is with `target`.
     #[must_use]
-    pub fn admission_of_callee(&self, request: &Message<'_>, near: &Flow) -> Option<String> {
+    pub fn admission_of_callee(
+        &self,
+        request: &Message<'_>,
+        near: &Flow,
+        target: &Flow,
+    ) -> Option<String> {
         let caller_tag = request.from().tag.unwrap_or_default();
-        self.seal(&callee_headers(request.call_id(), caller_tag, request.to().uri.raw), near)
+        let headers = callee_headers(request.call_id(), caller_tag, request.to().uri.raw);
+        self.seal_bytes(&headers, &admission_of(near, target))
     }
 
     /// Says whether `token` admits a request of this dialog that came from `near`, under the identity
@@ -155,13 +169,31 @@ impl TokenSeal {
     /// Over UDP the port must be the same too; a stream may have been connected anew.
     #[must_use]
     pub fn admits(&self, request: &Message<'_>, token: &[u8], near: &Flow) -> bool {
-        let caller_tag = request.to().tag.unwrap_or_default();
-        let as_callee = callee_headers(request.call_id(), caller_tag, request.from().uri.raw);
-        let opened = self.open(&admission_headers(request), token);
-        let Some(admitted) = opened.or_else(|| self.open(&as_callee, token)) else { return false };
+        let opened = self.opened_admission(request, token);
+        let Some(admitted) = opened.and_then(|opened| read(opened.first_chunk()?)) else {
+            return false;
+        };
         admitted.transport == near.transport
             && admitted.remote.ip() == near.remote.ip()
             && (near.transport.is_stream() || admitted.remote.port() == near.remote.port())
+    }
+
+    /// The way to the target that has the dialog of a request which shows an admission to it.
+    #[must_use]
+    pub fn bound_for(&self, request: &Message<'_>, token: &[u8]) -> Option<Flow> {
+        let opened = self.opened_admission(request, token)?;
+        let (_, target) = opened.split_first_chunk::<FLOW_LENGTH>()?;
+        let mut flow = [0; FLOW_LENGTH];
+        flow.first_chunk_mut::<TARGET_LENGTH>()?
+            .copy_from_slice(target.first_chunk::<TARGET_LENGTH>()?);
+        read(&flow)
+    }
+
+    fn opened_admission(&self, request: &Message<'_>, token: &[u8]) -> Option<Vec<u8>> {
+        let caller_tag = request.to().tag.unwrap_or_default();
+        let as_callee = callee_headers(request.call_id(), caller_tag, request.from().uri.raw);
+        let opened = self.open_bytes(&admission_headers(request), token);
+        opened.or_else(|| self.open_bytes(&as_callee, token))
     }
 
     /// The user part of the Path URI by which requests reach a phone that `registrant` registered on
@@ -274,6 +306,11 @@ fn written(flow: &Flow) -> [u8; FLOW_LENGTH] {
     bytes
 }
 
+fn admission_of(near: &Flow, target: &Flow) -> Vec<u8> {
+    let target = written(target);
+    [&written(near)[..], target.get(..TARGET_LENGTH).unwrap_or_default()].concat()
+}
+
 fn read(bytes: &[u8; FLOW_LENGTH]) -> Option<Flow> {
     let ([transport, listener], rest) = bytes.split_first_chunk()?;
     let (address, rest) = rest.split_first_chunk::<16>()?;
@@ -355,7 +392,7 @@ mod tests {
     fn an_admission_is_bound_to_its_dialog_and_to_the_source_that_got_it() {
         let request = Message::scan(INVITE).unwrap();
         let near = flow(Transport::Udp, "198.51.100.7:5060");
-        let token = seal().admission(&request, &near).unwrap();
+        let token = seal().admission(&request, &near, &near).unwrap();
 
         assert!(seal().admits(&request, token.as_bytes(), &near));
         let neighbour = flow(Transport::Udp, "198.51.100.7:5061");
@@ -374,10 +411,22 @@ mod tests {
     #[test]
     fn an_admission_survives_a_stream_that_is_connected_anew() {
         let request = Message::scan(INVITE).unwrap();
-        let token =
-            seal().admission(&request, &flow(Transport::Tls, "198.51.100.7:40000")).unwrap();
+        let near = flow(Transport::Tls, "198.51.100.7:40000");
+        let token = seal().admission(&request, &near, &near).unwrap();
         let anew = flow(Transport::Tls, "198.51.100.7:40001");
         assert!(seal().admits(&request, token.as_bytes(), &anew));
+    }
+
+    #[test]
+    fn an_admission_says_which_target_has_the_dialog() {
+        let request = Message::scan(INVITE).unwrap();
+        let near = flow(Transport::Tls, "198.51.100.7:40000");
+        let target = Flow { connection: 0, ..flow(Transport::Tcp, "[2001:db8::5]:5060") };
+        let token = seal().admission(&request, &near, &target).unwrap();
+        assert!(token.len() <= TOKEN_LENGTH);
+        assert_eq!(seal().bound_for(&request, token.as_bytes()), Some(target));
+        let delivery = seal().delivery(b"one", &near).unwrap();
+        assert_eq!(seal().bound_for(&request, delivery.as_bytes()), None);
     }
 
     #[test]
@@ -387,7 +436,7 @@ mod tests {
         let delivery = seal().delivery(b"one", &near).unwrap();
         assert!(!seal().admits(&request, delivery.as_bytes(), &near));
         assert_eq!(seal().delivered_to(b"one", delivery.as_bytes()), Some(near));
-        let admission = seal().admission(&request, &near).unwrap();
+        let admission = seal().admission(&request, &near, &near).unwrap();
         assert_eq!(seal().delivered_to(b"one", admission.as_bytes()), None);
     }
 

@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use sbc_common::{Address, Prefix, SourceKey};
 
@@ -22,7 +22,9 @@ impl Subnets {
         let listed = config.peers.iter().flat_map(|peer| &peer.sources);
         let listed = listed.chain(&config.denied.sources).map(|network| network.prefix());
         let listeners = config.listen.iter().map(|listen| listen.address.ip());
-        let ours = listeners.chain([config.upstream.address.ip(), config.upstream.target.0.ip()]);
+        let inside = config.upstream.address.iter().map(SocketAddr::ip);
+        let targets = config.upstream.targets.iter().filter_map(|target| target.uri.place());
+        let ours = listeners.chain(inside).chain(targets.map(|(_, place)| place.ip()));
         let ours = ours.filter_map(|address| Prefix::new(address, 128));
         let apart = listed.chain(ours).filter(|prefix| !prefix.address.is_ipv4());
         Self { apart: config.trust.ipv6_subnet.then(|| Ranges::of(apart)) }

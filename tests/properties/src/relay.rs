@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use sbc_user::session::{
     Forwarded, Forwarder, Registrant, RelayRefusal, RoutingKey, TokenSeal, WayOut,
 };
 use sbc_user::sip::{HeaderKind, MAX_HEADERS, MAX_MESSAGE, Message, RewriteError, StartLine};
 use sbc_user::transport::{Flow, Transport};
+use sbc_user::upstream::Pool;
 
 use crate::Choices;
 
@@ -51,7 +54,7 @@ fn forwarder() -> Forwarder {
         (Transport::Udp, address("10.0.0.1:5060")),
     ];
     let seal = TokenSeal::new(RoutingKey::new([7; 32]));
-    Forwarder::new(seal, listeners, INSIDE, address("10.0.0.5:5060"))
+    Forwarder::new(seal, listeners, INSIDE, Arc::new(Pool::of(upstream())))
 }
 
 fn udp_phone() -> Flow {

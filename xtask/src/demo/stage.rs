@@ -51,8 +51,9 @@ key = "authority/sbc.example.key"
 client-ca = "authority/authority.pem"
 
 [upstream]
-target = "sip:10.0.0.5:5060"          # the telephone system
+targets = ["sip:10.0.0.5:5060"]       # the telephone system
 address = "10.0.0.1:5060"
+probe = { enabled = false }           # it is never asked whether it lives
 
 [unknown]
 action = "drop"                       # SIP of strangers

@@ -14,6 +14,7 @@ use crate::session::{RoutingKey, TokenSeal};
 use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;
+use crate::upstream::Pool;
 
 mod answers;
 mod overload;
@@ -85,7 +86,7 @@ impl Scene {
             TokenSeal::new(RoutingKey::new([7; 32])),
             transports.into_iter().zip(addresses).collect(),
             INSIDE,
-            upstream,
+            Arc::new(Pool::of(Flow::udp(INSIDE, upstream))),
         );
         let config = Arc::new(sample::config(tail));
         let clock = Clock::start();

@@ -3,6 +3,7 @@ use crate::config::sample;
 use crate::proof::digest::test_client::{NONCE_LIFETIME, START, answer, check};
 use crate::session::RoutingKey;
 use crate::transport::Transport;
+use crate::upstream::Pool;
 
 const PEERS: &str = r#"
 [[peer]]
@@ -50,7 +51,8 @@ impl Scene {
             (Transport::Udp, "10.0.0.1:5060".parse().unwrap()),
         ];
         let seal = TokenSeal::new(RoutingKey::new([7; 32]));
-        let forwarder = Forwarder::new(seal, listeners, 1, config.upstream.target.0);
+        let upstream = Pool::of(Flow::udp(1, "10.0.0.5:5060".parse().unwrap()));
+        let forwarder = Forwarder::new(seal, listeners, 1, Arc::new(upstream));
         let evidence = Evidence::default();
         Self { config, forwarder, digest: check(START), evidence, now: START, fingerprint: 1 }
     }
@@ -385,7 +387,7 @@ fn an_admission_passes_the_rest_of_a_dialog_and_no_new_call() {
     let invite = request("INVITE", "alice@example.com", "");
     let flow = Flow::udp(0, STRANGER.parse().unwrap());
     let message = Message::scan(invite.as_bytes()).unwrap();
-    let token = scene.forwarder.seal().admission(&message, &flow).unwrap();
+    let token = scene.forwarder.seal().admission(&message, &flow, &flow).unwrap();
     let route = format!("Route: <sip:{token}@203.0.113.1:5060;lr>\r\n");
 
     let new_call = request("INVITE", "alice@example.com", &route);

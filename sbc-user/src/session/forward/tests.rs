@@ -4,4 +4,5 @@ mod dialog;
 mod registration;
 mod scene;
 mod single;
+mod target;
 mod transaction;

@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use crate::session::{Forwarded, Forwarder, RelayRefusal, RoutingKey, TokenSeal};
 use crate::sip::{HeaderKind, Message, NameAddr};
 use crate::transport::{Flow, Transport};
+use crate::upstream::Pool;
 
 pub(super) const INSIDE: u8 = 3;
 
@@ -25,7 +28,7 @@ pub(super) fn forwarder() -> Forwarder {
         (Transport::Tls, "203.0.113.1:5061".parse().unwrap()),
         (Transport::Udp, "10.0.0.1:5060".parse().unwrap()),
     ];
-    Forwarder::new(seal(), listeners, INSIDE, "10.0.0.5:5060".parse().unwrap())
+    Forwarder::new(seal(), listeners, INSIDE, Arc::new(Pool::of(upstream())))
 }
 
 pub(super) fn seal() -> TokenSeal {

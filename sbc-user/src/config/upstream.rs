@@ -1,0 +1,215 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::num::{NonZeroU8, NonZeroU16};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor, value};
+
+use super::contradiction::{Found, unusable};
+use super::{Config, Lifetime, SipTarget};
+use crate::transport::Transport;
+
+/// More would be a directory, and names are there for that.
+const MOST_TARGETS: usize = 16;
+
+/// `[upstream]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Upstream {
+    /// The hosts of the protected SIP system.
+    pub targets: Vec<UpstreamTarget>,
+    /// Our own addresses towards them, at most one of each family.
+    #[serde(deserialize_with = "one_or_more")]
+    pub address: Vec<SocketAddr>,
+    /// How it is found out which targets live.
+    #[serde(default)]
+    pub probe: Probe,
+}
+
+/// One of the upstream's targets: a URI alone, or a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTarget {
+    /// Who.
+    pub uri: SipTarget,
+    /// The targets with the lowest number are asked for as long as one of them lives.
+    pub priority: u16,
+    /// The share of this target among those of its priority.
+    pub weight: NonZeroU16,
+}
+
+/// `[upstream.probe]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Probe {
+    /// Whether targets are asked at all.
+    pub enabled: bool,
+    interval: Lifetime,
+    timeout: Lifetime,
+    /// After so many questions without an answer, one after the other, a target is dead.
+    pub failures: NonZeroU8,
+    /// After so many answers, one after the other, a dead target lives.
+    pub successes: NonZeroU8,
+}
+
+impl Probe {
+    /// The time from one question to the next.
+    #[must_use]
+    pub const fn interval(&self) -> Duration {
+        self.interval.0
+    }
+
+    /// How long an answer may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout.0
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval: Lifetime(Duration::from_secs(10)),
+            timeout: Lifetime(Duration::from_secs(3)),
+            failures: NonZeroU8::MIN.saturating_add(1),
+            successes: NonZeroU8::MIN,
+        }
+    }
+}
+
+impl Upstream {
+    /// The sockets towards the inside.
+    pub fn listeners(&self) -> impl Iterator<Item = (Transport, SocketAddr)> {
+        self.address.iter().map(|address| (Transport::Udp, *address))
+    }
+}
+
+/// Refuses what cannot be meant.
+pub(super) fn refuse(config: &Config) -> Result<(), Found> {
+    let upstream = &config.upstream;
+    let refuse = |problem: String| Err(("[upstream]".to_owned(), problem));
+    let is_listener = |wanted| config.listen.iter().any(|listen| listen.address == wanted);
+    for (index, address) in upstream.address.iter().enumerate() {
+        if let Some(problem) = unusable(*address) {
+            return refuse(format!("address: {problem}"));
+        }
+        if is_listener(*address) {
+            return refuse(
+                "address is that of a listener: outside and inside need one each".to_owned(),
+            );
+        }
+        if upstream.address.iter().take(index).any(|it| it.is_ipv4() == address.is_ipv4()) {
+            return refuse("address has two of one family".to_owned());
+        }
+    }
+    if upstream.address.is_empty() {
+        return refuse("address is empty".to_owned());
+    }
+    if upstream.targets.is_empty() {
+        return refuse("targets is empty: nothing would be protected".to_owned());
+    }
+    if upstream.targets.len() > MOST_TARGETS {
+        return refuse(format!("more than {MOST_TARGETS} targets"));
+    }
+    if upstream.probe.timeout > upstream.probe.interval {
+        return refuse("probe: timeout is more than interval".to_owned());
+    }
+    for (index, target) in upstream.targets.iter().enumerate() {
+        let uri = &target.uri;
+        if upstream.targets.iter().take(index).any(|other| other.uri == *uri) {
+            return refuse(format!("target {uri} is there twice"));
+        }
+        let Some((transport, place)) = uri.place() else {
+            return refuse(format!("target {uri} is not an address"));
+        };
+        if transport != Transport::Udp {
+            return refuse(format!("target {uri} is not reached over UDP"));
+        }
+        if let Some(problem) = unusable(place) {
+            return refuse(format!("target {uri}: {problem}"));
+        }
+        if is_listener(place) || upstream.address.contains(&place) {
+            return refuse(format!("target {uri} is our own address: requests would go round"));
+        }
+        if upstream.address.iter().all(|own| own.is_ipv4() != place.is_ipv4()) {
+            return refuse(format!("target {uri} and address are of different families"));
+        }
+    }
+    Ok(())
+}
+
+impl FromStr for UpstreamTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self { uri: text.parse()?, priority: default_priority(), weight: NonZeroU16::MIN })
+    }
+}
+
+const fn default_priority() -> u16 {
+    1
+}
+
+impl<'de> Deserialize<'de> for UpstreamTarget {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// The long form.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        struct Table {
+            uri: SipTarget,
+            #[serde(default = "default_priority")]
+            priority: u16,
+            weight: Option<NonZeroU16>,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = UpstreamTarget;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a SIP URI, or a table with uri, priority and weight")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let table = Table::deserialize(value::MapAccessDeserializer::new(map))?;
+                Ok(UpstreamTarget {
+                    uri: table.uri,
+                    priority: table.priority,
+                    weight: table.weight.unwrap_or(NonZeroU16::MIN),
+                })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// Reads one value or a list of them.
+fn one_or_more<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display> + Deserialize<'de>,
+{
+    struct OneOrMore<T>(PhantomData<T>);
+    impl<'de, T: FromStr<Err: fmt::Display> + Deserialize<'de>> Visitor<'de> for OneOrMore<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("one address, or a list of them")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            text.parse().map(|one| vec![one]).map_err(E::custom)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(value::SeqAccessDeserializer::new(seq))
+        }
+    }
+    deserializer.deserialize_any(OneOrMore(PhantomData))
+}

@@ -1,0 +1,12 @@
+//! Who the relay hands requests to: the hosts of the protected system, and which of them live.
+//!
+//! Nothing here waits. A [`Pool`] is a snapshot that is swapped whole, and a choice among its targets
+//! depends on the request alone, as long as nothing dies or comes back.
+
+mod choice;
+mod health;
+mod pool;
+mod recent;
+
+pub use health::Health;
+pub use pool::{Place, Pool, Target, leaving_by};

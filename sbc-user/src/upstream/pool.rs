@@ -1,0 +1,160 @@
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use rsip::Method as KnownMethod;
+
+use super::Health;
+use super::choice::choose;
+use super::recent::{Call, Recent};
+use crate::sip::{Message, StartLine};
+use crate::transport::{Flow, Transport};
+
+/// Where a target is, and when its turn is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The way to it. Over a stream its connection is 0: whichever leads there.
+    pub flow: Flow,
+    /// What the operator calls it.
+    pub name: Arc<str>,
+    /// The priority that the operator gave, and that of the DNS; the lowest come first.
+    pub rank: (u16, u32),
+    /// The share among those of the same rank; 0 for a target that is never chosen by itself.
+    pub weight: u32,
+}
+
+/// One who requests are sent to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Stands for it in the memory of recent choices.
+    pub(super) number: u16,
+    /// The way to it.
+    pub flow: Flow,
+    /// What the operator calls it.
+    pub name: Arc<str>,
+    pub(super) rank: (u16, u32),
+    pub(super) weight: u32,
+    /// Whether it lives.
+    pub health: Arc<Health>,
+}
+
+/// Those who a request can be sent to.
+#[derive(Debug)]
+pub struct Pool {
+    current: RwLock<Arc<[Target]>>,
+    numbers: AtomicU16,
+    recent: Recent,
+}
+
+impl Pool {
+    /// A pool of these, which remembers the last choices of about `memory` calls, at 8 bytes each.
+    #[must_use]
+    pub fn new(places: Vec<Place>, memory: usize) -> Self {
+        let pool = Self {
+            current: RwLock::new(Arc::new([])),
+            numbers: AtomicU16::new(0),
+            recent: Recent::new(memory),
+        };
+        pool.replace(places);
+        pool
+    }
+
+    /// A pool of one.
+    #[must_use]
+    pub fn of(flow: Flow) -> Self {
+        let name = flow.remote.to_string().into();
+        Self::new(vec![Place { flow, name, rank: (1, 0), weight: 1 }], 1)
+    }
+
+    /// Puts others in the place of its targets; who stays keeps its health.
+    pub fn replace(&self, places: Vec<Place>) {
+        let before = self.targets();
+        let target = |place: Place| {
+            let known = before.iter().find(|target| target.flow == place.flow);
+            let Place { flow, name, rank, weight } = place;
+            let (number, health) = match known {
+                Some(known) => (known.number, Arc::clone(&known.health)),
+                None => (self.numbers.fetch_add(1, Ordering::Relaxed), Arc::default()),
+            };
+            Target { number, flow, name, rank, weight, health }
+        };
+        let targets = places.into_iter().map(target).collect();
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = targets;
+    }
+
+    /// The targets as they are now.
+    #[must_use]
+    pub fn targets(&self) -> Arc<[Target]> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says whether one of them has this address.
+    #[must_use]
+    pub fn is_at(&self, address: IpAddr) -> bool {
+        self.targets().iter().any(|target| target.flow.remote.ip() == address)
+    }
+
+    /// Says whether this is the way to one of them.
+    #[must_use]
+    pub fn leads_to(&self, flow: &Flow) -> bool {
+        self.targets().iter().any(|target| target.flow == *flow)
+    }
+
+    /// The way to the one that a message came from on `flow`, perhaps from another port: over the same
+    /// transport if it is known there.
+    #[must_use]
+    pub fn behind(&self, flow: &Flow) -> Option<Flow> {
+        let likeness = |target: &&Target| {
+            let to = &target.flow;
+            (to.transport == flow.transport, to.remote.port() == flow.remote.port())
+        };
+        let targets = self.targets();
+        let there = targets.iter().filter(|target| target.flow.remote.ip() == flow.remote.ip());
+        there.max_by_key(likeness).map(|target| target.flow)
+    }
+
+    /// The way to the target of a request that belongs to no dialog; `None` if none lives.
+    ///
+    /// Where a call of late was sent its next messages go too, unless that target died: then a new
+    /// transaction, or a retransmission of one, goes to another. A CANCEL, and the ACK to a rejection, are
+    /// for who got the INVITE, dead or not (RFC 3261 §9.1, §17.1.1.3).
+    #[must_use]
+    pub fn choose(&self, request: &Message<'_>, now: Instant) -> Option<Flow> {
+        let call = Call(request.call_id(), request.from().tag.unwrap_or_default());
+        let targets = self.targets();
+        let remembered = self.recent.target_of(call, now);
+        let before = targets.iter().find(|target| remembered == Some(target.number));
+        if let Some(before) = before
+            && (follows_another(request) || before.health.is_alive())
+        {
+            return Some(before.flow);
+        }
+        let chosen = choose(&targets, request.call_id())?;
+        self.recent.remember(call, chosen.number, now);
+        Some(chosen.flow)
+    }
+}
+
+fn follows_another(request: &Message<'_>) -> bool {
+    matches!(request.start_line(), StartLine::Request { method, .. }
+        if method.is(KnownMethod::Cancel) || method.is(KnownMethod::Ack))
+}
+
+/// The first of our listeners from position `first` on that messages to `remote` leave by.
+#[must_use]
+pub fn leaving_by(
+    listeners: &[(Transport, SocketAddr)],
+    first: usize,
+    transport: Transport,
+    remote: SocketAddr,
+) -> Option<u8> {
+    let leads_there = |(_, (over, address)): &(usize, &(Transport, SocketAddr))| {
+        *over == transport && address.is_ipv4() == remote.is_ipv4()
+    };
+    let found = listeners.iter().enumerate().skip(first).find(leads_there);
+    found.and_then(|(position, _)| u8::try_from(position).ok())
+}
+
+#[cfg(test)]
+mod tests;
