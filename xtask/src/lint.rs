@@ -87,8 +87,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Nothing else but fuzzing builds the targets and what they call with the versions that `fuzz/Cargo.lock` pins.
 fn clippy_fuzz_targets() -> Result<()> {
     Tool::cargo()
+        // Among what was checked before, much of which both depend on.
         .args(["clippy", "--manifest-path", FUZZ, "--bins", "--locked", "--target-dir"])
-        .args([workspace::target().join("fuzz")])
+        .args([workspace::target()])
         .quiet_unless_on_terminal()
         .args(["--", "--deny", "warnings"])
         // Its build script would compile libFuzzer, in C++, for a program that is never linked.
