@@ -252,7 +252,7 @@ fn setup(lines: &str) -> Setup {
 }
 
 /// Where the caller is: beside the telephone system.
-fn inside(family: Family) -> SocketAddr {
+pub(crate) fn inside(family: Family) -> SocketAddr {
     SocketAddr::new(family.intruder(), 5070)
 }
 

@@ -1,12 +1,15 @@
 //! A call needs no memory of the daemon's.
 
-use anyhow::Result;
-use sbc_tests::Family;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use sbc_tests::{Family, Scenario, Sipp, wait_until};
 
 use crate::{
+    calls::caller,
     endpoint::ends,
-    expectation::{Expect as _, SOON},
-    listed_peer::{of_the_peer, trusting},
+    expectation::{Expect as _, SOON, expect_calls},
+    listed_peer::{of_the_peer, trusting, trusting_to_be},
     request::Request,
 };
 
@@ -51,5 +54,41 @@ fn a_call_outlives_a_daemon_that_is_killed() -> Result<()> {
         ("response-relayed-outwards", 1),
     ])?;
     gateway.expect_verdicts(&[("trusted-source", 3)])?;
+    Ok(())
+}
+
+#[test]
+fn a_thousand_calls_outlive_a_daemon_that_is_killed_among_them() -> Result<()> {
+    const CALLS: u64 = 1000;
+    let mut gateway = trusting_to_be(r#"["*@example.com"]"#).start()?;
+    let (internet, inside) = (gateway.internet.clone(), gateway.inside.clone());
+    let answering = Sipp::answering(Scenario::AnswerAfterRinging, gateway.upstream());
+    let answering = answering.start(&inside)?;
+    // For five seconds; at any time 100 of them ring and 300 talk.
+    let calling = caller(Scenario::Call, Family::V4).calls(u32::try_from(CALLS)?).rate(200);
+    let calling = calling.talking(Duration::from_millis(1500)).start(&internet)?;
+
+    // Three requests a call: of the calls that have begun by now, most have not ended.
+    gateway.wait_for_status("a third of all requests", |status| {
+        Ok(status.outcome("request-relayed-inwards")? >= CALLS)
+    })?;
+    let daemon = gateway.daemon()?;
+    daemon.signal(libc::SIGKILL)?;
+    daemon.wait(SOON)?;
+    gateway.start()?;
+
+    let calls = calling.finish()?;
+    expect_calls(&calls, CALLS);
+    let sent = |method: &str| calls.messages.matches(&format!("\n{method} sip:")).count();
+    for method in ["INVITE", "BYE"] {
+        let sent = u64::try_from(sent(method))?;
+        assert!(sent > CALLS, "{sent} {method}: the daemon was not missed");
+    }
+    wait_until("the end of all calls at the other end", SOON, || {
+        let calls = answering.calls()?;
+        ensure!(calls.failed == 0, "{}", calls.errors);
+        Ok(calls.successful == CALLS)
+    })?;
+    expect_calls(&answering.stop()?, CALLS);
     Ok(())
 }

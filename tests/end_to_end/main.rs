@@ -25,6 +25,7 @@ mod inside;
 mod ipsec;
 mod lifecycle;
 mod listed_peer;
+mod methods;
 mod observability;
 mod overload;
 mod phone_over_tls;

@@ -33,6 +33,14 @@ pub enum Scenario {
     HeldCall,
     /// A call without credentials that is answered, changed by a second INVITE, and ended.
     ChangedCall,
+    /// A call whose ringing is reliable (RFC 3262), and which both sides change before it is answered.
+    ReliableCall,
+    /// A call in which both sides send INFO, UPDATE, MESSAGE, INVITE, REFER and NOTIFY.
+    EventfulCall,
+    /// A subscription that is notified, refreshed and ended.
+    Subscription,
+    /// A message outside of any dialog.
+    Message,
     /// A call with digest to somebody who is busy.
     BusyCall,
     /// A registration that is challenged once and then accepted.
@@ -43,8 +51,19 @@ pub enum Scenario {
     RefusedRegistration,
     /// The other side: answers a call and waits for its end; answers OPTIONS and REGISTER with 200.
     Answer,
+    /// The other side: lets a call ring for half a second, answers it and waits for its end, for six more
+    /// seconds if the answer to that is lost.
+    AnswerAfterRinging,
     /// The other side: answers a call and one change of it, and waits for its end.
     AnswerChange,
+    /// The other side of a reliable call.
+    AnswerReliably,
+    /// The other side of an eventful call, which it ends.
+    AnswerEventfully,
+    /// The other side of a subscription.
+    Notify,
+    /// The other side: takes a message.
+    TakeMessage,
     /// The other side: answers a call and ends it.
     HangUp,
     /// The other side: is busy.
@@ -69,6 +88,8 @@ pub struct Sipp {
     username: String,
     password: String,
     calls: Option<u32>,
+    rate: u32,
+    talk: Duration,
 }
 
 /// How calls ended, and what was said.
@@ -113,6 +134,8 @@ impl Sipp {
             username: String::new(),
             password: String::new(),
             calls: None,
+            rate: 10,
+            talk: Duration::from_millis(100),
         }
     }
 
@@ -147,10 +170,22 @@ impl Sipp {
         Self { caller: username.clone(), username, password, ..self }
     }
 
-    /// How many calls are made, ten a second, or waited for.
+    /// How many calls are made, or waited for.
     #[must_use]
     pub fn calls(self, calls: u32) -> Self {
         Self { calls: Some(calls), ..self }
+    }
+
+    /// How many calls begin in a second, if it is not ten.
+    #[must_use]
+    pub fn rate(self, rate: u32) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// How long those of [`Scenario::Call`] talk, if it is not a tenth of a second.
+    #[must_use]
+    pub fn talking(self, talk: Duration) -> Self {
+        Self { talk, ..self }
     }
 
     /// Runs it to its end.
@@ -219,8 +254,12 @@ impl Sipp {
         };
         arguments.extend(["-auth_uri", &auth_uri]);
         let (patience, calls) = (PATIENCE.as_secs().to_string(), self.calls.map(|n| n.to_string()));
+        let (rate, talk) = (self.rate.to_string(), self.talk.as_millis().to_string());
+        // As many calls at once as there are: sipp would begin fewer when some do not end.
+        let at_once = calls.as_deref().unwrap_or("1");
         if self.remote.is_some() {
-            arguments.extend(["-r", "10", "-timeout", &patience, "-recv_timeout", "10000"]);
+            arguments.extend(["-r", &rate, "-l", at_once, "-d", &talk]);
+            arguments.extend(["-timeout", &patience, "-recv_timeout", "10000"]);
         }
         if let Some(calls) = &calls {
             arguments.extend(["-m", calls]);
@@ -295,6 +334,14 @@ impl Scenario {
             Self::InviteWithoutAnswer => include_str!("scenarios/invite_without_answer.xml"),
             Self::BusyCall => include_str!("scenarios/busy_call.xml"),
             Self::ChangedCall => include_str!("scenarios/changed_call.xml"),
+            Self::ReliableCall => include_str!("scenarios/reliable_call.xml"),
+            Self::EventfulCall => include_str!("scenarios/eventful_call.xml"),
+            Self::Subscription => include_str!("scenarios/subscription.xml"),
+            Self::Message => include_str!("scenarios/message.xml"),
+            Self::AnswerReliably => include_str!("scenarios/answer_reliably.xml"),
+            Self::AnswerEventfully => include_str!("scenarios/answer_eventfully.xml"),
+            Self::Notify => include_str!("scenarios/notify.xml"),
+            Self::TakeMessage => include_str!("scenarios/take_message.xml"),
             Self::HeldCall => include_str!("scenarios/held_call.xml"),
             Self::Registration => include_str!("scenarios/registration.xml"),
             Self::RegistrationBehindNat => include_str!("scenarios/registration_behind_nat.xml"),
@@ -302,6 +349,7 @@ impl Scenario {
             Self::Answer => include_str!("scenarios/answer.xml"),
             Self::Busy => include_str!("scenarios/busy.xml"),
             Self::HangUp => include_str!("scenarios/hang_up.xml"),
+            Self::AnswerAfterRinging => include_str!("scenarios/answer_after_ringing.xml"),
             Self::AnswerChange => include_str!("scenarios/answer_change.xml"),
             Self::Ring => include_str!("scenarios/ring.xml"),
         }
