@@ -4,6 +4,7 @@ mod challenge;
 mod drop;
 mod machine;
 mod measurement;
+mod relay;
 mod report;
 mod statistics;
 
@@ -20,12 +21,15 @@ pub(crate) enum Bench {
     Drop(drop::Options),
     /// What it costs to challenge a stranger, and to take somebody's proof
     Challenge(challenge::Options),
+    /// What it costs to relay a call
+    Relay(relay::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> ExitCode {
     let measured: Result<bool> = match bench {
         Bench::Drop(options) => drop::run(options),
         Bench::Challenge(options) => challenge::run(options),
+        Bench::Relay(options) => relay::run(options),
     };
     if sbc_tests::is_interrupted() {
         println!("bench: interrupted, everything removed");

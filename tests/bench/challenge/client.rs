@@ -3,9 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "all positions are of this file's making")]
 
 use std::{
-    io,
     net::{SocketAddr, UdpSocket},
-    os::fd::AsRawFd as _,
     time::{Duration, Instant},
 };
 
@@ -14,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::{
     batch::{self, Batch},
     case::Work,
-    messages,
+    messages, proof,
 };
 
 /// Transactions under way.
@@ -57,7 +55,7 @@ impl Client {
             work,
             sockets,
             slots: Vec::new(),
-            ha1: messages::ha1(),
+            ha1: proof::ha1(),
             last: 0,
             incoming: Batch::new(WINDOW),
             done: 0,
@@ -105,25 +103,10 @@ impl Client {
     }
 
     fn readable(&self) -> Result<Vec<usize>> {
-        let mut polled: Vec<libc::pollfd> = self
-            .sockets
-            .iter()
-            .map(|(socket, _)| libc::pollfd {
-                fd: socket.as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            })
-            .collect();
-        let patience = libc::c_int::try_from(PATIENCE.as_millis())?;
-        // SAFETY: the array is as long as the call is told, and outlives it.
-        let ready =
-            unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, patience) };
-        if ready < 0 {
-            return Err(io::Error::last_os_error()).context("waiting for answers");
-        }
-        ensure!(ready > 0, "no answer came for {PATIENCE:?}");
-        let is_ready = |(_, polled): &(usize, &libc::pollfd)| polled.revents != 0;
-        Ok(polled.iter().enumerate().filter(is_ready).map(|(socket, _)| socket).collect())
+        let sockets = self.sockets.iter().map(|(socket, _)| socket);
+        let ready = batch::readable(sockets, PATIENCE).context("waiting for answers")?;
+        ensure!(!ready.is_empty(), "no answer came for {PATIENCE:?}");
+        Ok(ready)
     }
 
     fn receive(&mut self, socket: usize) -> Result<()> {
@@ -168,13 +151,18 @@ impl Client {
     fn judge(&self, asked: &Slot, answer: &[u8]) -> Result<Option<String>> {
         let is_right = match (self.work, asked.has_proved) {
             (Work::Echo, _) => answer == asked.request,
-            (Work::Invite, _) => messages::nonce(answer, "407", "Proxy-Authenticate").is_some(),
-            (Work::Register, _) => messages::nonce(answer, "401", "WWW-Authenticate").is_some(),
+            (Work::Invite, _) => proof::nonce(answer, "407", "Proxy-Authenticate").is_some(),
+            (Work::Register, _) => proof::nonce(answer, "401", "WWW-Authenticate").is_some(),
             (Work::Authenticated | Work::Relayed, true) => answer.starts_with(b"SIP/2.0 200 "),
             (Work::Authenticated | Work::Relayed, false) => {
-                let nonce = messages::nonce(answer, "401", "WWW-Authenticate");
+                let nonce = proof::nonce(answer, "401", "WWW-Authenticate");
                 if let Some(nonce) = nonce {
-                    return Ok(Some(messages::credentials(nonce, &self.ha1)));
+                    return Ok(Some(proof::credentials(
+                        "REGISTER",
+                        messages::URI,
+                        nonce,
+                        &self.ha1,
+                    )));
                 }
                 false
             }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use sbc_tests::{Family, Gateway, Process, Scratch};
 
-use crate::{case::Work, messages};
+use crate::{case::Work, proof};
 
 pub(crate) fn start(
     gateway: &Gateway,
@@ -48,6 +48,6 @@ fn configuration(gateway: &Gateway, work: Work) -> String {
          if (!pv_proxy_authenticate(\"$fd\", \"{ha1}\", \"1\")) {{ proxy_challenge(\"$fd\", \"1\"); exit; }}\n\
          {proven}\n}}\n",
         Family::V4.sip(),
-        ha1 = messages::ha1(),
+        ha1 = proof::ha1(),
     )
 }

@@ -8,6 +8,7 @@
     reason = "a command-line program tells how far it is"
 )]
 
+#[path = "../common/batch.rs"]
 mod batch;
 mod case;
 mod client;
@@ -16,6 +17,10 @@ mod cores;
 mod echo;
 mod kamailio;
 mod messages;
+#[path = "../common/processes.rs"]
+mod processes;
+#[path = "../common/proof.rs"]
+mod proof;
 #[path = "../common/quiet.rs"]
 mod quiet;
 #[path = "../common/random.rs"]

@@ -2,16 +2,10 @@
 
 use std::fmt::Write as _;
 
-use md5::{Digest as _, Md5};
-use memchr::memmem;
+use crate::{case::Work, proof::after};
 
-use crate::case::Work;
-
-/// The user and the password that every server knows.
-pub(crate) const USER: &str = "alice";
-pub(crate) const PASSWORD: &str = "correct horse";
-pub(crate) const REALM: &str = "example.com";
-const URI: &str = "sip:example.com";
+/// Where the REGISTERs go.
+pub(crate) const URI: &str = "sip:example.com";
 
 const SDP: &str = "v=0\r\no=alice 2890844526 2890844526 IN IP4 198.51.100.7\r\ns=-\r\n\
     c=IN IP4 198.51.100.7\r\nt=0 0\r\nm=audio 49172 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\n\
@@ -58,44 +52,4 @@ pub(crate) fn request(work: Work, id: u64, local: &str, credentials: Option<&str
 pub(crate) fn transaction(message: &[u8]) -> Option<u64> {
     let digits = after(message, b"\r\nCall-ID: ")?.get(..16)?;
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-}
-
-/// The nonce of a challenge with this status line and header.
-pub(crate) fn nonce<'a>(message: &'a [u8], status: &str, header: &str) -> Option<&'a str> {
-    if !message.starts_with(format!("SIP/2.0 {status} ").as_bytes()) {
-        return None;
-    }
-    let challenge = after(message, format!("\r\n{header}: Digest ").as_bytes())?;
-    let nonce = after(challenge, b"nonce=\"")?;
-    let end = memchr::memchr(b'"', nonce)?;
-    std::str::from_utf8(nonce.get(..end)?).ok().filter(|nonce| !nonce.is_empty())
-}
-
-/// What proves who we are to whoever sent `nonce` (RFC 7616 §3.4).
-pub(crate) fn credentials(nonce: &str, ha1: &str) -> String {
-    const CNONCE: &str = "0a4f113b";
-    let ha2 = hex(&format!("REGISTER:{URI}"));
-    let response = hex(&format!("{ha1}:{nonce}:00000001:{CNONCE}:auth:{ha2}"));
-    format!(
-        "Digest username=\"{USER}\",realm=\"{REALM}\",nonce=\"{nonce}\",uri=\"{URI}\",\
-         response=\"{response}\",algorithm=MD5,qop=auth,nc=00000001,cnonce=\"{CNONCE}\""
-    )
-}
-
-/// What stands for the password within the realm.
-pub(crate) fn ha1() -> String {
-    hex(&format!("{USER}:{REALM}:{PASSWORD}"))
-}
-
-fn hex(text: &str) -> String {
-    let mut digits = String::with_capacity(32);
-    for byte in Md5::digest(text.as_bytes()) {
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
-}
-
-fn after<'a>(text: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
-    let at = memmem::find(text, mark)?;
-    text.get(at + mark.len()..)
 }

@@ -1,7 +1,7 @@
 //! The servers, each worked with once in each round.
 
 use anyhow::{Result, bail};
-use sbc_tests::ChallengeSample;
+use sbc_tests::WorkSample;
 
 use crate::{
     case::Case,
@@ -31,17 +31,17 @@ impl Bench for Challenges {
     const NAME: &'static str = "challenge";
     type Case = Case;
     type Subject = Server;
-    type Sample = ChallengeSample;
+    type Sample = WorkSample;
 
     fn prepare(&self, case: Case, _number: usize) -> Result<Server> {
         Server::start(case)
     }
 
-    fn sample(&self, server: &mut Server) -> Result<ChallengeSample> {
+    fn sample(&self, server: &mut Server) -> Result<WorkSample> {
         server.sample(self.client)
     }
 
-    fn told(sample: &ChallengeSample) -> String {
+    fn told(sample: &WorkSample) -> String {
         let (rate, per_cpu) = (sample.per_second(), sample.per_cpu_second());
         format!("{rate:8.0}/s {per_cpu:8.0} per CPU second")
     }

@@ -1,7 +1,7 @@
 //! The servers, each on a gateway of its own and on one core.
 
 use std::{
-    env, fs,
+    env,
     net::SocketAddr,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -10,14 +10,15 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use sbc_tests::{
-    ChallengeSample, Family, Gateway, Process, Protocol, Scratch, Setup, wait_for_listener,
+    Family, Gateway, Process, Protocol, Scratch, Setup, WorkSample, wait_for_listener,
 };
 
 use crate::{
     case::{Case, Kind, Work},
     client::Client,
     cores, kamailio,
-    messages::{PASSWORD, USER},
+    processes::cpu_time,
+    proof::{PASSWORD, USER},
     responder::Responder,
 };
 
@@ -69,7 +70,7 @@ impl Server {
     }
 
     /// Measures once, with the client on `core`.
-    pub(crate) fn sample(&mut self, core: usize) -> Result<ChallengeSample> {
+    pub(crate) fn sample(&mut self, core: usize) -> Result<WorkSample> {
         let upstream = self.gateway.upstream();
         let is_over = AtomicBool::new(false);
         let server = self.process.as_ref().map(Process::id);
@@ -108,32 +109,16 @@ impl Server {
     }
 }
 
-fn measure(work: Work, server: SocketAddr, process: u32) -> Result<ChallengeSample> {
+fn measure(work: Work, server: SocketAddr, process: u32) -> Result<WorkSample> {
     let mut client = Client::new(work, server)?;
     client.work_for(WARM_UP)?;
     let (done, cpu, start) = (client.done, cpu_time(process)?, std::time::Instant::now());
     client.work_for(WINDOW)?;
-    let sample = ChallengeSample {
+    let sample = WorkSample {
         seconds: start.elapsed().as_secs_f64(),
         cpu_nanos: cpu_time(process)? - cpu,
         done: client.done - done,
     };
     client.end()?;
     Ok(sample)
-}
-
-/// Nanoseconds that all threads of a process, and of those that it has started, have run.
-fn cpu_time(process: u32) -> Result<u64> {
-    let threads = format!("/proc/{process}/task");
-    let mut total = 0;
-    for thread in fs::read_dir(&threads).with_context(|| format!("listing {threads}"))? {
-        let thread = thread.with_context(|| format!("listing {threads}"))?;
-        let name = thread.file_name();
-        total += cores::run_time(name.to_string_lossy().parse()?)?;
-        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-        for child in children.split_whitespace() {
-            total += cpu_time(child.parse()?)?;
-        }
-    }
-    Ok(total)
 }

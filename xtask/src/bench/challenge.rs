@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use sbc_tests::{Case, ChallengeSample, Samples};
+use sbc_tests::{Samples, WorkSample};
 
 use super::{
     machine::Machine,
-    measurement::{self, build_product, spread},
+    measurement::{self, build_product, work_row},
     report::{Column, Report, Row, Target},
 };
 use crate::{
@@ -45,8 +45,9 @@ pub(super) fn run(options: &Options) -> Result<bool> {
     options.measurement.tell(&samples, &report(&samples), &COLUMNS)
 }
 
-fn report(samples: &Samples<ChallengeSample>) -> Report {
-    let mut rows: Vec<Row> = samples.cases.iter().map(row).collect();
+fn report(samples: &Samples<WorkSample>) -> Report {
+    let mut rows: Vec<Row> =
+        samples.cases.iter().map(|case| work_row(case, |sample| *sample)).collect();
     let rates: BTreeMap<String, f64> = rows
         .iter()
         .filter(|row| row.error.is_none())
@@ -63,22 +64,6 @@ fn report(samples: &Samples<ChallengeSample>) -> Report {
         Report { bench: "challenge", machine: Machine::this(), rows, targets: Vec::new() };
     report.targets = targets(&report);
     report
-}
-
-fn row(case: &Case<ChallengeSample>) -> Row {
-    let mut row = Row::of(case);
-    if let Some(rate) = spread(case, ChallengeSample::per_cpu_second) {
-        row.figures.extend([
-            ("per_cpu_second", rate.median),
-            ("per_cpu_second_best", rate.most),
-            ("per_cpu_second_worst", rate.least),
-            ("micros", 1e6 / rate.median),
-        ]);
-    }
-    let of_wall = spread(case, ChallengeSample::per_second);
-    row.figures.extend(of_wall.map(|rate| ("per_second", rate.median)));
-    row.figures.extend(spread(case, ChallengeSample::busy).map(|busy| ("busy", busy.median)));
-    row
 }
 
 /// Those whose two rows were measured: ratios of what a CPU second of the server does, within one run.

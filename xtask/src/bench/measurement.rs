@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
-use sbc_tests::{Case, Samples};
+use sbc_tests::{Case, Samples, WorkSample};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -101,4 +101,23 @@ impl Row {
 /// How a figure of the samples of a case is spread; `None` if there are no samples.
 pub(super) fn spread<S>(case: &Case<S>, figure: fn(&S) -> f64) -> Option<Spread> {
     Spread::of(case.samples.iter().map(figure))
+}
+
+/// The row of a case whose samples tell, among other things, what work was done.
+pub(super) fn work_row<S>(case: &Case<S>, work: impl Fn(&S) -> WorkSample) -> Row {
+    let mut row = Row::of(case);
+    let spread = |figure: fn(&WorkSample) -> f64| {
+        Spread::of(case.samples.iter().map(|sample| figure(&work(sample))))
+    };
+    if let Some(rate) = spread(WorkSample::per_cpu_second) {
+        row.figures.extend([
+            ("per_cpu_second", rate.median),
+            ("per_cpu_second_best", rate.most),
+            ("per_cpu_second_worst", rate.least),
+            ("micros", 1e6 / rate.median),
+        ]);
+    }
+    row.figures.extend(spread(WorkSample::per_second).map(|rate| ("per_second", rate.median)));
+    row.figures.extend(spread(WorkSample::busy).map(|busy| ("busy", busy.median)));
+    row
 }

@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddrV4, UdpSocket},
     os::fd::AsRawFd as _,
     ptr,
+    time::Duration,
 };
 
 /// No message here is longer.
@@ -102,6 +103,24 @@ pub(crate) fn send(
         left = left.get_mut(done..).unwrap_or_default();
     }
     Ok(())
+}
+
+/// The places of those sockets at which something has arrived; none where nothing does for so long.
+pub(crate) fn readable<'a>(
+    sockets: impl Iterator<Item = &'a UdpSocket>,
+    patience: Duration,
+) -> io::Result<Vec<usize>> {
+    let mut polled: Vec<libc::pollfd> = sockets
+        .map(|socket| libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 })
+        .collect();
+    let patience = libc::c_int::try_from(patience.as_millis()).map_err(io::Error::other)?;
+    // SAFETY: the array is as long as the call is told, and outlives it.
+    let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, patience) };
+    if ready < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let is_ready = |(_, polled): &(usize, &libc::pollfd)| polled.revents != 0;
+    Ok(polled.iter().enumerate().filter(is_ready).map(|(socket, _)| socket).collect())
 }
 
 fn header(part: &mut libc::iovec, name: Option<&mut libc::sockaddr_in>) -> libc::mmsghdr {

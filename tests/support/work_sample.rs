@@ -1,10 +1,10 @@
-//! A sample of the benchmark of challenges.
+//! A sample of what a server does.
 
 use serde::{Deserialize, Serialize};
 
 /// One window of time.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct ChallengeSample {
+pub struct WorkSample {
     /// The length of the window.
     pub seconds: f64,
     /// Units of work that were done, with the right answers.
@@ -13,7 +13,7 @@ pub struct ChallengeSample {
     pub cpu_nanos: u64,
 }
 
-impl ChallengeSample {
+impl WorkSample {
     /// Units of work per second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
