@@ -124,6 +124,25 @@ fn hops_are_counted_and_required_extensions_are_refused() -> Result<()> {
 }
 
 #[test]
+fn a_request_that_comes_back_unchanged_is_a_loop() -> Result<()> {
+    let gateway = trusting().start()?;
+    let (phone, upstream) = ends(&gateway)?;
+    let request = of_the_peer(&phone, "MESSAGE");
+    phone.send(Family::V4.sip(), &request)?;
+    let arrived = upstream.hear()?;
+    // As if what is behind the upstream had sent it to the peer, and the peer back to us.
+    let via = format!("Via: SIP/2.0/UDP {};branch=z9hG4bKagain\r\nVia: ", phone.local);
+    let returned = arrived.text.replacen("Via: ", &via, 1);
+    phone.send(Family::V4.sip(), &returned)?;
+    assert!(phone.hear()?.start_line().starts_with("SIP/2.0 482 "));
+    let elsewhere = returned.replacen("callee@example.com", "another@example.com", 1);
+    phone.send(Family::V4.sip(), &elsewhere)?;
+    assert!(upstream.hear()?.start_line().contains("another@example.com"));
+    gateway.expect_outcomes(&[("loop-detected", 1), ("request-relayed-inwards", 2)])?;
+    Ok(())
+}
+
+#[test]
 fn what_two_parsers_could_read_differently_is_refused() -> Result<()> {
     let gateway = trusting().start()?;
     let (phone, upstream) = ends(&gateway)?;

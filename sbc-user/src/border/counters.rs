@@ -5,12 +5,23 @@ use crate::sip::Malformed;
 use crate::transport::{Refusal, Transport};
 
 /// What the daemon has counted since it began.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     outcomes: [AtomicU64; Outcome::COUNT],
     refusals: [AtomicU64; Refusal::COUNT],
     received: [AtomicU64; 3],
     trust_table_full: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            outcomes: std::array::from_fn(|_| AtomicU64::default()),
+            refusals: Default::default(),
+            received: Default::default(),
+            trust_table_full: AtomicU64::default(),
+        }
+    }
 }
 
 impl Counters {

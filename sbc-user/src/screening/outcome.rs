@@ -37,6 +37,10 @@ closed_list! {
         ProofMissing "proof-missing",
         /// Max-Forwards has run out: 483.
         TooManyHops "too-many-hops",
+        /// The request has come back as we forwarded it, to go the same way again: 482.
+        LoopDetected "loop-detected",
+        /// A Request-URI that is none of sip, sips, tel, urn, pres and im: 416.
+        UnknownScheme "unknown-scheme",
         /// Proxy-Require asks for an unsupported extension: 420.
         BadExtension "bad-extension",
         /// No target of the upstream lives: 503 with Retry-After to whoever has shown that it receives at its

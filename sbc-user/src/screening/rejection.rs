@@ -25,6 +25,8 @@ impl Rejection {
     pub const fn of_relay(refusal: RelayRefusal) -> Self {
         let (status, outcome) = match refusal {
             RelayRefusal::TooManyHops => (483, Outcome::TooManyHops),
+            RelayRefusal::Loop => (482, Outcome::LoopDetected),
+            RelayRefusal::UnknownScheme => (416, Outcome::UnknownScheme),
             RelayRefusal::BadExtension => (420, Outcome::BadExtension),
             RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
             RelayRefusal::NoTarget => (503, Outcome::UpstreamDown),
@@ -118,6 +120,8 @@ mod tests {
     fn each_refusal_of_the_relay_has_its_status() {
         for (refusal, status) in [
             (RelayRefusal::TooManyHops, "483"),
+            (RelayRefusal::Loop, "482"),
+            (RelayRefusal::UnknownScheme, "416"),
             (RelayRefusal::NoRoute, "404"),
             (RelayRefusal::NoTarget, "503"),
             (RelayRefusal::ForgedRoute, "403"),

@@ -9,7 +9,7 @@ use super::registration::{add_path, is_outbound, shorten};
 use super::{Registered, Registrant, TokenSeal, TransactionFacts, without_false_claims};
 use crate::config::Assertables;
 use crate::sip::{
-    Header, HeaderKind, Message, Method, NameAddr, Rewrite, RewriteError, StartLine, Uri,
+    Header, HeaderKind, Message, Method, NameAddr, Rewrite, RewriteError, Scheme, StartLine, Uri,
 };
 use crate::transport::{Flow, Transport};
 use crate::upstream::Pool;
@@ -53,6 +53,12 @@ pub enum RelayRefusal {
     /// Max-Forwards has run out (RFC 3261 §16.3 item 3).
     #[error("Max-Forwards has run out")]
     TooManyHops,
+    /// We have forwarded it before, for the same way (RFC 3261 §16.3 item 4).
+    #[error("the request has come back unchanged")]
+    Loop,
+    /// A Request-URI that nobody behind us can serve (RFC 3261 §16.3 item 2).
+    #[error("the scheme of the Request-URI is not known")]
+    UnknownScheme,
     /// Proxy-Require asks for something that we do not do (RFC 3261 §16.3 item 5).
     #[error("Proxy-Require names an extension that is not supported")]
     BadExtension,
@@ -278,11 +284,18 @@ impl Forwarder {
         if request.header(HeaderKind::ProxyRequire).is_some() {
             return Err(RelayRefusal::BadExtension);
         }
+        if !has_known_scheme(request) {
+            return Err(RelayRefusal::UnknownScheme);
+        }
+        let mark = self.loop_mark(request);
+        if self.is_loop(request, mark) {
+            return Err(RelayRefusal::Loop);
+        }
         rewrite.remove_first_values(HeaderKind::Route, self.own_routes(request).count());
         rewrite.stamp_top_via(origin.remote);
         let (transport, address) = self.listener(leaving_by).ok_or(RelayRefusal::NoRoute)?;
         let facts = TransactionFacts::of_request(request);
-        let branch = self.seal.branch(&facts, origin).ok_or(RelayRefusal::NoRoute)?;
+        let branch = self.seal.branch(&facts, origin, mark).ok_or(RelayRefusal::NoRoute)?;
         let via = format!("SIP/2.0/{transport} {address};branch={branch};rport");
         rewrite.insert_before_first(HeaderKind::Via, "Via", via);
         Ok(())
@@ -303,8 +316,11 @@ impl Forwarder {
         let Some(address) = uri.host_ip() else { return false };
         let is_tls = uri.param(b"transport").is_some_and(|t| t.eq_ignore_ascii_case(b"tls"));
         let port = uri.port.unwrap_or(if is_tls { 5061 } else { 5060 });
-        let own = SocketAddr::new(address, port);
-        self.listeners.iter().any(|(_, listener)| *listener == own)
+        self.is_own_address(SocketAddr::new(address, port))
+    }
+
+    pub(super) fn is_own_address(&self, address: SocketAddr) -> bool {
+        self.listeners.iter().any(|(_, listener)| *listener == address)
     }
 
     /// Says whether a flow is one of our outside listeners'. Tokens outlive a restart, and with it the
@@ -339,6 +355,17 @@ fn forms_a_dialog(request: &Message<'_>) -> bool {
             method,
             Method::Known(KnownMethod::Invite | KnownMethod::Subscribe | KnownMethod::Refer)
         )
+}
+
+/// Emergency services, presence and instant messages have schemes of their own (RFC 5031, RFC 3859,
+/// RFC 3860), and where they go is the upstream's to know.
+fn has_known_scheme(request: &Message<'_>) -> bool {
+    const KNOWN: [&[u8]; 3] = [b"urn", b"pres", b"im"];
+    let StartLine::Request { uri, .. } = request.start_line() else { return true };
+    match uri.scheme {
+        Scheme::Sip | Scheme::Sips | Scheme::Tel => true,
+        Scheme::Other(name) => KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known)),
+    }
 }
 
 fn is_registration(request: &Message<'_>) -> bool {

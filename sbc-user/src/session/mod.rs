@@ -5,6 +5,7 @@
 
 mod claims;
 mod forward;
+mod loops;
 mod registration;
 mod routing_key;
 mod token;

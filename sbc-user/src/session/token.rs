@@ -8,6 +8,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::loops::{LoopMark, MARK_LENGTH as LOOP_MARK_LENGTH};
 use super::registration::MARK_LENGTH;
 use super::{Registered, Registrant, RoutingKey};
 use crate::sip::Message;
@@ -24,8 +25,9 @@ const TOKEN_LENGTH: usize = (16 + FLOW_LENGTH + TARGET_LENGTH) * 4 / 3 + 1;
 /// Length of the tags in the `To` of our own answers: 9 bytes of MAC in base64.
 const TAG_BYTES: usize = 9;
 const TAG_LENGTH: usize = TAG_BYTES * 4 / 3;
-/// What the key of the tags is derived for.
+/// What the keys of tags and of loop marks are derived for.
 const TAGS: &[u8] = b"sbc own tag 1";
+const LOOPS: &[u8] = b"sbc loop mark 1";
 const HMAC_BLOCK: usize = 64;
 
 /// Seals flows into tokens that travel in SIP messages and come back.
@@ -37,6 +39,8 @@ pub struct TokenSeal {
     key: RoutingKey,
     /// Makes tags: has taken in a key of its own, and is copied for each.
     tags: Hmac<Sha256>,
+    /// Makes loop marks, likewise.
+    loops: Hmac<Sha256>,
 }
 
 /// The tag of an answer of ours.
@@ -106,25 +110,37 @@ impl TokenSeal {
     /// Seals with `key`.
     #[must_use]
     pub fn new(key: RoutingKey) -> Self {
-        let mut derived = keyed(key.bytes());
-        derived.update(TAGS);
-        let tags = keyed(&derived.finalize().into_bytes());
-        Self { key, tags }
+        let [tags, loops] = [TAGS, LOOPS].map(|purpose| {
+            let mut derived = keyed(key.bytes());
+            derived.update(purpose);
+            keyed(&derived.finalize().into_bytes())
+        });
+        Self { key, tags, loops }
+    }
+
+    pub(super) const fn loops(&self) -> &Hmac<Sha256> {
+        &self.loops
     }
 
     /// The branch under which a request from `origin` is forwarded.
     #[must_use]
-    pub fn branch(&self, facts: &TransactionFacts<'_>, origin: &Flow) -> Option<String> {
+    pub(super) fn branch(
+        &self,
+        facts: &TransactionFacts<'_>,
+        origin: &Flow,
+        mark: LoopMark,
+    ) -> Option<String> {
         let (port, number) = (facts.port.to_be_bytes(), facts.number.to_be_bytes());
         let token = self.seal(&facts.headers(&port, &number), origin)?;
-        Some(format!("{}{token}", String::from_utf8_lossy(COOKIE)))
+        Some(format!("{}{token}{}", String::from_utf8_lossy(COOKIE), mark.as_str()))
     }
 
     /// Where the request came from that was forwarded under `branch`.
     #[must_use]
     pub fn origin(&self, facts: &TransactionFacts<'_>, branch: &[u8]) -> Option<Flow> {
         let (port, number) = (facts.port.to_be_bytes(), facts.number.to_be_bytes());
-        self.open(&facts.headers(&port, &number), branch.strip_prefix(COOKIE)?)
+        let token = branch.strip_prefix(COOKIE)?.split_last_chunk::<LOOP_MARK_LENGTH>()?.0;
+        self.open(&facts.headers(&port, &number), token)
     }
 
     /// The user part of the Record-Route URI by which the far end's requests in this dialog reach
@@ -338,6 +354,10 @@ mod tests {
         TokenSeal::new(RoutingKey::new([7; 32]))
     }
 
+    fn branch(facts: &TransactionFacts<'_>, origin: &Flow) -> String {
+        seal().branch(facts, origin, LoopMark::default()).unwrap()
+    }
+
     fn flow(transport: Transport, remote: &str) -> Flow {
         Flow { transport, listener: 3, remote: remote.parse().unwrap(), connection: 9 }
     }
@@ -346,7 +366,7 @@ mod tests {
     fn a_response_finds_the_flow_that_its_request_came_from() {
         let request = Message::scan(INVITE).unwrap();
         let origin = flow(Transport::Tls, "[2001:db8::1]:61000");
-        let branch = seal().branch(&TransactionFacts::of_request(&request), &origin).unwrap();
+        let branch = branch(&TransactionFacts::of_request(&request), &origin);
 
         let response = format!(
             "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch={branch}\r\n\
@@ -363,7 +383,7 @@ mod tests {
     fn a_branch_is_good_for_its_own_transaction_only() {
         let request = Message::scan(INVITE).unwrap();
         let facts = TransactionFacts::of_request(&request);
-        let branch = seal().branch(&facts, &flow(Transport::Udp, "198.51.100.7:5060")).unwrap();
+        let branch = branch(&facts, &flow(Transport::Udp, "198.51.100.7:5060"));
 
         let other = TransactionFacts { number: 8, ..facts };
         assert_eq!(seal().origin(&other, branch.as_bytes()), None);
@@ -376,15 +396,16 @@ mod tests {
         let request = Message::scan(INVITE).unwrap();
         let facts = TransactionFacts::of_request(&request);
         let origin = flow(Transport::Udp, "198.51.100.7:5060");
-        assert_eq!(seal().branch(&facts, &origin), seal().branch(&facts, &origin));
+        assert_eq!(branch(&facts, &origin), branch(&facts, &origin));
     }
 
     #[test]
     fn a_branch_does_not_show_the_address_that_it_carries() {
         let request = Message::scan(INVITE).unwrap();
         let origin = flow(Transport::Udp, "10.0.0.5:5060");
-        let branch = seal().branch(&TransactionFacts::of_request(&request), &origin).unwrap();
-        let sealed = URL_SAFE_NO_PAD.decode(branch.strip_prefix("z9hG4bK").unwrap()).unwrap();
+        let branch = branch(&TransactionFacts::of_request(&request), &origin);
+        let token = branch.strip_prefix("z9hG4bK").unwrap().strip_suffix("--------").unwrap();
+        let sealed = URL_SAFE_NO_PAD.decode(token).unwrap();
         assert!(!sealed.windows(4).any(|window| window == [10, 0, 0, 5]));
     }
 
