@@ -3,7 +3,9 @@ use std::sync::Arc;
 use sbc_user::session::{
     Forwarded, Forwarder, Registrant, RelayRefusal, RoutingKey, TokenSeal, WayOut,
 };
-use sbc_user::sip::{HeaderKind, MAX_HEADERS, MAX_MESSAGE, Message, RewriteError, StartLine};
+use sbc_user::sip::{
+    HeaderKind, MAX_HEADERS, MAX_MESSAGE, Message, RewriteError, Scheme, StartLine,
+};
 use sbc_user::transport::{Flow, Transport};
 use sbc_user::upstream::Pool;
 
@@ -119,6 +121,8 @@ fn taken(message: &Message<'_>, forwarded: Result<Forwarded, RelayRefusal>) -> O
     let is_reason = match forwarded {
         Ok(forwarded) => return Some(forwarded),
         Err(RelayRefusal::TooManyHops) => message.max_forwards() == Some(0),
+        Err(RelayRefusal::UnknownScheme) => matches!(message.start_line(),
+            StartLine::Request { uri, .. } if matches!(uri.scheme, Scheme::Other(_))),
         Err(RelayRefusal::BadExtension) => message.header(HeaderKind::ProxyRequire).is_some(),
         Err(RelayRefusal::Unwritable(RewriteError::TooManyHeaders)) => {
             message.headers().count() + ADDED > MAX_HEADERS
