@@ -1,10 +1,11 @@
-//! Kamailio as the telephone system behind the border: registrar and proxy.
+//! Kamailio as the telephone system behind the border, registrar and proxy, and as a carrier's proxy in front of it.
 
-use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 
 use crate::{
+    certificates::Issued,
     host::Host,
     process::Process,
     scratch::Scratch,
@@ -13,7 +14,7 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A running Kamailio: accepts registrations, and connects calls to whoever registered.
+/// A running Kamailio: accepts registrations, and connects calls to whoever registered, or is a carrier's.
 #[derive(Debug)]
 pub struct Kamailio<'a> {
     host: &'a Host,
@@ -37,17 +38,34 @@ impl<'a> Kamailio<'a> {
         Self::start_with(host, listen, Some(password))
     }
 
-    fn start_with(host: &'a Host, listen: SocketAddr, password: Option<&str>) -> Result<Self> {
+    /// Starts one that takes calls over UDP at this address, and passes them on to the TLS listener `border`, to
+    /// which it shows `certificate`; of the border it believes what `authority`, a file, has signed.
+    pub fn start_as_carrier(
+        host: &'a Host,
+        listen: SocketAddr,
+        border: SocketAddr,
+        authority: &Path,
+        certificate: &Issued,
+    ) -> Result<Self> {
         let scratch = Scratch::new()?;
-        let configuration = scratch.write("kamailio.cfg", configuration(listen, password))?;
+        let tls = scratch.write("tls.cfg", tls_configuration(authority, certificate))?;
+        Self::run(host, listen.port(), scratch, &carrier_configuration(listen, border, &tls))
+    }
+
+    fn start_with(host: &'a Host, listen: SocketAddr, password: Option<&str>) -> Result<Self> {
+        Self::run(host, listen.port(), Scratch::new()?, &configuration(listen, password))
+    }
+
+    fn run(host: &'a Host, port: u16, scratch: Scratch, configuration: &str) -> Result<Self> {
+        let configuration = scratch.write("kamailio.cfg", configuration)?;
         let mut command = host.command("kamailio");
         command.current_dir(scratch.path());
         // In the foreground, telling errors there, with little memory.
-        command.args(["-DD", "-E", "-m", "16", "-M", "4", "-f"]).arg(configuration);
+        command.args(["-DD", "-E", "-m", "32", "-M", "8", "-f"]).arg(configuration);
         command.arg("-Y").arg(scratch.path());
         let process = host.spawn("kamailio", command)?;
         let mut kamailio = Self { host, process, _scratch: scratch };
-        kamailio.wait_until_ready(listen.port())?;
+        kamailio.wait_until_ready(port)?;
         Ok(kamailio)
     }
 
@@ -55,6 +73,14 @@ impl<'a> Kamailio<'a> {
     pub fn contacts(&self, user: &str) -> Result<Vec<String>> {
         let dump = self.control(&["ul.dump"])?;
         Ok(contacts_of(user, &dump))
+    }
+
+    /// Registers a contact of `user` for ten minutes, as if it had asked for it itself.
+    pub fn add_contact(&self, user: &str, contact: &str) -> Result<()> {
+        // Its preference, no Path, no flags of either kind, and all methods.
+        let rest = ["600", "1.0", ".", "0", "0", "65535"];
+        self.control(&[&["ul.add", "location", user, contact][..], &rest].concat())?;
+        Ok(())
     }
 
     /// Asks it a command of its control interface, as in `["core.uptime"]`.
@@ -95,45 +121,58 @@ fn contacts_of(user: &str, dump: &str) -> Vec<String> {
 }
 
 fn configuration(listen: SocketAddr, password: Option<&str>) -> String {
-    let mut configuration = format!("#!KAMAILIO\nlisten=udp:{listen}\n");
-    for module in [
-        "ctl",
-        "kex",
-        "corex",
-        "tm",
-        "tmx",
-        "sl",
-        "rr",
-        "pv",
-        "maxfwd",
-        "usrloc",
-        "registrar",
-        "textops",
-        "siputils",
-        "auth",
-    ] {
-        let _ = writeln!(configuration, "loadmodule \"{module}.so\"");
-    }
-    let _ = writeln!(configuration, "modparam(\"ctl\", \"binrpc\", \"{CONTROL}\")");
+    let mut configuration = beginning(listen, "disable_tcp=yes", &["usrloc", "registrar", "auth"]);
     if let Some(password) = password {
         let _ = writeln!(configuration, "#!define PASSWORD \"{password}\"");
     }
     configuration + ROUTING
 }
 
-const ROUTING: &str = r#"
-modparam("usrloc", "db_mode", 0)
-modparam("registrar", "use_path", 1)
-# Refuses a Path that is not said to be supported, and repeats it.
-modparam("registrar", "path_mode", 2)
+fn carrier_configuration(listen: SocketAddr, border: SocketAddr, tls: &Path) -> String {
+    let secure = SocketAddr::new(listen.ip(), border.port());
+    let secure = format!("enable_tls=yes\ntcp_children=1\nlisten=tls:{secure}");
+    let mut configuration = beginning(listen, &secure, &["tls"]);
+    let _ = writeln!(configuration, "modparam(\"tls\", \"config\", \"{}\")", tls.display());
+    configuration + &CARRIER_ROUTING.replace("BORDER", &format!("sip:{border};transport=tls"))
+}
+
+/// Shown to whoever connects and whom it connects to, of whom it believes only what the authority has signed.
+fn tls_configuration(authority: &Path, Issued { chain, key }: &Issued) -> String {
+    let (authority, chain, key) = (authority.display(), chain.display(), key.display());
+    let own = format!("method = TLSv1.2+\ncertificate = {chain}\nprivate_key = {key}\n");
+    format!(
+        "[server:default]\n{own}[client:default]\n{own}\
+         ca_list = {authority}\nverify_certificate = yes\nrequire_certificate = yes\n"
+    )
+}
+
+/// What every configuration begins with.
+fn beginning(listen: SocketAddr, streams: &str, more: &[&str]) -> String {
+    let mut configuration = format!("#!KAMAILIO\nlisten=udp:{listen}\n{streams}\n");
+    let common =
+        ["ctl", "kex", "corex", "tm", "tmx", "sl", "rr", "pv", "maxfwd", "textops", "siputils"];
+    for module in common.iter().chain(more) {
+        let _ = writeln!(configuration, "loadmodule \"{module}.so\"");
+    }
+    let _ = writeln!(configuration, "modparam(\"ctl\", \"binrpc\", \"{CONTROL}\")");
+    configuration + COMMON
+}
+
+const COMMON: &str = "\
 children=1
-disable_tcp=yes
 debug=0
 log_stderror=yes
 auto_aliases=no
 # Names are never looked up: there is no DNS in here.
 dns=no
 rev_dns=no
+";
+
+const ROUTING: &str = r#"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "use_path", 1)
+# Refuses a Path that is not said to be supported, and repeats it.
+modparam("registrar", "path_mode", 2)
 
 request_route {
     if (!mf_process_maxfwd_header("10")) {
@@ -174,6 +213,27 @@ request_route {
         sl_send_reply("404", "Not Found");
         exit;
     }
+    t_relay();
+}
+"#;
+
+const CARRIER_ROUTING: &str = r#"
+request_route {
+    if (!mf_process_maxfwd_header("10")) {
+        sl_send_reply("483", "Too Many Hops");
+        exit;
+    }
+    if (is_method("CANCEL")) {
+        if (t_check_trans()) t_relay();
+        exit;
+    }
+    if (has_totag()) {
+        if (!loose_route() && is_method("ACK") && !t_check_trans()) exit;
+        t_relay();
+        exit;
+    }
+    record_route();
+    $du = "BORDER";
     t_relay();
 }
 "#;

@@ -5,6 +5,7 @@
 //! with the process that made it, however that ends; so does everything that runs on it. All of it
 //! takes root: without, each of these fails and says so.
 
+mod baresip;
 mod bpf;
 mod certificates;
 mod cgroup;
@@ -33,6 +34,7 @@ mod work_sample;
 #[cfg(test)]
 mod tests;
 
+pub use baresip::Baresip;
 pub use bpf::{PinnedLink, also_pin, attach_passing_program, pin_map, pin_passing_program};
 pub use certificates::{Authority, Certificate, Issued, Usage, Validity};
 pub use cgroup::Cgroup;

@@ -1,0 +1,61 @@
+//! A phone that people use, baresip, behind the border's digest: it registers, calls and is called.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use sbc_tests::{Baresip, Family, Gateway, Kamailio, Scenario, Sipp};
+
+use crate::{
+    called_phone::inside,
+    calls::{ALICE, challenging},
+    expectation::{Expect as _, expect_calls},
+};
+
+#[test]
+fn baresip_registers_calls_and_is_called_over_udp() -> Result<()> {
+    let gateway = challenging("").start()?;
+    use_phone(&gateway, "udp", Family::V4.sip())?;
+    gateway.expect_grants(&[["198.51.100.7:5070", "digest", "user alice"]])?;
+    Ok(())
+}
+
+#[test]
+fn baresip_registers_calls_and_is_called_over_tcp() -> Result<()> {
+    let gateway = challenging("").start()?;
+    use_phone(&gateway, "tcp", Family::V4.sip())
+}
+
+#[test]
+fn baresip_registers_calls_and_is_called_over_tls() -> Result<()> {
+    let gateway = challenging("").tls("request").start()?;
+    use_phone(&gateway, "tls", Family::V4.sips())
+}
+
+fn use_phone(gateway: &Gateway, transport: &str, proxy: SocketAddr) -> Result<()> {
+    let kamailio = Kamailio::start(&gateway.inside, gateway.upstream())?;
+    let local = SocketAddr::new(Family::V4.caller(), 5070);
+    let mut phone = Baresip::start(&gateway.internet, local, transport, proxy, ALICE)?;
+    phone.wait_until_registered()?;
+    assert_eq!(kamailio.contacts("alice")?.len(), 1);
+
+    let bob = SocketAddr::new(Family::V4.intruder(), 5071);
+    kamailio.add_contact("bob", &format!("sip:bob@{bob}"))?;
+    let answering = Sipp::answering(Scenario::Answer, bob).start(&gateway.inside)?;
+    phone.dial("sip:bob@example.com")?;
+    phone.wait_for_event("CALL_ESTABLISHED")?;
+    phone.hang_up()?;
+    phone.wait_for_event("CALL_CLOSED")?;
+    expect_calls(&answering.stop()?, 1);
+
+    for scenario in [Scenario::Call, Scenario::ChangedCall] {
+        let calling = Sipp::calling(scenario, inside(Family::V4), gateway.upstream());
+        expect_calls(&calling.to("alice").run(&gateway.inside)?, 1);
+        phone.wait_for_event("CALL_CLOSED")?;
+    }
+    let held = Sipp::calling(Scenario::HeldCall, inside(Family::V4), gateway.upstream());
+    let held = held.to("alice").start(&gateway.inside)?;
+    phone.wait_for_event("CALL_ESTABLISHED")?;
+    phone.hang_up()?;
+    expect_calls(&held.finish()?, 1);
+    Ok(())
+}
