@@ -90,7 +90,7 @@ impl Drop for StreamPhone {
 }
 
 /// The first whole message that begins so, and where it ends.
-fn message<'a>(text: &'a str, start: &str) -> Option<(&'a str, usize)> {
+pub(crate) fn message<'a>(text: &'a str, start: &str) -> Option<(&'a str, usize)> {
     let from = text.find(start)?;
     let message = text.get(from..)?;
     let head = message.find("\r\n\r\n")? + 4;

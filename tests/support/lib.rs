@@ -28,6 +28,7 @@ mod sipp;
 mod sockets;
 mod status;
 mod tls_client;
+mod tls_server;
 mod wait;
 mod work_sample;
 
@@ -56,5 +57,6 @@ pub use sipp::{Calls, Running, Scenario, Sipp};
 pub use sockets::{Protocol, wait_for_listener};
 pub use status::{Grant, Status};
 pub use tls_client::TlsClient;
+pub use tls_server::TlsServer;
 pub use wait::{interrupt, is_interrupted, wait_for, wait_until};
 pub use work_sample::WorkSample;

@@ -30,6 +30,8 @@ pub struct Setup {
     service_user: bool,
     kernel: String,
     upstream: Family,
+    targets: Option<String>,
+    upstream_tls: bool,
     client_certificate: Option<&'static str>,
     users: Option<(String, Vec<[String; 2]>)>,
     guards_sockets: bool,
@@ -45,6 +47,8 @@ impl Default for Setup {
             service_user: false,
             kernel: String::new(),
             upstream: Family::V4,
+            targets: None,
+            upstream_tls: false,
             client_certificate: None,
             users: None,
             guards_sockets: false,
@@ -97,6 +101,18 @@ impl Setup {
     #[must_use]
     pub fn upstream(self, upstream: Family) -> Self {
         Self { upstream, ..self }
+    }
+
+    /// Lines of the table `[upstream]`, instead of those that name one target over UDP and ask it nothing.
+    #[must_use]
+    pub fn targets(self, lines: &str) -> Self {
+        Self { targets: Some(lines.to_owned()), ..self }
+    }
+
+    /// Adds the table `[upstream.tls]`, with the files of `[tls]`.
+    #[must_use]
+    pub fn upstream_tls(self) -> Self {
+        Self { upstream_tls: true, ..self }
     }
 
     /// Adds a TLS listener for each family, which believes [`Gateway::authority`]; the text is that
@@ -182,6 +198,10 @@ impl Setup {
     }
 
     fn text(&self, tls: Option<(&Authority, &Issued)>, cgroup: Option<&Cgroup>) -> String {
+        let targets = self.targets.clone().unwrap_or_else(|| {
+            let target = self.upstream.upstream();
+            format!("targets = [\"sip:{target}\"]\nprobe = {{ enabled = false }}")
+        });
         let mut guard = match cgroup {
             Some(_) => "socket-filter = \"require\"\n".to_owned(),
             None => "socket-filter = \"off\"\n".to_owned(),
@@ -194,15 +214,15 @@ impl Setup {
             "version = 1\nmode = \"{}\"\nstate-directory = \"state\"\n\
              [interface.outside]\nname = \"outside\"\n[interface.inside]\nname = \"inside\"\n\
              [kernel]\non-shutdown = \"{}\"\n{}{}{}{}\
-             [upstream]\ntargets = [\"sip:{}\"]\nprobe = {{ enabled = false }}\naddress = \"{}\"\n",
+             [upstream]\naddress = \"{}\"\n{}\n",
             self.mode,
             self.on_shutdown,
             self.silence,
             if self.service_user { "user = \"nobody\"\n" } else { "" },
             guard,
             self.kernel,
-            self.upstream.upstream(),
-            self.upstream.sip_inside()
+            self.upstream.sip_inside(),
+            targets,
         );
         let mut listen = |transport: &str, address, more: &str| {
             let _ = writeln!(
@@ -218,13 +238,13 @@ impl Setup {
             }
         }
         if let Some((authority, server)) = tls {
-            let _ = writeln!(
-                text,
-                "[tls]\ncertificate = \"{}\"\nkey = \"{}\"\nclient-ca = \"{}\"",
-                server.chain.display(),
-                server.key.display(),
-                authority.certificate().display()
-            );
+            let (certificate, key) = (server.chain.display(), server.key.display());
+            let ca = authority.certificate();
+            let ours = format!("certificate = \"{certificate}\"\nkey = \"{key}\"\n");
+            let _ = writeln!(text, "[tls]\n{ours}client-ca = \"{}\"", ca.display());
+            if self.upstream_tls {
+                let _ = writeln!(text, "[upstream.tls]\n{ours}ca = \"{}\"", ca.display());
+            }
         }
         if let Some((lines, _)) = &self.users {
             let _ = writeln!(text, "[users]\nstore = \"file:users.toml\"\n{lines}");
@@ -258,7 +278,7 @@ fn server_certificate(authority: &Authority) -> Result<Issued> {
         name: "gateway",
         uri_sans: &["sip:example.com"],
         dns_sans: &["example.com"],
-        usage: Usage::Server,
+        usage: Usage::Both,
         validity: Validity::Valid,
     })
 }

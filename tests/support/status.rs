@@ -152,6 +152,15 @@ impl Status {
         Ok(self.grants()?.into_iter().find(|grant| grant.source == source))
     }
 
+    /// The upstream's targets: their places, and whether each is `alive` or `dead`.
+    pub fn targets(&self) -> Result<BTreeMap<String, String>> {
+        let targets = self.at("/daemon/upstream")?.as_array().context("upstream is no list")?;
+        let text = |target: &Value, key| target.get(key)?.as_str().map(str::to_owned);
+        let told =
+            targets.iter().map(|target| Some((text(target, "address")?, text(target, "state")?)));
+        told.collect::<Option<_>>().context("a target lacks its address or state")
+    }
+
     fn kernel(&self) -> Result<BTreeMap<String, u64>> {
         self.counted("/kernel/verdicts")
     }

@@ -12,6 +12,7 @@ mod receiver;
 mod registration;
 mod status;
 mod unreadable;
+mod upstream;
 
 pub use clock::Clock;
 pub use counters::Counters;
@@ -20,5 +21,5 @@ pub use overload::hold_back_strangers;
 pub use receiver::{Border, BorderParts};
 pub use status::{
     CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, KernelStatus, LoadStatus,
-    SampleStatus, Status, VerdictStatus,
+    SampleStatus, Status, TargetStatus, VerdictStatus,
 };

@@ -24,7 +24,8 @@ use crate::transport::{Admission, Flow, Load, Outbox, Receiver, Refusal, SendFai
 use crate::trust::{Acquaintances, Ledger, TrustTable};
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
-const PROVEN: Evidence = Evidence { tls_connection: None, tls_source: None, has_answered: true };
+pub(super) const PROVEN: Evidence =
+    Evidence { tls_connection: None, tls_source: None, has_answered: true };
 
 const OPTIONS_ANSWERED: Rejection = Rejection { status: 200, outcome: Outcome::OptionsAnswered };
 
@@ -123,6 +124,7 @@ impl<T: TrustTable> Border<T> {
     pub fn sweep(&self) {
         let now = self.now();
         self.report(self.ledger().sweep(now));
+        self.keep_connected();
     }
 
     /// Waits for each lock that a message takes.
@@ -173,19 +175,16 @@ impl<T: TrustTable> Border<T> {
                     return self.reject(OPTIONS_ANSWERED, flow, request, answer);
                 }
                 let registrant = self.registrant(flow, evidence, proven.as_deref());
-                let forwarded = self.forwarder.request_inwards(
-                    request,
-                    flow,
-                    consumed.as_ref(),
-                    may_assert.as_ref(),
-                    registrant,
-                );
-                let refusal = match forwarded {
-                    Ok(forwarded) => {
-                        return self.forward(Ok(forwarded), Outcome::RequestRelayedInwards);
-                    }
-                    Err(refusal) => refusal,
-                };
+                let sent = self.send_inwards(|| {
+                    self.forwarder.request_inwards(
+                        request,
+                        flow,
+                        consumed.as_ref(),
+                        may_assert.as_ref(),
+                        registrant,
+                    )
+                });
+                let Err(refusal) = sent else { return };
                 // Whose address the operator vouches for may be forged. There is nothing that he would have to
                 // know, and who does receive there repeats what he sent.
                 let has_answered = proven.is_some() || evidence.has_answered;
@@ -277,7 +276,7 @@ impl<T: TrustTable> Border<T> {
         *answer = reply;
     }
 
-    fn forward(&self, forwarded: Result<Forwarded, RelayRefusal>, outcome: Outcome) {
+    pub(super) fn forward(&self, forwarded: Result<Forwarded, RelayRefusal>, outcome: Outcome) {
         let sent = match forwarded {
             Ok(Forwarded { to, message }) => self.outbox.send(&to, message),
             Err(refusal @ RelayRefusal::Unwritable(_)) => {
@@ -285,9 +284,13 @@ impl<T: TrustTable> Border<T> {
             }
             Err(_) => return self.counters.count(Outcome::ResponseNotOurs),
         };
+        self.count_sent(sent, outcome);
+    }
+
+    pub(super) fn count_sent(&self, sent: Result<(), SendFailure>, outcome: Outcome) {
         self.counters.count(match sent {
             Ok(()) => outcome,
-            Err(SendFailure::NoConnection) => Outcome::ConnectionGone,
+            Err(SendFailure::NoConnection | SendFailure::Unreachable) => Outcome::ConnectionGone,
             Err(_) => Outcome::SendFailed,
         });
     }
@@ -366,6 +369,9 @@ impl<T: TrustTable> Border<T> {
 
 impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
     fn connected(&self, flow: &Flow, identities: &[Identity], hop_limit: Option<u8>) -> Admission {
+        if self.forwarder.is_inside(flow) {
+            return self.upstream_connected(flow);
+        }
         if identities.is_empty() {
             return self.admit_without_identity(flow);
         }
@@ -414,6 +420,10 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
     fn refused(&self, flow: &Flow, refusal: Refusal) {
         self.counters.count_refusal(refusal);
         tracing::debug!(%flow, %refusal, "connection refused");
+    }
+
+    fn undeliverable(&self, flow: &Flow, messages: Vec<Vec<u8>>) {
+        self.refuse_undeliverable(flow, &messages);
     }
 
     fn disconnected(&self, flow: &Flow) {

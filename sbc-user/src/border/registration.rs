@@ -83,7 +83,7 @@ impl<T: TrustTable> Border<T> {
         let Forwarded { to, message } = forwarded.map_err(Rejection::of_relay)?;
         self.counters.count(match self.outbox.send(&to, message) {
             Ok(()) => Outcome::RequestRelayedOutwards,
-            Err(SendFailure::NoConnection) => {
+            Err(SendFailure::NoConnection | SendFailure::Unreachable) => {
                 return Err(flow_failed(&way, Outcome::ConnectionGone));
             }
             Err(_) => Outcome::SendFailed,

@@ -10,6 +10,7 @@ use crate::config::ScrutinyPolicy;
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins, Readings};
 use crate::samples::Sample;
 use crate::trust::{Grant, Holder, Place, learned, opened};
+use crate::upstream::Target;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -74,6 +75,9 @@ pub struct DaemonStatus {
     pub load: LoadStatus,
     /// Samples of judged frames.
     pub samples: SampleStatus,
+    /// The upstream's targets.
+    #[serde(default)]
+    pub upstream: Vec<TargetStatus>,
     /// Everyone who is trusted.
     pub trust: Vec<GrantStatus>,
 }
@@ -86,6 +90,37 @@ pub struct LoadStatus {
     pub level: String,
     /// By how much strangers' budget in the kernel is divided until it is calm again.
     pub strangers_slowed_by: u32,
+}
+
+/// Somebody who requests are sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TargetStatus {
+    /// The URI in the configuration.
+    pub target: String,
+    /// The address and port that it was found at.
+    pub address: String,
+    /// `udp`, `tcp` or `tls`.
+    pub transport: String,
+    /// The lowest comes first.
+    pub priority: u16,
+    /// The share among those of the same priority.
+    pub weight: u32,
+    /// `alive` or `dead`.
+    pub state: String,
+}
+
+impl TargetStatus {
+    fn of(target: &Target) -> Self {
+        Self {
+            target: target.name.to_string(),
+            address: target.flow.remote.to_string(),
+            transport: target.flow.transport.name().to_lowercase(),
+            priority: target.priority(),
+            weight: target.weight(),
+            state: if target.health.is_alive() { "alive" } else { "dead" }.to_owned(),
+        }
+    }
 }
 
 /// What became of the kernel's samples in the daemon.
@@ -263,6 +298,7 @@ impl Border<KernelTables> {
                 unreadable: self.samples().unreadable(),
                 missed: self.samples().missed(),
             },
+            upstream: self.forwarder.upstream().targets().iter().map(TargetStatus::of).collect(),
             trust,
         };
         Ok(Status { kernel, daemon: Some(daemon) })

@@ -13,6 +13,7 @@ mod replay;
 mod run;
 mod status;
 mod unload;
+mod upstream;
 
 use std::path::PathBuf;
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::filter::{attach_filter, filter_options};
 use super::log::start_log;
 use super::machine;
+use super::upstream::{directory, inside_listeners, upstream_pool, upstream_sources};
 use crate::border::{Border, BorderParts, Clock, hold_back_strangers, keep_beating};
 use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
@@ -19,15 +20,13 @@ use crate::proof::digest::{DigestCheck, DigestSettings};
 use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
 use crate::session::{Forwarder, RoutingKey, TokenSeal};
-use crate::transport::{Flow, Limits, ListenSpec, Listeners, Receiver, Transport};
-use crate::upstream::{Place, Pool, leaving_by};
+use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
+use crate::upstream::{Pool, Source};
 
 /// How often trust is renewed and expired entries are removed. The kernel judges expiry by itself.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long connections have to end at shutdown.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// Calls whose targets are remembered, at 8 bytes each.
-const REMEMBERED_CALLS: usize = 65_536;
 /// How long samples gather in the kernel.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Batches of samples between two pauses: about what the ring holds.
@@ -48,6 +47,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 pub(super) struct Prepared {
     listeners: Vec<ListenSpec>,
     pub(super) users: Option<Arc<Users>>,
+    upstream: Vec<Source>,
 }
 
 impl Prepared {
@@ -74,15 +74,8 @@ impl Prepared {
                 tls,
             });
         }
-        for (transport, address) in config.upstream.listeners() {
-            listeners.push(ListenSpec {
-                transport,
-                address,
-                interface: config.interface.inside.as_ref().map(|inside| inside.name.clone()),
-                feeds_connections: true,
-                tls: None,
-            });
-        }
+        listeners.extend(inside_listeners(config)?);
+        let upstream = upstream_sources(config)?;
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
         let users = users.transpose()?.map(Arc::new);
         for user in users.iter().flat_map(|users| users.iter()) {
@@ -93,7 +86,7 @@ impl Prepared {
                     .with_context(|| format!("user {:?}: may-assert", user.name()))?;
             }
         }
-        Ok(Self { listeners, users })
+        Ok(Self { listeners, users, upstream })
     }
 
     /// What is allowed and hardly meant.
@@ -160,7 +153,9 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let control = ControlServer::bind(&config.control.socket)?;
     let listeners = Listeners::bind(&prepared.listeners, Limits::default())?;
     let clock = Clock::start();
-    let (digest, forwarder) = (digest_check(&config, &prepared, clock)?, forwarder(&config)?);
+    let upstream = upstream_pool(&config);
+    let digest = digest_check(&config, &prepared, clock)?;
+    let forwarder = forwarder(&config, Arc::clone(&upstream))?;
     let (mut filter, tables) = Filter::load_or_adopt(&options)?;
     ensure!(
         !filter.is_adopted() || config.kernel.on_shutdown == OnShutdown::Keep,
@@ -171,6 +166,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     #[cfg(feature = "kernel-log")]
     follow_kernel_log(&mut filter)?;
     let outbox = listeners.outbox();
+    let _directory = directory(&config, prepared.upstream, upstream, outbox.clone());
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
     let border = Arc::new(Border::new(parts));
@@ -266,22 +262,11 @@ fn digest_check(
     Ok(Some(DigestCheck::new(&settings, Arc::clone(users), clock.wall())))
 }
 
-fn forwarder(config: &Config) -> anyhow::Result<Forwarder> {
+fn forwarder(config: &Config, upstream: Arc<Pool>) -> anyhow::Result<Forwarder> {
     let key = RoutingKey::load_or_make(&config.state_directory)?;
     let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
     let position = u8::try_from(config.listen.len()).context("at most 255 listeners")?;
-    let listeners: Vec<_> = outside.chain(config.upstream.listeners()).collect();
-    let places = config.upstream.targets.iter().filter_map(|target| {
-        let (transport, remote) = target.uri.place()?;
-        let by = leaving_by(&listeners, config.listen.len(), transport, remote)?;
-        Some(Place {
-            flow: Flow::udp(by, remote),
-            name: target.uri.to_string().into(),
-            rank: (target.priority, 0),
-            weight: target.weight.get().into(),
-        })
-    });
-    let upstream = Arc::new(Pool::new(places.collect(), REMEMBERED_CALLS));
+    let listeners = outside.chain(config.upstream.listeners()).collect();
     Ok(Forwarder::new(TokenSeal::new(key), listeners, position, upstream))
 }
 

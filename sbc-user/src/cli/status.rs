@@ -93,6 +93,25 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     if daemon.trust_table_full > 0 {
         writeln!(out, "\nproofs that the kernel had no room for: {}", daemon.trust_table_full)?;
     }
+    if !daemon.upstream.is_empty() {
+        writeln!(
+            out,
+            "\n{:<40} {:<30} {:<4} {:>8} {:>6}  state",
+            "target", "address", "", "priority", "weight"
+        )?;
+    }
+    for target in &daemon.upstream {
+        writeln!(
+            out,
+            "{:<40} {:<30} {:<4} {:>8} {:>6}  {}",
+            target.target,
+            target.address,
+            target.transport,
+            target.priority,
+            target.weight,
+            target.state
+        )?;
+    }
     writeln!(out, "\n{:<30} {:<8} {:<8} {:>8}  holder", "source", "proof", "opens", "seconds")?;
     for grant in &daemon.trust {
         let seconds = grant.expires_in_seconds.map_or("-".to_owned(), |left| left.to_string());

@@ -404,6 +404,11 @@ impl Config {
             resolve(&mut tls.key);
             resolve(&mut tls.client_ca);
         }
+        if let Some(tls) = &mut self.upstream.tls {
+            resolve(&mut tls.certificate);
+            resolve(&mut tls.key);
+            resolve(&mut tls.ca);
+        }
         if let Some(users) = &mut self.users {
             resolve(&mut users.store.path);
         }

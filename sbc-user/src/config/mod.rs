@@ -27,5 +27,5 @@ pub use may_assert::{AssertablePattern, Assertables};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
 pub use peers::Peers;
 pub use sip_target::{SipTarget, TargetHost};
-pub use upstream::{Probe, Upstream, UpstreamTarget};
+pub use upstream::{Probe, Upstream, UpstreamTarget, UpstreamTls};
 pub use values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};

@@ -2,6 +2,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::num::{NonZeroU8, NonZeroU16};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor, value};
 
 use super::contradiction::{Found, unusable};
-use super::{Config, Lifetime, SipTarget};
+use super::{Config, Lifetime, PeerIdentity, SipTarget};
 use crate::transport::Transport;
 
 /// More would be a directory, and names are there for that.
@@ -24,9 +25,26 @@ pub struct Upstream {
     /// Our own addresses towards them, at most one of each family.
     #[serde(deserialize_with = "one_or_more")]
     pub address: Vec<SocketAddr>,
+    /// The port of our addresses that is for TLS.
+    #[serde(default = "default_tls_port")]
+    pub tls_port: u16,
+    /// What connections over TLS need, to targets and from them.
+    pub tls: Option<UpstreamTls>,
     /// How it is found out which targets live.
     #[serde(default)]
     pub probe: Probe,
+}
+
+/// `[upstream.tls]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UpstreamTls {
+    /// Our certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// The authorities that the targets' certificates must come from, PEM.
+    pub ca: PathBuf,
 }
 
 /// One of the upstream's targets: a URI alone, or a table.
@@ -38,6 +56,8 @@ pub struct UpstreamTarget {
     pub priority: u16,
     /// The share of this target among those of its priority.
     pub weight: NonZeroU16,
+    /// The SIP domain that its certificate has to be for, if that is not the host of the URI.
+    pub identity: Option<PeerIdentity>,
 }
 
 /// `[upstream.probe]`.
@@ -83,7 +103,11 @@ impl Default for Probe {
 impl Upstream {
     /// The sockets towards the inside.
     pub fn listeners(&self) -> impl Iterator<Item = (Transport, SocketAddr)> {
-        self.address.iter().map(|address| (Transport::Udp, *address))
+        self.address.iter().flat_map(|address| {
+            let tls = SocketAddr::new(address.ip(), self.tls_port);
+            let tls = self.tls.as_ref().map(|_| (Transport::Tls, tls));
+            [(Transport::Udp, *address), (Transport::Tcp, *address)].into_iter().chain(tls)
+        })
     }
 }
 
@@ -103,6 +127,16 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
         }
         if upstream.address.iter().take(index).any(|it| it.is_ipv4() == address.is_ipv4()) {
             return refuse("address has two of one family".to_owned());
+        }
+    }
+    if upstream.tls.is_some() {
+        if upstream.tls_port == 0
+            || upstream.address.iter().any(|it| it.port() == upstream.tls_port)
+        {
+            return refuse("tls-port is the port of address, or none".to_owned());
+        }
+        if upstream.listeners().any(|(_, address)| is_listener(address)) {
+            return refuse("tls-port is that of a listener at the same address".to_owned());
         }
     }
     if upstream.address.is_empty() {
@@ -125,13 +159,16 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
         let Some((transport, place)) = uri.place() else {
             return refuse(format!("target {uri} is not an address"));
         };
-        if transport != Transport::Udp {
-            return refuse(format!("target {uri} is not reached over UDP"));
+        if transport == Transport::Tls && upstream.tls.is_none() {
+            return refuse(format!("target {uri} needs the table [upstream.tls]"));
+        }
+        if transport != Transport::Tls && target.identity.is_some() {
+            return refuse(format!("target {uri}: identity without TLS: nobody would check it"));
         }
         if let Some(problem) = unusable(place) {
             return refuse(format!("target {uri}: {problem}"));
         }
-        if is_listener(place) || upstream.address.contains(&place) {
+        if is_listener(place) || upstream.listeners().any(|(_, own)| own == place) {
             return refuse(format!("target {uri} is our own address: requests would go round"));
         }
         if upstream.address.iter().all(|own| own.is_ipv4() != place.is_ipv4()) {
@@ -145,8 +182,17 @@ impl FromStr for UpstreamTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self { uri: text.parse()?, priority: default_priority(), weight: NonZeroU16::MIN })
+        Ok(Self {
+            uri: text.parse()?,
+            priority: default_priority(),
+            weight: NonZeroU16::MIN,
+            identity: None,
+        })
     }
+}
+
+const fn default_tls_port() -> u16 {
+    5061
 }
 
 const fn default_priority() -> u16 {
@@ -163,13 +209,14 @@ impl<'de> Deserialize<'de> for UpstreamTarget {
             #[serde(default = "default_priority")]
             priority: u16,
             weight: Option<NonZeroU16>,
+            identity: Option<PeerIdentity>,
         }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = UpstreamTarget;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a SIP URI, or a table with uri, priority and weight")
+                formatter.write_str("a SIP URI, or a table with uri, priority, weight, identity")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -182,6 +229,7 @@ impl<'de> Deserialize<'de> for UpstreamTarget {
                     uri: table.uri,
                     priority: table.priority,
                     weight: table.weight.unwrap_or(NonZeroU16::MIN),
+                    identity: table.identity,
                 })
             }
         }

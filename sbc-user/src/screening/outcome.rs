@@ -46,6 +46,9 @@ closed_list! {
         /// No target of the upstream lives: 503 with Retry-After to whoever has shown that it receives at its
         /// address, and silence to others.
         UpstreamDown "upstream-down",
+        /// A request that was relayed, and waited for a connection that could not be made: 503. It is counted
+        /// as relayed too.
+        Undeliverable "undeliverable",
         /// A request of the upstream that no token of ours routes: 404.
         NoRoute "no-route",
         /// A request of the upstream with a Route to us whose token we did not make, or not for this: 403.

@@ -97,6 +97,12 @@ impl Forwarder {
         &self.seal
     }
 
+    /// The targets of the upstream.
+    #[must_use]
+    pub fn upstream(&self) -> &Pool {
+        &self.upstream
+    }
+
     /// Says whether a flow is one of the listeners towards the upstream.
     #[must_use]
     pub const fn is_inside(&self, flow: &Flow) -> bool {

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use thiserror::Error;
+use tokio::net::TcpSocket;
 use tracing::{debug, info};
 
 use super::Transport;
@@ -64,8 +65,10 @@ pub enum BindError {
         source: io::Error,
     },
     /// The interface that the socket is to be bound to does not exist.
-    #[error("cannot listen on UDP {address}: there is no network interface {interface:?}")]
+    #[error("cannot listen on {transport} {address}: there is no network interface {interface:?}")]
     NoSuchInterface {
+        /// The transport.
+        transport: Transport,
         /// The address that was asked for.
         address: SocketAddr,
         /// The interface.
@@ -87,12 +90,8 @@ pub(super) fn udp_socket(
     address: SocketAddr,
     interface: Option<&str>,
 ) -> Result<UdpSocket, BindError> {
-    udp(address, interface, false).map_err(|source| match (source.raw_os_error(), interface) {
-        (Some(libc::ENODEV), Some(interface)) => {
-            BindError::NoSuchInterface { address, interface: interface.to_owned() }
-        }
-        _ => BindError::new(Transport::Udp, address, source),
-    })
+    udp(address, interface, false)
+        .map_err(|source| BindError::on(interface, Transport::Udp, address, source))
 }
 
 /// Binds as many UDP sockets to one address, and to one interface if it is named.
@@ -119,12 +118,27 @@ pub(super) fn udp_sockets(
     Ok(sockets)
 }
 
-/// Binds a TCP socket that does not block, for TCP or TLS, and listens.
+/// Binds a TCP socket that does not block, for TCP or TLS, to one interface if it is named, and listens.
 pub(super) fn tcp_socket(
     transport: Transport,
     address: SocketAddr,
+    interface: Option<&str>,
 ) -> Result<TcpListener, BindError> {
-    tcp(address).map_err(|source| BindError::new(transport, address, source))
+    tcp(address, interface).map_err(|source| BindError::on(interface, transport, address, source))
+}
+
+/// A TCP socket to connect with from an address, by one interface if it is named.
+pub(super) fn connecting_socket(
+    from: SocketAddr,
+    interface: Option<&str>,
+) -> io::Result<TcpSocket> {
+    let socket = Socket::new(Domain::for_address(from), Type::STREAM, Some(Protocol::TCP))?;
+    if let Some(interface) = interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&from.into())?;
+    Ok(TcpSocket::from_std_stream(socket.into()))
 }
 
 fn udp(address: SocketAddr, interface: Option<&str>, is_shared: bool) -> io::Result<UdpSocket> {
@@ -145,8 +159,11 @@ fn udp(address: SocketAddr, interface: Option<&str>, is_shared: bool) -> io::Res
     Ok(socket.into())
 }
 
-fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+fn tcp(address: SocketAddr, interface: Option<&str>) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if let Some(interface) = interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -175,6 +192,20 @@ fn ask_for_receive_buffer(socket: &SockRef<'_>) {
 }
 
 impl BindError {
+    fn on(
+        interface: Option<&str>,
+        transport: Transport,
+        address: SocketAddr,
+        source: io::Error,
+    ) -> Self {
+        match (source.raw_os_error(), interface) {
+            (Some(libc::ENODEV), Some(interface)) => {
+                Self::NoSuchInterface { transport, address, interface: interface.to_owned() }
+            }
+            _ => Self::new(transport, address, source),
+        }
+    }
+
     fn new(transport: Transport, address: SocketAddr, source: io::Error) -> Self {
         match source.raw_os_error() {
             Some(libc::EADDRINUSE) => Self::AddressInUse { transport, address },

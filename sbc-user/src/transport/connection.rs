@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{client, server};
 use tracing::debug;
 
 use super::framing::Malformed;
 use super::handshake::shake_hands;
-use super::queue::{SendQueue, send_queue};
+use super::queue::{ACCEPTED, SendQueue, Waiting, send_queue};
 use super::reader::{Deadlines, Reader};
 use super::running::Stop;
 use super::slots::{Slot, Slots};
@@ -61,6 +61,16 @@ pub(super) enum End {
     Stopping,
 }
 
+/// Who is at the other end of a connection.
+pub(super) struct Party<'a> {
+    /// What was proved in the handshake.
+    pub(super) identities: &'a [Identity],
+    /// That of the packet which asked for the connection.
+    pub(super) hop_limit: Option<u8>,
+    /// Whether it was us who asked for it.
+    pub(super) is_dialed: bool,
+}
+
 /// Serves one accepted connection until it ends.
 pub(super) async fn serve(
     stream: TcpStream,
@@ -72,7 +82,10 @@ pub(super) async fn serve(
 ) {
     set_options(&stream, &flow);
     match tls {
-        None => converse(stream, &flow, &[], None, &switchboard, &mut stop).await,
+        None => {
+            let party = Party { identities: &[], hop_limit: None, is_dialed: false };
+            converse(stream, &flow, party, send_queue(ACCEPTED), &switchboard, &mut stop).await;
+        }
         Some(acceptor) => {
             let hop_limit = saved_syn::hop_limit(&stream);
             let limit = switchboard.limits.handshake;
@@ -82,7 +95,9 @@ pub(super) async fn serve(
             };
             match shaken {
                 Ok((stream, identities)) => {
-                    converse(stream, &flow, &identities, hop_limit, &switchboard, &mut stop).await;
+                    let party = Party { identities: &identities, hop_limit, is_dialed: false };
+                    let ends = send_queue(ACCEPTED);
+                    converse(stream, &flow, party, ends, &switchboard, &mut stop).await;
                 }
                 Err(refusal) => switchboard.receiver.refused(&flow, refusal),
             }
@@ -91,7 +106,7 @@ pub(super) async fn serve(
     drop(slot);
 }
 
-fn set_options(stream: &TcpStream, flow: &Flow) {
+pub(super) fn set_options(stream: &TcpStream, flow: &Flow) {
     let options = SockRef::from(stream)
         .set_tcp_nodelay(true)
         .and_then(|()| SockRef::from(stream).set_tcp_user_timeout(Some(ACKNOWLEDGE)));
@@ -101,22 +116,23 @@ fn set_options(stream: &TcpStream, flow: &Flow) {
 }
 
 /// Exchanges messages with a peer that has been let in by the transport.
-async fn converse<S: Resettable>(
+pub(super) async fn converse<S: Resettable>(
     stream: S,
     flow: &Flow,
-    identities: &[Identity],
-    hop_limit: Option<u8>,
+    party: Party<'_>,
+    (queue, waiting): (SendQueue, Waiting),
     switchboard: &Switchboard,
     stop: &mut Stop,
 ) {
-    let (queue, waiting) = send_queue();
+    let Party { identities, hop_limit, is_dialed } = party;
     let mut presence = Presence::enter(flow, queue.clone(), switchboard);
     match switchboard.receiver.connected(flow, identities, hop_limit) {
         Admission::Keep => presence.is_kept = true,
         Admission::Close => return,
     }
 
-    let deadlines = Deadlines::new(switchboard.limits, Instant::now(), !identities.is_empty());
+    let is_known = is_dialed || !identities.is_empty();
+    let deadlines = Deadlines::new(switchboard.limits, Instant::now(), is_known);
     let (read_half, write_half) = tokio::io::split(stream);
     let mut reader = Reader::new(read_half, deadlines, flow, &queue, &*switchboard.receiver);
     let mut writer = Writer::new(write_half, waiting);
@@ -198,7 +214,7 @@ impl Drop for Presence<'_> {
 }
 
 /// A stream that can be thrown away without the kernel keeping what was not read by the peer.
-trait Resettable: AsyncRead + AsyncWrite + Unpin {
+pub(super) trait Resettable: AsyncRead + AsyncWrite + Unpin {
     fn reset(self);
 }
 
@@ -209,7 +225,13 @@ impl Resettable for TcpStream {
     }
 }
 
-impl Resettable for TlsStream<TcpStream> {
+impl Resettable for server::TlsStream<TcpStream> {
+    fn reset(self) {
+        self.into_inner().0.reset();
+    }
+}
+
+impl Resettable for client::TlsStream<TcpStream> {
     fn reset(self) {
         self.into_inner().0.reset();
     }

@@ -49,11 +49,12 @@ impl fmt::Display for Transport {
 pub struct Flow {
     /// The transport.
     pub transport: Transport,
-    /// Position of the listener in the configuration, from 0; the inside socket is one too.
+    /// Position of the listener in the configuration, from 0; those towards the upstream come last.
     pub listener: u8,
     /// The peer; an IPv4 address is never written as an IPv6 one.
     pub remote: SocketAddr,
-    /// The number of the connection: 0 over UDP, otherwise never used for another one.
+    /// The number of the connection, never used for another one; 0 over UDP, and for whichever connection we
+    /// make to `remote`.
     pub connection: u64,
 }
 
@@ -62,6 +63,12 @@ impl Flow {
     #[must_use]
     pub fn udp(listener: u8, remote: SocketAddr) -> Self {
         Self { transport: Transport::Udp, listener, remote: canonical(remote), connection: 0 }
+    }
+
+    /// The way to `remote` over whichever connection we make there, or over UDP.
+    #[must_use]
+    pub fn leading_to(transport: Transport, listener: u8, remote: SocketAddr) -> Self {
+        Self { transport, listener, remote: canonical(remote), connection: 0 }
     }
 
     pub(super) fn stream(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustls::ServerConnection;
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -21,7 +21,7 @@ pub(super) async fn shake_hands(
 ) -> Result<(TlsStream<TcpStream>, Vec<Identity>), Refusal> {
     match timeout(within, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
-            let identities = proved_by(stream.get_ref().1);
+            let identities = proved_by(stream.get_ref().1.peer_certificates());
             Ok((stream, identities))
         }
         Ok(Err(error)) => {
@@ -33,6 +33,6 @@ pub(super) async fn shake_hands(
 }
 
 /// The first certificate is the peer's own; rustls has verified it, and that the peer has its key.
-fn proved_by(connection: &ServerConnection) -> Vec<Identity> {
-    connection.peer_certificates().and_then(<[_]>::first).map_or_else(Vec::new, identities)
+pub(super) fn proved_by(certificates: Option<&[CertificateDer<'_>]>) -> Vec<Identity> {
+    certificates.and_then(<[_]>::first).map_or_else(Vec::new, identities)
 }

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::thread;
 
 use rustls::ServerConfig;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::connection::{ConnectionNumbers, Switchboard};
+use super::dial::dial_all;
+use super::line::Wish;
 use super::running::Stop;
 use super::slots::Slots;
 use super::udp::{Datagrams, Sockets};
@@ -27,7 +30,7 @@ pub struct ListenSpec {
     pub transport: Transport,
     /// The address; port 0 lets the system choose.
     pub address: SocketAddr,
-    /// The interface that datagrams must arrive on; `None` for any. Not for streams.
+    /// The interface that what arrives must come by; `None` for any.
     pub interface: Option<String>,
     /// Whether what arrives may be handed on to connections. The runtime serves such a socket, a few
     /// datagrams at a time, so that their writers have their turn; otherwise there is a socket, and a
@@ -52,6 +55,7 @@ pub struct Listeners {
     bound: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     outbox: Outbox,
+    wished: mpsc::UnboundedReceiver<Wish>,
     limits: Limits,
 }
 
@@ -68,9 +72,12 @@ impl Listener {
                     UdpListener::bind_shared(address, interface, cores())?
                 })
             }
-            (Transport::Tcp, _) => Self::Stream(StreamListener::bind(address, None)?),
+            (Transport::Tcp, _) => {
+                Self::Stream(StreamListener::bind(address, spec.interface.as_deref(), None)?)
+            }
             (Transport::Tls, Some(tls)) => {
-                Self::Stream(StreamListener::bind(address, Some(Arc::clone(tls)))?)
+                let (interface, tls) = (spec.interface.as_deref(), Some(Arc::clone(tls)));
+                Self::Stream(StreamListener::bind(address, interface, tls)?)
             }
             (Transport::Tls, None) => return Err(BindError::NoTlsConfiguration { address }),
         })
@@ -107,9 +114,9 @@ impl Listeners {
             Listener::Udp(listener) => listener.sockets.first().map(Arc::downgrade),
             Listener::Stream(_) => None,
         });
-        let outbox = Outbox::new(sockets.collect());
+        let (outbox, wished) = Outbox::new(sockets.collect());
         let addresses = listeners.iter().map(Listener::address).collect();
-        Ok(Self { bound: listeners, addresses, outbox, limits })
+        Ok(Self { bound: listeners, addresses, outbox, wished, limits })
     }
 
     /// The addresses that are listened on, in the order of the configuration.
@@ -164,6 +171,7 @@ impl Listeners {
                 }
             }
         }
+        tasks.spawn(dial_all(self.wished, Arc::clone(&switchboard), stop.clone()));
         let workers = Workers::start(workers, &switchboard.receiver)?;
         tasks.spawn(async move {
             workers.serve(stop).await;

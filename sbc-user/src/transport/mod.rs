@@ -7,16 +7,20 @@
 //! - **Everything has a bound**: connections in total and per source, time for a handshake, for a first
 //!   message, for the rest of a message, and bytes in a queue.
 //! - **Every connection that the receiver kept is reported as gone exactly once**, whatever ended it.
-//! - A flow names one connection for good: its number is not used again.
+//! - A flow names one connection for good: its number is not used again. Number 0 stands for whichever
+//!   connection we have made, or will make, to that remote end; one that has ended is made anew only there.
+//! - Connections are made to [`Destination`]s alone, one to each: nothing in a message is one.
 
 mod batch;
 mod bind;
 mod connection;
 mod datagram;
+mod dial;
 mod flow;
 mod framing;
 mod handshake;
 mod limits;
+mod line;
 mod listeners;
 mod load;
 mod outbox;
@@ -39,6 +43,7 @@ mod writer;
 pub use bind::BindError;
 pub use flow::{Flow, Transport};
 pub use limits::{Limits, SEND_QUEUE_BYTES, SEND_QUEUE_MESSAGES};
+pub use line::{Destination, DialTls};
 pub use listeners::{ListenSpec, Listener, Listeners};
 pub use load::{Load, Loads};
 pub use outbox::{Outbox, SendFailure};

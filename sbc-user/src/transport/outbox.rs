@@ -7,6 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use thiserror::Error;
 
+use tokio::sync::mpsc;
+
+use super::line::{Destination, Lines, Wish};
 use super::queue::SendQueue;
 use super::{Flow, Transport};
 
@@ -18,6 +21,7 @@ struct Ways {
     /// By position of the listener. Weak, so that an outbox does not keep a port open.
     sockets: Vec<Option<Weak<UdpSocket>>>,
     connections: RwLock<HashMap<u64, Connection>>,
+    lines: Lines,
 }
 
 struct Connection {
@@ -35,6 +39,9 @@ pub enum SendFailure {
     /// The connection has ended, or never was.
     #[error("there is no such connection")]
     NoConnection,
+    /// A connection could not be made a moment ago.
+    #[error("the destination is not reachable")]
+    Unreachable,
     /// There is no such UDP listener, or it was shut down.
     #[error("there is no such listener")]
     NoListener,
@@ -47,11 +54,25 @@ pub enum SendFailure {
 }
 
 impl Outbox {
-    pub(super) fn new(sockets: Vec<Option<Weak<UdpSocket>>>) -> Self {
-        Self(Arc::new(Ways { sockets, connections: RwLock::default() }))
+    pub(super) fn new(
+        sockets: Vec<Option<Weak<UdpSocket>>>,
+    ) -> (Self, mpsc::UnboundedReceiver<Wish>) {
+        let (lines, wished) = Lines::new();
+        (Self(Arc::new(Ways { sockets, connections: RwLock::default(), lines })), wished)
     }
 
-    /// Sends a message, or queues it for the connection of `flow`; never blocks.
+    /// Lets connections be made to these from now on, and to no others.
+    pub fn lead_to(&self, destinations: Vec<Destination>) {
+        self.0.lines.lead_to(destinations);
+    }
+
+    /// Makes the connection to a destination, if there is none; does not wait for it.
+    pub fn open(&self, flow: &Flow) -> Result<(), SendFailure> {
+        self.0.lines.open(flow)
+    }
+
+    /// Sends a message, or queues it for the connection of `flow`; never blocks. Where that connection has
+    /// ended, or is 0, and leads to a destination, it goes over the one that is made there.
     ///
     /// No error does not mean that it arrived.
     pub fn send(&self, flow: &Flow, message: Vec<u8>) -> Result<(), SendFailure> {
@@ -71,7 +92,10 @@ impl Outbox {
     }
 
     fn enqueue(&self, flow: &Flow, message: Vec<u8>) -> Result<(), SendFailure> {
-        self.queue(flow).ok_or(SendFailure::NoConnection)?.push(message)
+        match self.queue(flow) {
+            Some(queue) => queue.push(message),
+            None => self.0.lines.send(flow, message),
+        }
     }
 
     fn queue(&self, flow: &Flow) -> Option<SendQueue> {

@@ -40,6 +40,12 @@ pub trait Receiver: Send + Sync + 'static {
     /// One that had been kept is reported as disconnected too, after this.
     fn refused(&self, flow: &Flow, refusal: Refusal);
 
+    /// No connection could be made to where `flow` leads, or it has ended at once. These messages, which
+    /// waited for it, are lost.
+    fn undeliverable(&self, flow: &Flow, messages: Vec<Vec<u8>>) {
+        let _ = (flow, messages);
+    }
+
     /// A connection that was kept has ended; called exactly once for each, and nothing is received on
     /// the flow afterwards.
     fn disconnected(&self, flow: &Flow);

@@ -40,6 +40,8 @@ closed_list! {
         IdentityUnknown "identity-unknown",
         /// A peer's certificate, shown from outside the peer's sources.
         IdentityElsewhere "identity-elsewhere",
+        /// A connection to the inside that is not from a target of the upstream.
+        NotUpstream "not-upstream",
         /// A connection without identity sent no complete message in time.
         FirstMessageTimeout "first-message-timeout",
         /// A message was begun and not finished in time.

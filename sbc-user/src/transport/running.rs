@@ -81,6 +81,11 @@ impl Stop {
         (sender, Self(receiver))
     }
 
+    /// Whether it was asked for.
+    pub(super) fn is_requested(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
     /// Waits for the stop; returns when everything must be over, at once if nobody can ask any more.
     pub(super) async fn requested(&mut self) -> Instant {
         match self.0.wait_for(Option::is_some).await {

@@ -28,12 +28,17 @@ pub struct StreamListener {
 }
 
 impl StreamListener {
-    /// Binds `address` for TLS if there is a configuration for it, otherwise for TCP.
+    /// Binds `address` for TLS if there is a configuration for it, otherwise for TCP, and if an interface is
+    /// named takes only what arrives on that one.
     ///
     /// An IPv6 socket takes no IPv4.
-    pub fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Self, BindError> {
+    pub fn bind(
+        address: SocketAddr,
+        interface: Option<&str>,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Result<Self, BindError> {
         let tls = tls.map(TlsAcceptor::from);
-        let socket = tcp_socket(transport(tls.as_ref()), address)?;
+        let socket = tcp_socket(transport(tls.as_ref()), address, interface)?;
         if tls.is_some()
             && let Err(error) = saved_syn::keep(&socket)
         {
@@ -139,7 +144,7 @@ impl Acceptor {
     }
 }
 
-fn report(ended: Result<(), JoinError>) {
+pub(super) fn report(ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {

@@ -4,9 +4,11 @@
 //! depends on the request alone, as long as nothing dies or comes back.
 
 mod choice;
+mod directory;
 mod health;
 mod pool;
 mod recent;
 
+pub use directory::{Directory, Found, Group, Source};
 pub use health::Health;
-pub use pool::{Place, Pool, Target, leaving_by};
+pub use pool::{Place, Pool, Target};

@@ -1,4 +1,4 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::Health;
 use super::choice::choose;
 use super::recent::{Call, Recent};
 use crate::sip::{Message, StartLine};
-use crate::transport::{Flow, Transport};
+use crate::transport::Flow;
 
 /// Where a target is, and when its turn is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +39,27 @@ pub struct Target {
     pub health: Arc<Health>,
 }
 
+impl Target {
+    /// The priority that the operator gave.
+    #[must_use]
+    pub const fn priority(&self) -> u16 {
+        self.rank.0
+    }
+
+    /// The share among those of the same rank.
+    #[must_use]
+    pub const fn weight(&self) -> u32 {
+        self.weight
+    }
+}
+
 /// Those who a request can be sent to.
 #[derive(Debug)]
 pub struct Pool {
     current: RwLock<Arc<[Target]>>,
     numbers: AtomicU16,
     recent: Recent,
+    is_probed: bool,
 }
 
 impl Pool {
@@ -55,9 +70,16 @@ impl Pool {
             current: RwLock::new(Arc::new([])),
             numbers: AtomicU16::new(0),
             recent: Recent::new(memory),
+            is_probed: false,
         };
         pool.replace(places);
         pool
+    }
+
+    /// The same, whose targets are asked whether they live: that one can connect to them is no answer.
+    #[must_use]
+    pub fn probed(self) -> Self {
+        Self { is_probed: true, ..self }
     }
 
     /// A pool of one.
@@ -101,6 +123,19 @@ impl Pool {
         self.targets().iter().any(|target| target.flow == *flow)
     }
 
+    /// The health of the one that this is the way to.
+    #[must_use]
+    pub fn health(&self, flow: &Flow) -> Option<Arc<Health>> {
+        let targets = self.targets();
+        targets.iter().find(|target| target.flow == *flow).map(|target| Arc::clone(&target.health))
+    }
+
+    /// The same, of one whose connection is all that tells whether it lives.
+    #[must_use]
+    pub fn unprobed(&self, flow: &Flow) -> Option<Arc<Health>> {
+        self.health(flow).filter(|_| !self.is_probed && flow.transport.is_stream())
+    }
+
     /// The way to the one that a message came from on `flow`, perhaps from another port: over the same
     /// transport if it is known there.
     #[must_use]
@@ -139,21 +174,6 @@ impl Pool {
 fn follows_another(request: &Message<'_>) -> bool {
     matches!(request.start_line(), StartLine::Request { method, .. }
         if method.is(KnownMethod::Cancel) || method.is(KnownMethod::Ack))
-}
-
-/// The first of our listeners from position `first` on that messages to `remote` leave by.
-#[must_use]
-pub fn leaving_by(
-    listeners: &[(Transport, SocketAddr)],
-    first: usize,
-    transport: Transport,
-    remote: SocketAddr,
-) -> Option<u8> {
-    let leads_there = |(_, (over, address)): &(usize, &(Transport, SocketAddr))| {
-        *over == transport && address.is_ipv4() == remote.is_ipv4()
-    };
-    let found = listeners.iter().enumerate().skip(first).find(leads_there);
-    found.and_then(|(position, _)| u8::try_from(position).ok())
 }
 
 #[cfg(test)]

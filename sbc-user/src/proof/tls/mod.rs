@@ -4,6 +4,7 @@
 //! that chains to a configured authority and is valid now. What the peer may do with the
 //! identities in it is decided elsewhere.
 
+mod client;
 mod files;
 mod identity;
 mod server;
@@ -13,6 +14,7 @@ pub(crate) mod test_authority;
 mod tests;
 mod verifier;
 
+pub use client::{Expected, client_config};
 pub use files::{TlsError, TlsFiles};
 pub use identity::{Identity, MAX_IDENTITIES, NotADomain, identities};
 pub use server::server_config;

@@ -111,7 +111,7 @@ impl ClientCertVerifier for PeerVerifier {
 
 /// Accepts a certificate without extended key usage, or for one that a SIP peer comes with.
 #[derive(Clone, Copy)]
-struct SipPeerUsage;
+pub(super) struct SipPeerUsage;
 
 impl SipPeerUsage {
     /// DER contents of 1.3.6.1.5.5.7.3: 1 serverAuth, 2 clientAuth (RFC 5280 §4.2.1.12), and
@@ -147,7 +147,7 @@ impl ExtendedKeyUsageValidator for SipPeerUsage {
 
 /// Translates the verdict of webpki so that rustls sends the alert that tells the peer what is wrong.
 #[expect(clippy::wildcard_enum_match_arm, reason = "errors of a library, which may add some")]
-fn refusal(error: webpki::Error) -> Error {
+pub(super) fn refusal(error: webpki::Error) -> Error {
     let error = match error {
         webpki::Error::BadDer | webpki::Error::BadDerTime | webpki::Error::TrailingData(_) => {
             CertificateError::BadEncoding

@@ -1,6 +1,7 @@
 //! Sockets on the loopback interface, and everything that a peer may do to them.
 
 mod connections;
+mod dial;
 mod limits;
 mod shutdown;
 mod tcp;
@@ -34,6 +35,7 @@ enum Event {
     Received(Flow, Vec<u8>),
     Refused(Flow, Refusal),
     Disconnected(Flow),
+    Undeliverable(Flow, Vec<Vec<u8>>),
 }
 
 /// Tells the test what it is told, and does what the test wants of it.
@@ -82,6 +84,10 @@ impl Receiver for Witness {
 
     fn refused(&self, flow: &Flow, refusal: Refusal) {
         self.tell(Event::Refused(*flow, refusal));
+    }
+
+    fn undeliverable(&self, flow: &Flow, messages: Vec<Vec<u8>>) {
+        self.tell(Event::Undeliverable(*flow, messages));
     }
 
     fn disconnected(&self, flow: &Flow) {

@@ -77,7 +77,7 @@ async fn after_a_shutdown_the_udp_port_is_free_although_an_outbox_is_left() {
 
 /// A site whose kernel takes but little off the send queues.
 fn site_with_small_buffers() -> Site {
-    let listener = StreamListener::bind(([127, 0, 0, 1], 0).into(), None).unwrap();
+    let listener = StreamListener::bind(([127, 0, 0, 1], 0).into(), None, None).unwrap();
     // Connections inherit it.
     socket2::SockRef::from(&listener.socket).set_send_buffer_size(4096).unwrap();
     let listeners = Listeners::from_bound(vec![Listener::Stream(listener)], Limits::default());

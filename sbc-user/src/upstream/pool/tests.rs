@@ -1,6 +1,7 @@
 use std::num::NonZeroU8;
 
 use super::*;
+use crate::transport::Transport;
 
 const ONCE: NonZeroU8 = NonZeroU8::MIN;
 
@@ -142,20 +143,4 @@ fn a_target_is_known_by_its_address_and_its_transport_counts_more_than_its_port(
     let arrived = Flow { connection: 9, remote: "10.0.0.5:5060".parse().unwrap(), ..stream };
     assert_eq!(pool.behind(&arrived), Some(stream));
     assert_eq!(pool.behind(&flow("10.0.0.9:5060")), None);
-}
-
-#[test]
-fn a_message_leaves_by_a_listener_of_its_transport_and_family() {
-    let listeners: Vec<(Transport, SocketAddr)> = vec![
-        (Transport::Udp, "203.0.113.1:5060".parse().unwrap()),
-        (Transport::Udp, "10.0.0.1:5060".parse().unwrap()),
-        (Transport::Tcp, "10.0.0.1:5060".parse().unwrap()),
-        (Transport::Udp, "[2001:db8::1]:5060".parse().unwrap()),
-    ];
-    let by =
-        |transport, remote: &str| leaving_by(&listeners, 1, transport, remote.parse().unwrap());
-    assert_eq!(by(Transport::Udp, A), Some(1));
-    assert_eq!(by(Transport::Tcp, A), Some(2));
-    assert_eq!(by(Transport::Udp, "[2001:db8::5]:5060"), Some(3));
-    assert_eq!(by(Transport::Tcp, "[2001:db8::5]:5060"), None);
 }

@@ -1,0 +1,126 @@
+//! The TLS configuration of connections that we make.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    version,
+};
+use webpki::EndEntityCert;
+
+use super::verifier::{SipPeerUsage, refusal};
+use super::{Identity, TlsError, TlsFiles, identities};
+
+/// Who has to be at the other end of a connection that we make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// One of these SIP domains, as its certificate proves it (RFC 5922 §7.2).
+    Identities(Vec<Identity>),
+    /// Whoever has a certificate for this address.
+    Address(IpAddr),
+}
+
+/// Builds the configuration of connections to whoever is `expected`, on which we show the certificate of
+/// `files`, and believe the authorities that they name.
+///
+/// TLS 1.2 and 1.3; sessions are never resumed, so that each connection proves the other end anew.
+pub fn client_config(files: &TlsFiles, expected: Expected) -> Result<Arc<ClientConfig>, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = ServerVerifier { authorities: files.authorities()?, expected, algorithms };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+        .map_err(TlsError::Versions)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(files.certificates()?, files.private_key()?)
+        .map_err(|source| TlsError::Pair {
+            certificate: files.certificate.clone(),
+            key: files.key.clone(),
+            source,
+        })?;
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+impl Expected {
+    /// The name to ask for (RFC 6066 §3).
+    #[must_use]
+    pub fn name(&self) -> Option<ServerName<'static>> {
+        match self {
+            Self::Identities(identities) => {
+                ServerName::try_from(identities.first()?.as_str().to_owned()).ok()
+            }
+            Self::Address(address) => Some(ServerName::IpAddress((*address).into())),
+        }
+    }
+}
+
+/// Verifies who we have connected to. Differs from the verifier of rustls in what counts as a name: the
+/// domain of a `sip:` URI comes before DNS names (RFC 5922 §7.1), and wildcards never count.
+#[derive(Debug)]
+struct ServerVerifier {
+    authorities: RootCertStore,
+    expected: Expected,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for ServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let certificate = EndEntityCert::try_from(end_entity).map_err(refusal)?;
+        let roots = &self.authorities.roots;
+        let usage = SipPeerUsage;
+        certificate
+            .verify_for_usage(self.algorithms.all, roots, intermediates, now, usage, None, None)
+            .map_err(refusal)?;
+        let is_expected = match &self.expected {
+            Expected::Identities(expected) => {
+                identities(end_entity).iter().any(|proved| expected.contains(proved))
+            }
+            Expected::Address(address) => {
+                let name = ServerName::IpAddress((*address).into());
+                certificate.verify_is_valid_for_subject_name(&name).is_ok()
+            }
+        };
+        if !is_expected {
+            return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

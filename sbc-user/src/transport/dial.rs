@@ -1,0 +1,153 @@
+//! Making connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use tracing::{info, warn};
+
+use super::Flow;
+use super::bind::connecting_socket;
+use super::connection::{Party, Switchboard, converse, set_options};
+use super::handshake::proved_by;
+use super::line::{BRIEF, Destination, Ending, Line, Wish};
+use super::queue::SendQueue;
+use super::running::Stop;
+use super::stream::report;
+
+/// Time from the first packet to the last one of the TLS handshake.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Makes the connections that are wished for, until told to stop; returns how many had to be cut off then.
+pub(super) async fn dial_all(
+    mut wished: mpsc::UnboundedReceiver<Wish>,
+    switchboard: Arc<Switchboard>,
+    mut stop: Stop,
+) -> usize {
+    let mut connections = JoinSet::new();
+    let deadline = loop {
+        tokio::select! {
+            deadline = stop.requested() => break deadline,
+            Some(ended) = connections.join_next() => report(ended),
+            Some(wish) = wished.recv() => {
+                connections.spawn(fulfil(wish, Arc::clone(&switchboard), stop.clone()));
+            }
+        }
+    };
+    let _ = timeout_at(deadline, async {
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+        }
+    })
+    .await;
+    let cut_off = connections.len();
+    connections.shutdown().await;
+    cut_off
+}
+
+/// Shuts the line when the connection is over, also when its task is aborted or panics.
+struct Opened {
+    wish: Option<Wish>,
+    line: Arc<Line>,
+    queue: SendQueue,
+    ending: Ending,
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.line.shut(&self.queue, self.ending);
+    }
+}
+
+async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
+    let (line, queue) = (Arc::clone(&wish.line), wish.queue.clone());
+    let destination = &Arc::clone(&line).destination;
+    let mut opened = Opened { wish: Some(wish), line, queue, ending: Ending::NotMade };
+    let connected = tokio::select! {
+        connected = timeout(PATIENCE, connect(destination)) => connected,
+        _ = stop.requested() => return,
+    };
+    let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let Some(mut wish) = opened.wish.take() else { return };
+    let (stream, tls) = match connected {
+        Ok(connected) => connected,
+        Err(error) => {
+            info!(to = %destination.flow, %error, "cannot connect");
+            // Before others learn of it: nothing more is to be queued.
+            drop(opened);
+            switchboard.receiver.undeliverable(&destination.flow, wish.waiting.take_all());
+            return;
+        }
+    };
+    let flow = Flow { connection: switchboard.numbers.next(), ..destination.flow };
+    let start = Instant::now();
+    let ends = (wish.queue, wish.waiting);
+    match tls {
+        None => {
+            let party = Party { identities: &[], hop_limit: None, is_dialed: true };
+            converse(stream, &flow, party, ends, &switchboard, &mut stop).await;
+        }
+        Some(connector) => {
+            let shaken = tokio::select! {
+                shaken = timeout(PATIENCE, connector.connect(stream)) => shaken,
+                _ = stop.requested() => return,
+            };
+            let (queue, mut waiting) = ends;
+            match shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(stream) => {
+                    let identities = proved_by(stream.get_ref().1.peer_certificates());
+                    let party = Party { identities: &identities, hop_limit: None, is_dialed: true };
+                    let ends = (queue, waiting);
+                    converse(stream, &flow, party, ends, &switchboard, &mut stop).await;
+                }
+                Err(error) => {
+                    warn!(to = %destination.flow, %error, "no TLS with who is there");
+                    drop(opened);
+                    switchboard.receiver.undeliverable(&destination.flow, waiting.take_all());
+                    return;
+                }
+            }
+        }
+    }
+    opened.ending = Ending::Over;
+    let was_brief = start.elapsed() < BRIEF && !stop.is_requested();
+    drop(opened);
+    // With TLS 1.3 we are connected before the other end has looked at our certificate.
+    if was_brief {
+        switchboard.receiver.undeliverable(&destination.flow, Vec::new());
+    }
+}
+
+/// A handshake to be.
+struct Connector {
+    connector: TlsConnector,
+    name: rustls::pki_types::ServerName<'static>,
+}
+
+impl Connector {
+    async fn connect(
+        self,
+        stream: TcpStream,
+    ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        self.connector.connect(self.name, stream).await
+    }
+}
+
+async fn connect(destination: &Destination) -> io::Result<(TcpStream, Option<Connector>)> {
+    let from = SocketAddr::new(destination.from, 0);
+    let socket = connecting_socket(from, destination.interface.as_deref())?;
+    let stream = socket.connect(destination.flow.remote).await?;
+    set_options(&stream, &destination.flow);
+    let tls = destination.tls.as_ref();
+    let connector = tls.map(|tls| Connector {
+        connector: TlsConnector::from(Arc::clone(&tls.config)),
+        name: tls.name.clone(),
+    });
+    Ok((stream, connector))
+}

@@ -1,0 +1,212 @@
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Place, Pool};
+use crate::config::SipTarget;
+use crate::transport::{Destination, DialTls, Flow, Outbox, Transport};
+
+/// Those who are written into the configuration to be sent requests, and where they are.
+pub struct Directory {
+    listeners: Vec<(Transport, SocketAddr)>,
+    groups: Vec<Group>,
+    /// By group and source.
+    found: Mutex<Vec<Vec<Vec<Found>>>>,
+    outbox: Outbox,
+}
+
+/// The sources of one pool.
+pub struct Group {
+    /// Where they are put.
+    pub pool: Arc<Pool>,
+    /// The sources.
+    pub sources: Vec<Source>,
+    /// The positions of the listeners that their messages leave by.
+    pub listeners: Range<usize>,
+    /// The interface that connections to them are made by; `None` for whichever leads there.
+    pub interface: Option<String>,
+}
+
+/// Who is to be sent requests.
+pub struct Source {
+    /// The URI.
+    pub target: SipTarget,
+    /// The targets with the lowest number are asked for as long as one of them lives.
+    pub priority: u16,
+    /// The share among those of the same priority.
+    pub weight: u32,
+    /// How connections over TLS are made, if they are.
+    pub tls: Option<DialTls>,
+}
+
+/// A place that a source was found at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The transport.
+    pub transport: Transport,
+    /// The address and port.
+    pub remote: SocketAddr,
+    /// The lowest comes first.
+    pub order: u32,
+    /// The share among those of the same order; at least 1.
+    pub weight: u32,
+}
+
+impl Directory {
+    /// Puts every source whose place needs no asking into its pool, and lets connections be made there.
+    #[must_use]
+    pub fn new(
+        listeners: Vec<(Transport, SocketAddr)>,
+        groups: Vec<Group>,
+        outbox: Outbox,
+    ) -> Self {
+        let found = |source: &Source| {
+            let place = source.target.place();
+            let found = |(transport, remote)| Found { transport, remote, order: 0, weight: 1 };
+            place.map(found).into_iter().collect()
+        };
+        let of_group = |group: &Group| group.sources.iter().map(found).collect();
+        let found = groups.iter().map(of_group).collect();
+        let directory = Self { listeners, groups, found: Mutex::new(found), outbox };
+        directory.publish();
+        directory
+    }
+
+    /// The groups.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// Takes note of where a source is now.
+    pub fn moved(&self, group: usize, source: usize, places: Vec<Found>) {
+        {
+            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_source = found.get_mut(group).and_then(|group| group.get_mut(source));
+            let Some(of_source) = of_source.filter(|known| **known != places) else { return };
+            *of_source = places;
+        }
+        self.publish();
+    }
+
+    /// Connections first: nothing is to be chosen that nothing leads to.
+    fn publish(&self) {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut destinations = Vec::new();
+        let mut pools = Vec::new();
+        for (group, found) in self.groups.iter().zip(&*found) {
+            let mut places: Vec<Place> = Vec::new();
+            for (source, found) in group.sources.iter().zip(found) {
+                for found in found {
+                    let Some(place) = group.place(source, found, &self.listeners) else { continue };
+                    // Two names of one host are one target.
+                    if places.iter().any(|known| known.flow == place.flow) {
+                        continue;
+                    }
+                    let from = self.listeners.get(usize::from(place.flow.listener));
+                    let (true, Some((_, from))) = (place.flow.transport.is_stream(), from) else {
+                        places.push(place);
+                        continue;
+                    };
+                    destinations.push(Destination {
+                        flow: place.flow,
+                        from: from.ip(),
+                        interface: group.interface.clone(),
+                        tls: source.tls.clone(),
+                    });
+                    places.push(place);
+                }
+            }
+            pools.push((&group.pool, places));
+        }
+        self.outbox.lead_to(destinations);
+        for (pool, places) in pools {
+            pool.replace(places);
+        }
+    }
+}
+
+impl Group {
+    /// `None` where none of our listeners is of that transport and family, or nothing says whom to believe.
+    fn place(
+        &self,
+        source: &Source,
+        found: &Found,
+        listeners: &[(Transport, SocketAddr)],
+    ) -> Option<Place> {
+        let Found { transport, remote, order, weight } = *found;
+        let leads_there = |position: &usize| {
+            listeners.get(*position).is_some_and(|(over, address)| {
+                *over == transport && address.is_ipv4() == remote.is_ipv4()
+            })
+        };
+        let by = self.listeners.clone().find(leads_there)?;
+        if transport == Transport::Tls && source.tls.is_none() {
+            return None;
+        }
+        Some(Place {
+            flow: Flow::leading_to(transport, u8::try_from(by).ok()?, remote),
+            name: source.target.to_string().into(),
+            rank: (source.priority, order),
+            weight: source.weight.saturating_mul(weight),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{Limits, Listeners};
+
+    fn source(uri: &str) -> Source {
+        Source { target: uri.parse().unwrap(), priority: 1, weight: 2, tls: None }
+    }
+
+    fn flows(pool: &Pool) -> Vec<String> {
+        let targets = pool.targets();
+        targets
+            .iter()
+            .map(|target| format!("{} by {}", target.flow, target.flow.listener))
+            .collect()
+    }
+
+    #[test]
+    fn a_source_is_a_target_wherever_one_of_our_listeners_leads() {
+        let sockets = Listeners::bind(&[], Limits::default()).unwrap();
+        let outbox = sockets.outbox();
+        let listeners = vec![
+            (Transport::Tcp, "203.0.113.1:5060".parse().unwrap()),
+            (Transport::Udp, "10.0.0.1:5060".parse().unwrap()),
+            (Transport::Tcp, "10.0.0.1:5060".parse().unwrap()),
+            (Transport::Tls, "10.0.0.1:5061".parse().unwrap()),
+        ];
+        let uris = [
+            "sip:10.0.0.5",
+            "sip:10.0.0.5;transport=tcp",
+            "sip:[2001:db8::5]",
+            "sips:10.0.0.5",
+            "sip:pbx.example",
+        ];
+        let sources = uris.map(source).into();
+        let pool = Arc::new(Pool::new(Vec::new(), 1));
+        let group = Group { pool: Arc::clone(&pool), sources, listeners: 1..4, interface: None };
+        let directory = Directory::new(listeners, vec![group], outbox.clone());
+        assert_eq!(flows(&pool), ["UDP 10.0.0.5:5060 by 1", "TCP 10.0.0.5:5060 by 2"]);
+        let tcp = pool.targets()[1].flow;
+        assert_eq!(outbox.open(&tcp), Ok(()));
+
+        let at = |remote: &str| Found {
+            transport: Transport::Tcp,
+            remote: remote.parse().unwrap(),
+            order: 7,
+            weight: 3,
+        };
+        directory.moved(0, 4, vec![at("10.0.0.6:5060"), at("10.0.0.5:5060")]);
+        let expected =
+            ["UDP 10.0.0.5:5060 by 1", "TCP 10.0.0.5:5060 by 2", "TCP 10.0.0.6:5060 by 2"];
+        assert_eq!(flows(&pool), expected);
+        assert_eq!((pool.targets()[2].rank, pool.targets()[2].weight), ((1, 7), 6));
+        directory.moved(0, 4, Vec::new());
+        assert_eq!(flows(&pool), expected[..2]);
+    }
+}
