@@ -19,6 +19,7 @@ mod digest;
 mod endpoint;
 mod expectation;
 mod expiry;
+mod failover;
 mod flood;
 mod forking;
 mod hop_limits;

@@ -306,6 +306,12 @@ impl Running {
         })
     }
 
+    /// The messages that it has sent and received so far.
+    #[must_use]
+    pub fn messages(&self) -> String {
+        self.read("messages")
+    }
+
     /// The process, for what else may be done to one.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

@@ -1,6 +1,6 @@
 //! What a gateway says about itself.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, net::SocketAddr};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -159,6 +159,15 @@ impl Status {
         let told =
             targets.iter().map(|target| Some((text(target, "address")?, text(target, "state")?)));
         told.collect::<Option<_>>().context("a target lacks its address or state")
+    }
+
+    /// Whether requests that are too large for UDP go to this target over TCP.
+    pub fn has_large_over_tcp(&self, target: &SocketAddr) -> Result<bool> {
+        let targets = self.at("/daemon/upstream")?.as_array().context("upstream is no list")?;
+        let is_it = |told: &&Value| told.get("address").is_some_and(|it| *it == target.to_string());
+        let found =
+            targets.iter().find(is_it).and_then(|told| told.get("large-over-tcp")?.as_bool());
+        found.with_context(|| format!("{target} is no target"))
     }
 
     fn kernel(&self) -> Result<BTreeMap<String, u64>> {

@@ -237,6 +237,9 @@ impl<T: TrustTable> Border<T> {
             return self.put_off(flow, &PROVEN, message, answer);
         }
         let StartLine::Request { method, .. } = message.start_line() else {
+            if self.forwarder.upstream().is_answered(message, flow) {
+                return self.counters.count(Outcome::ProbeAnswered);
+            }
             let forwarded = if answers_registration(message) {
                 self.registration_answered(message, flow)
             } else {

@@ -10,7 +10,7 @@ use crate::config::ScrutinyPolicy;
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins, Readings};
 use crate::samples::Sample;
 use crate::trust::{Grant, Holder, Place, learned, opened};
-use crate::upstream::Target;
+use crate::upstream::{Pool, Target};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -106,18 +106,27 @@ pub struct TargetStatus {
     pub priority: u16,
     /// The share among those of the same priority.
     pub weight: u32,
+    /// Whether requests that are too large for UDP go to it over TCP.
+    pub large_over_tcp: bool,
     /// `alive` or `dead`.
     pub state: String,
 }
 
 impl TargetStatus {
-    fn of(target: &Target) -> Self {
+    fn of_all(pool: &Pool) -> Vec<Self> {
+        let targets = pool.targets();
+        let chosen = targets.iter().filter(|target| target.weight() > 0);
+        chosen.map(|target| Self::of(target, pool.is_used_for_large(&target.flow))).collect()
+    }
+
+    fn of(target: &Target, large_over_tcp: bool) -> Self {
         Self {
             target: target.name.to_string(),
             address: target.flow.remote.to_string(),
             transport: target.flow.transport.name().to_lowercase(),
             priority: target.priority(),
             weight: target.weight(),
+            large_over_tcp,
             state: if target.health.is_alive() { "alive" } else { "dead" }.to_owned(),
         }
     }
@@ -298,7 +307,7 @@ impl Border<KernelTables> {
                 unreadable: self.samples().unreadable(),
                 missed: self.samples().missed(),
             },
-            upstream: self.forwarder.upstream().targets().iter().map(TargetStatus::of).collect(),
+            upstream: TargetStatus::of_all(self.forwarder.upstream()),
             trust,
         };
         Ok(Status { kernel, daemon: Some(daemon) })

@@ -8,6 +8,7 @@ use crate::session::{Forwarded, RelayRefusal};
 use crate::sip::{Message, StartLine};
 use crate::transport::{Admission, Flow, Refusal, SendFailure};
 use crate::trust::TrustTable;
+use crate::upstream::is_probe;
 
 /// A connection that cannot be made, or that has been made, leaves no doubt.
 const ONCE: NonZeroU8 = NonZeroU8::MIN;
@@ -40,7 +41,7 @@ impl<T: TrustTable> Border<T> {
     /// is over: whether a target lives is known before somebody calls.
     pub(super) fn keep_connected(&self) {
         for target in self.forwarder.upstream().targets().iter() {
-            if target.flow.transport.is_stream() {
+            if target.flow.transport.is_stream() && target.weight() > 0 {
                 let _ = self.outbox.open(&target.flow);
             }
         }
@@ -67,7 +68,7 @@ impl<T: TrustTable> Border<T> {
         self.target_failed(to);
         for message in messages {
             let Ok(request) = Message::scan(message) else { continue };
-            if !matches!(request.start_line(), StartLine::Request { .. }) {
+            if is_probe(&request) || !matches!(request.start_line(), StartLine::Request { .. }) {
                 continue;
             }
             let rejection = Rejection { status: 503, outcome: Outcome::Undeliverable };
@@ -82,10 +83,10 @@ impl<T: TrustTable> Border<T> {
     }
 
     fn target_failed(&self, to: &Flow) {
-        if let Some(health) = self.forwarder.upstream().health(to)
-            && health.failed(ONCE)
-        {
-            tracing::warn!(target = %to, "a target of the upstream is dead: it cannot be connected to");
+        let targets = self.forwarder.upstream().targets();
+        let Some(target) = targets.iter().find(|target| target.flow == *to) else { return };
+        if target.health.failed(ONCE) && target.weight() > 0 {
+            tracing::warn!(target = %to, "a target of the upstream is dead: there is no connection");
         }
     }
 }

@@ -166,12 +166,13 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     #[cfg(feature = "kernel-log")]
     follow_kernel_log(&mut filter)?;
     let outbox = listeners.outbox();
-    let _directory = directory(&config, prepared.upstream, upstream, outbox.clone());
+    let directory = directory(&config, prepared.upstream, upstream, outbox.clone());
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
     let border = Arc::new(Border::new(parts));
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
+    tokio::spawn(async move { directory.keep_asking().await });
     tracing::info!(mode = config.mode().name(), "ready");
 
     let beating = Arc::clone(&border);

@@ -111,6 +111,9 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
             target.weight,
             target.state
         )?;
+        if target.large_over_tcp {
+            writeln!(out, "{:<40} large requests over tcp", "")?;
+        }
     }
     writeln!(out, "\n{:<30} {:<8} {:<8} {:>8}  holder", "source", "proof", "opens", "seconds")?;
     for grant in &daemon.trust {

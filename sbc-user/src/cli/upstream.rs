@@ -52,7 +52,8 @@ pub(super) fn upstream_sources(config: &Config) -> anyhow::Result<Vec<Source>> {
 /// The pool that the upstream's targets are put into.
 pub(super) fn upstream_pool(config: &Config) -> Arc<Pool> {
     let pool = Pool::new(Vec::new(), REMEMBERED_CALLS);
-    Arc::new(if config.upstream.probe.enabled { pool.probed() } else { pool })
+    let probe = &config.upstream.probe;
+    Arc::new(if probe.enabled { pool.probed(probe) } else { pool })
 }
 
 /// Puts everybody into his pool, and lets connections be made to him.

@@ -18,6 +18,9 @@ closed_list! {
         /// answered.
         OptionsAnswered "options-answered",
 
+        /// A target answered our question whether it lives.
+        ProbeAnswered "probe-answered",
+
         /// A request without credentials got a challenge.
         Challenged "challenged",
         /// A correct response to an expired challenge got a fresh one.

@@ -14,6 +14,9 @@ use crate::sip::{
 use crate::transport::{Flow, Transport};
 use crate::upstream::Pool;
 
+/// RFC 3261 §18.1.1: a request of more bytes does not go over UDP, if there is another way.
+const LARGEST_OVER_UDP: usize = 1300;
+
 /// What RFC 3261 §16.6 step 3 gives a request without Max-Forwards.
 const DEFAULT_MAX_FORWARDS: &str = "70";
 
@@ -154,7 +157,28 @@ impl Forwarder {
         may_assert: Option<&Assertables>,
         registrant: Option<Registrant<'_>>,
     ) -> Result<Forwarded, RelayRefusal> {
-        let to = self.way_in(request)?;
+        let target = self.way_in(request)?;
+        let inwards =
+            |to| self.request_to(request, origin, consumed, may_assert, registrant, (to, target));
+        let forwarded = inwards(target)?;
+        if forwarded.message.len() > LARGEST_OVER_UDP
+            && let Some(over_tcp) = self.upstream.instead_of_udp(&target, request, Instant::now())
+        {
+            return inwards(over_tcp);
+        }
+        Ok(forwarded)
+    }
+
+    /// The same by a way to a target, which need not be the way of the rest of the dialog.
+    fn request_to(
+        &self,
+        request: &Message<'_>,
+        origin: &Flow,
+        consumed: Option<&Header<'_>>,
+        may_assert: Option<&Assertables>,
+        registrant: Option<Registrant<'_>>,
+        (to, target): (Flow, Flow),
+    ) -> Result<Forwarded, RelayRefusal> {
         let mut rewrite = Rewrite::new(request);
         self.pass_on(&mut rewrite, request, origin, to.listener)?;
         if let Some(registrant) = registrant.filter(|_| is_registration(request)) {
@@ -165,7 +189,7 @@ impl Forwarder {
         }
         if forms_a_dialog(request) {
             let delivery = self.seal.delivery(request.call_id(), origin);
-            let admission = self.seal.admission(request, origin, &to);
+            let admission = self.seal.admission(request, origin, &target);
             let (Some(delivery), Some(admission)) = (delivery, admission) else {
                 return Err(RelayRefusal::NoRoute);
             };

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 use tokio_rustls::TlsConnector;
-use tracing::{info, warn};
+use tracing::{debug, info};
 
 use super::Flow;
 use super::bind::connecting_socket;
@@ -78,7 +78,7 @@ async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
     let (stream, tls) = match connected {
         Ok(connected) => connected,
         Err(error) => {
-            info!(to = %destination.flow, %error, "cannot connect");
+            debug!(to = %destination.flow, %error, "cannot connect");
             // Before others learn of it: nothing more is to be queued.
             drop(opened);
             switchboard.receiver.undeliverable(&destination.flow, wish.waiting.take_all());
@@ -107,7 +107,7 @@ async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
                     converse(stream, &flow, party, ends, &switchboard, &mut stop).await;
                 }
                 Err(error) => {
-                    warn!(to = %destination.flow, %error, "no TLS with who is there");
+                    info!(to = %destination.flow, %error, "no TLS with who is there");
                     drop(opened);
                     switchboard.receiver.undeliverable(&destination.flow, waiting.take_all());
                     return;

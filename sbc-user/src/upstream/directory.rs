@@ -48,7 +48,7 @@ pub struct Found {
     pub remote: SocketAddr,
     /// The lowest comes first.
     pub order: u32,
-    /// The share among those of the same order; at least 1.
+    /// The share among those of the same order; 0 for one that is never chosen by itself.
     pub weight: u32,
 }
 
@@ -78,6 +78,13 @@ impl Directory {
         &self.groups
     }
 
+    /// Asks the targets of every group that is probed whether they live, for ever.
+    pub async fn keep_asking(&self) {
+        for group in &self.groups {
+            group.pool.keep_asking(&self.outbox, &self.listeners).await;
+        }
+    }
+
     /// Takes note of where a source is now.
     pub fn moved(&self, group: usize, source: usize, places: Vec<Found>) {
         {
@@ -97,10 +104,15 @@ impl Directory {
         for (group, found) in self.groups.iter().zip(&*found) {
             let mut places: Vec<Place> = Vec::new();
             for (source, found) in group.sources.iter().zip(found) {
-                for found in found {
-                    let Some(place) = group.place(source, found, &self.listeners) else { continue };
+                for found in found.iter().flat_map(|found| group.ways_to(found)) {
+                    let Some(place) = group.place(source, &found, &self.listeners) else {
+                        continue;
+                    };
                     // Two names of one host are one target.
-                    if places.iter().any(|known| known.flow == place.flow) {
+                    if let Some(known) = places.iter_mut().find(|known| known.flow == place.flow) {
+                        if known.weight == 0 {
+                            *known = place;
+                        }
                         continue;
                     }
                     let from = self.listeners.get(usize::from(place.flow.listener));
@@ -127,6 +139,14 @@ impl Directory {
 }
 
 impl Group {
+    /// The transport that a place was found with, and for one over UDP that is asked whether it lives TCP as
+    /// well: only requests that are too large for UDP go there, and only if it answers.
+    fn ways_to(&self, found: &Found) -> impl Iterator<Item = Found> + use<> {
+        let is_twofold = found.transport == Transport::Udp && self.pool.is_probed();
+        let over_tcp = Found { transport: Transport::Tcp, weight: 0, ..*found };
+        [*found].into_iter().chain(is_twofold.then_some(over_tcp))
+    }
+
     /// `None` where none of our listeners is of that transport and family, or nothing says whom to believe.
     fn place(
         &self,

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Health {
     is_dead: AtomicBool,
+    has_answered: AtomicBool,
     tally: Mutex<Tally>,
 }
 
@@ -23,10 +24,17 @@ impl Health {
         !self.is_dead.load(Ordering::Relaxed)
     }
 
+    /// Says whether it has been heard, and not been dead since.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
+    }
+
     /// It has answered; `enough` answers in a row bring it back. Returns whether it was brought back.
     pub fn succeeded(&self, enough: NonZeroU8) -> bool {
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         *tally = Tally { successes: tally.successes.saturating_add(1), failures: 0 };
+        self.has_answered.store(true, Ordering::Relaxed);
         tally.successes >= enough.get() && self.is_dead.swap(false, Ordering::Relaxed)
     }
 
@@ -35,7 +43,11 @@ impl Health {
     pub fn failed(&self, enough: NonZeroU8) -> bool {
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         *tally = Tally { successes: 0, failures: tally.failures.saturating_add(1) };
-        tally.failures >= enough.get() && !self.is_dead.swap(true, Ordering::Relaxed)
+        let is_enough = tally.failures >= enough.get();
+        if is_enough {
+            self.has_answered.store(false, Ordering::Relaxed);
+        }
+        is_enough && !self.is_dead.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -53,12 +65,12 @@ mod tests {
         assert!(!health.failed(two));
         assert!(health.is_alive());
         assert!(health.failed(two));
-        assert!(!health.is_alive());
+        assert!(!health.is_alive() && !health.has_answered());
         assert!(!health.failed(two), "it is dead already");
         assert!(!health.succeeded(three));
         assert!(!health.succeeded(three));
         assert!(!health.is_alive());
         assert!(health.succeeded(three));
-        assert!(health.is_alive());
+        assert!(health.is_alive() && health.has_answered());
     }
 }

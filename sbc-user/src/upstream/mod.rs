@@ -7,8 +7,10 @@ mod choice;
 mod directory;
 mod health;
 mod pool;
+mod probe;
 mod recent;
 
 pub use directory::{Directory, Found, Group, Source};
 pub use health::Health;
 pub use pool::{Place, Pool, Target};
+pub use probe::is_probe;

@@ -7,9 +7,11 @@ use rsip::Method as KnownMethod;
 
 use super::Health;
 use super::choice::choose;
+use super::probe::Questions;
 use super::recent::{Call, Recent};
+use crate::config::Probe;
 use crate::sip::{Message, StartLine};
-use crate::transport::Flow;
+use crate::transport::{Flow, Transport};
 
 /// Where a target is, and when its turn is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +61,8 @@ pub struct Pool {
     current: RwLock<Arc<[Target]>>,
     numbers: AtomicU16,
     recent: Recent,
-    is_probed: bool,
+    pub(super) probe: Option<Probe>,
+    pub(super) questions: Questions,
 }
 
 impl Pool {
@@ -70,7 +73,8 @@ impl Pool {
             current: RwLock::new(Arc::new([])),
             numbers: AtomicU16::new(0),
             recent: Recent::new(memory),
-            is_probed: false,
+            probe: None,
+            questions: Questions::default(),
         };
         pool.replace(places);
         pool
@@ -78,8 +82,14 @@ impl Pool {
 
     /// The same, whose targets are asked whether they live: that one can connect to them is no answer.
     #[must_use]
-    pub fn probed(self) -> Self {
-        Self { is_probed: true, ..self }
+    pub fn probed(self, probe: &Probe) -> Self {
+        Self { probe: Some(probe.clone()), ..self }
+    }
+
+    /// Says whether its targets are asked.
+    #[must_use]
+    pub const fn is_probed(&self) -> bool {
+        self.probe.is_some()
     }
 
     /// A pool of one.
@@ -133,7 +143,7 @@ impl Pool {
     /// The same, of one whose connection is all that tells whether it lives.
     #[must_use]
     pub fn unprobed(&self, flow: &Flow) -> Option<Arc<Health>> {
-        self.health(flow).filter(|_| !self.is_probed && flow.transport.is_stream())
+        self.health(flow).filter(|_| !self.is_probed() && flow.transport.is_stream())
     }
 
     /// The way to the one that a message came from on `flow`, perhaps from another port: over the same
@@ -145,8 +155,26 @@ impl Pool {
             (to.transport == flow.transport, to.remote.port() == flow.remote.port())
         };
         let targets = self.targets();
-        let there = targets.iter().filter(|target| target.flow.remote.ip() == flow.remote.ip());
+        let is_there =
+            |target: &&Target| target.weight > 0 && target.flow.remote.ip() == flow.remote.ip();
+        let there = targets.iter().filter(is_there);
         there.max_by_key(likeness).map(|target| target.flow)
+    }
+
+    /// The way over TCP to the one that `flow` leads to over UDP, if it has answered there of late; for a
+    /// request that is too large for UDP. What belongs to the same transaction follows it.
+    #[must_use]
+    pub fn instead_of_udp(&self, flow: &Flow, request: &Message<'_>, now: Instant) -> Option<Flow> {
+        let targets = self.targets();
+        let found = answering_over_tcp(&targets, flow)?;
+        self.recent.remember(call_of(request), found.number, now);
+        Some(found.flow)
+    }
+
+    /// Says whether requests that are too large for UDP go over TCP to the one that `flow` leads to.
+    #[must_use]
+    pub fn is_used_for_large(&self, flow: &Flow) -> bool {
+        answering_over_tcp(&self.targets(), flow).is_some()
     }
 
     /// The way to the target of a request that belongs to no dialog; `None` if none lives.
@@ -156,7 +184,7 @@ impl Pool {
     /// for who got the INVITE, dead or not (RFC 3261 §9.1, §17.1.1.3).
     #[must_use]
     pub fn choose(&self, request: &Message<'_>, now: Instant) -> Option<Flow> {
-        let call = Call(request.call_id(), request.from().tag.unwrap_or_default());
+        let call = call_of(request);
         let targets = self.targets();
         let remembered = self.recent.target_of(call, now);
         let before = targets.iter().find(|target| remembered == Some(target.number));
@@ -169,6 +197,19 @@ impl Pool {
         self.recent.remember(call, chosen.number, now);
         Some(chosen.flow)
     }
+}
+
+fn answering_over_tcp<'t>(targets: &'t [Target], flow: &Flow) -> Option<&'t Target> {
+    let is_other_way = |target: &&Target| {
+        target.flow.transport == Transport::Tcp
+            && target.flow.remote == flow.remote
+            && target.health.has_answered()
+    };
+    targets.iter().find(is_other_way).filter(|_| flow.transport == Transport::Udp)
+}
+
+fn call_of<'m>(request: &Message<'m>) -> Call<'m> {
+    Call(request.call_id(), request.from().tag.unwrap_or_default())
 }
 
 fn follows_another(request: &Message<'_>) -> bool {
