@@ -1,9 +1,12 @@
 //! A call needs no memory of the daemon's.
 
-use std::time::Duration;
+use std::{
+    fs,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use anyhow::{Result, ensure};
-use sbc_tests::{Family, Scenario, Sipp, wait_until};
+use anyhow::{Context as _, Result, ensure};
+use sbc_tests::{Family, Gateway, Scenario, Sipp, wait_until};
 
 use crate::{
     calls::caller,
@@ -90,5 +93,45 @@ fn a_thousand_calls_outlive_a_daemon_that_is_killed_among_them() -> Result<()> {
         Ok(calls.successful == CALLS)
     })?;
     expect_calls(&answering.stop()?, CALLS);
+    Ok(())
+}
+
+#[test]
+fn a_call_outlives_its_routing_key_for_as_long_as_the_operator_says() -> Result<()> {
+    const DAY: u64 = 86_400;
+    let mut gateway = trusting().start()?;
+    let (phone, upstream) = ends(&gateway)?;
+    phone.send(Family::V4.sip(), &of_the_peer(&phone, "INVITE"))?;
+    let invite = upstream.hear()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    for (changed, outcome) in [(6 * DAY, "request-relayed-outwards"), (8 * DAY, "stale-route")] {
+        gateway.stop()?;
+        change_key(&gateway, now - changed)?;
+        gateway.start()?;
+        let routes = invite.headers("Record-Route").join(", ");
+        let info = Request {
+            to: invite.header("From").unwrap_or_default().to_owned(),
+            call_id: invite.header("Call-ID").unwrap_or_default().to_owned(),
+            ..upstream.request("INFO").header(format!("Route: {routes}"))
+        };
+        upstream.send(Family::V4.sip_inside(), &info)?;
+        let heard = if outcome == "stale-route" { upstream.hear()? } else { phone.hear()? };
+        let expected = if outcome == "stale-route" { "SIP/2.0 480 " } else { "INFO " };
+        assert!(heard.start_line().starts_with(expected), "{}", heard.text);
+        gateway.expect_outcomes(&[(outcome, 1)])?;
+    }
+    Ok(())
+}
+
+/// Dates the first key long back, and a second one at `begins`.
+fn change_key(gateway: &Gateway, begins: u64) -> Result<()> {
+    let directory = gateway.configuration().parent().context("the configuration has no place")?;
+    let path = directory.join("state/routing.key");
+    let text = fs::read_to_string(&path)?;
+    let mut lines = text.lines();
+    let (head, first) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let key = first.split(' ').nth(2).context("the file has no key")?;
+    let second = "5a".repeat(32);
+    fs::write(&path, format!("{head}\n0 1000 {key}\n1 {begins} {second}\n"))?;
     Ok(())
 }

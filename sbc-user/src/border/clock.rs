@@ -34,6 +34,12 @@ impl Clock {
         Moment { wall, monotonic: self.monotonic() }
     }
 
+    /// Seconds since 1970 by the wall clock as it is now, which other nodes go by too.
+    #[must_use]
+    pub fn unix_seconds(&self) -> u64 {
+        self.moment().wall / 1_000_000_000
+    }
+
     /// The clock that the kernel compares expiry times with.
     #[must_use]
     pub fn monotonic(&self) -> MonotonicNanos {

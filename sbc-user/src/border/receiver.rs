@@ -18,7 +18,7 @@ use crate::samples::SampleLog;
 use crate::screening::{
     Evidence, Outcome, Rejection, Screen, Screened, Standing, asks_us, is_shed,
 };
-use crate::session::{Forwarded, Forwarder, RelayRefusal};
+use crate::session::{Forwarded, Forwarder, RelayRefusal, TokenSeal};
 use crate::sip::{Malformed, Message, StartLine};
 use crate::transport::{Admission, Flow, Load, Outbox, Receiver, Refusal, SendFailure, Transport};
 use crate::trust::{Acquaintances, Ledger, TrustTable};
@@ -95,6 +95,12 @@ impl<T: TrustTable> Border<T> {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The seal of the tokens that are sent out.
+    #[must_use]
+    pub const fn seal(&self) -> &TokenSeal {
+        self.forwarder.seal()
     }
 
     /// What was counted.

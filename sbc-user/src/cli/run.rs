@@ -19,12 +19,14 @@ use crate::kernel::{Filter, KernelTables, SampleRing};
 use crate::proof::digest::{DigestCheck, DigestSettings};
 use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
-use crate::session::{Forwarder, RoutingKey, TokenSeal};
+use crate::session::{Forwarder, KeyFile, TokenSeal};
 use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
 use crate::upstream::{Pool, Source};
 
 /// How often trust is renewed and expired entries are removed. The kernel judges expiry by itself.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often the file of the routing keys is looked at; a key is in it for longer before it is used.
+const LOOK_AT_KEYS: Duration = Duration::from_mins(1);
 /// How long connections have to end at shutdown.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How long samples gather in the kernel.
@@ -154,8 +156,9 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let listeners = Listeners::bind(&prepared.listeners, Limits::default())?;
     let clock = Clock::start();
     let upstream = upstream_pool(&config);
+    let keys = KeyFile::new(&config.state_directory, config.session.rotation());
+    let forwarder = forwarder(&config, Arc::clone(&upstream), &keys, clock)?;
     let digest = digest_check(&config, &prepared, clock)?;
-    let forwarder = forwarder(&config, Arc::clone(&upstream))?;
     let (mut filter, tables) = Filter::load_or_adopt(&options)?;
     ensure!(
         !filter.is_adopted() || config.kernel.on_shutdown == OnShutdown::Keep,
@@ -171,6 +174,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
     let border = Arc::new(Border::new(parts));
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
+    tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
     tokio::spawn(async move { directory.keep_asking().await });
     tracing::info!(mode = config.mode().name(), "ready");
@@ -246,6 +250,22 @@ async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
     }
 }
 
+/// Takes note of routing keys that this or another node has made, and of their time.
+async fn change_keys(keys: KeyFile, border: Arc<Border<KernelTables>>, clock: Clock) {
+    let keys = Arc::new(keys);
+    let mut looks = tokio::time::interval(LOOK_AT_KEYS);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let (keys, now) = (Arc::clone(&keys), clock.unix_seconds());
+        match tokio::task::spawn_blocking(move || keys.turn(now)).await {
+            Ok(Ok(ring)) => border.seal().take(&ring, now),
+            Ok(Err(error)) => tracing::error!(%error, "the routing keys stay as they were"),
+            Err(error) => tracing::error!(%error, "looking at the routing keys failed"),
+        }
+    }
+}
+
 fn digest_check(
     config: &Config,
     prepared: &Prepared,
@@ -263,12 +283,22 @@ fn digest_check(
     Ok(Some(DigestCheck::new(&settings, Arc::clone(users), clock.wall())))
 }
 
-fn forwarder(config: &Config, upstream: Arc<Pool>) -> anyhow::Result<Forwarder> {
-    let key = RoutingKey::load_or_make(&config.state_directory)?;
+fn forwarder(
+    config: &Config,
+    upstream: Arc<Pool>,
+    keys: &KeyFile,
+    clock: Clock,
+) -> anyhow::Result<Forwarder> {
+    let now = clock.unix_seconds();
+    let ring = keys.turn(now)?;
+    if ring.is_of_the_future(now) {
+        tracing::warn!("every routing key begins in the future: is the clock right?");
+    }
+    let seal = TokenSeal::of(&ring, now).context("there is no routing key")?;
     let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
     let position = u8::try_from(config.listen.len()).context("at most 255 listeners")?;
     let listeners = outside.chain(config.upstream.listeners()).collect();
-    Ok(Forwarder::new(TokenSeal::new(key), listeners, position, upstream))
+    Ok(Forwarder::new(seal, listeners, position, upstream))
 }
 
 #[cfg(feature = "kernel-log")]

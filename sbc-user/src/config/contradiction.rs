@@ -73,6 +73,10 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
                 .to_owned(),
         );
     }
+    let longest = config.users.as_ref().map(super::Users::longest_registration);
+    if let Some(problem) = config.session.problem(longest.unwrap_or_default()) {
+        return refuse("[session]", problem);
+    }
     refuse_listeners(config)?;
     upstream::refuse(config)?;
     refuse_trust(config)?;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::values::{
     Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
 };
-use super::{ConfigError, Limits, Peers, Upstream, contradiction};
+use super::{ConfigError, Limits, Peers, Session, Upstream, contradiction};
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::ClientCertificate;
@@ -40,6 +40,9 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The protected SIP system.
     pub upstream: Upstream,
+    /// What is relayed, and the keys of its tokens.
+    #[serde(default)]
+    pub session: Session,
     /// What happens to strangers.
     #[serde(default)]
     pub unknown: Unknown,

@@ -10,6 +10,7 @@ mod peer;
 mod peers;
 #[cfg(test)]
 pub(crate) mod sample;
+mod session;
 mod sip_target;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use limits::Limits;
 pub use may_assert::{AssertablePattern, Assertables};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
 pub use peers::Peers;
+pub use session::Session;
 pub use sip_target::{SipTarget, TargetHost};
 pub use upstream::{Probe, Upstream, UpstreamTarget, UpstreamTls};
 pub use values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};

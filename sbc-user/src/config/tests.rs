@@ -165,6 +165,21 @@ fn a_table_that_would_not_hold_what_is_asked_of_it_is_refused() {
 }
 
 #[test]
+fn routing_keys_that_end_before_what_they_sealed_are_refused() {
+    let session = |lines: &str| format!("{BASE}[session]\n{lines}");
+    refused(&session("change-key-after = \"59m\""), "[session]: change-key-after is less than 1h");
+    let brief = "accept-old-key-for = \"119m\"";
+    refused(&session(brief), "[session]: accept-old-key-for is less than [users] longest-reg");
+    refused(
+        &session("change-key-after = \"11h\""),
+        "[session]: accept-old-key-for is more than 14",
+    );
+    assert!(parse(&session("change-key-after = \"401d\"")).is_err());
+    config_of(&session("change-key-after = \"12h\"\naccept-old-key-for = \"2h\""));
+    config_of(&session("change-key-after = \"12h\""));
+}
+
+#[test]
 fn a_network_that_may_spend_what_is_for_all_of_them_is_refused() {
     for line in
         ["tls-attempts = \"40/s burst 4000\"", "tls-attempts-per-network = \"1/s burst 500000\""]

@@ -56,6 +56,9 @@ closed_list! {
         NoRoute "no-route",
         /// A request of the upstream with a Route to us whose token we did not make, or not for this: 403.
         ForgedRoute "forged-route",
+        /// A request of the upstream with a Route to us whose token we made so long ago that its key is used
+        /// no more: 480.
+        StaleRoute "stale-route",
         /// A request of the upstream to a phone whose proof or peer is gone, so that its answers would be
         /// dropped, or whose place is another user's now: 480, or 430 (RFC 5626 §5.3.1).
         FlowExpired "flow-expired",

@@ -31,6 +31,7 @@ impl Rejection {
             RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
             RelayRefusal::NoTarget => (503, Outcome::UpstreamDown),
             RelayRefusal::ForgedRoute => (403, Outcome::ForgedRoute),
+            RelayRefusal::StaleRoute => (480, Outcome::StaleRoute),
             RelayRefusal::Unwritable(RewriteError::TooLarge | RewriteError::TooManyHeaders) => {
                 (513, Outcome::MessageTooLarge)
             }
@@ -125,6 +126,7 @@ mod tests {
             (RelayRefusal::NoRoute, "404"),
             (RelayRefusal::NoTarget, "503"),
             (RelayRefusal::ForgedRoute, "403"),
+            (RelayRefusal::StaleRoute, "480"),
             (RelayRefusal::Unwritable(RewriteError::TooLarge), "513"),
             (RelayRefusal::Unwritable(RewriteError::TooManyHeaders), "513"),
             (RelayRefusal::Unwritable(RewriteError::Overlap), "400"),

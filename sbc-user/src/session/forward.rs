@@ -74,6 +74,9 @@ pub enum RelayRefusal {
     /// A Route names us with a token that we did not make, or not for this.
     #[error("the token in its route is not ours")]
     ForgedRoute,
+    /// A Route names us with a token that we made so long ago that its key is used no more.
+    #[error("the token in its route is too old")]
+    StaleRoute,
     /// A response to a request that we did not forward.
     #[error("the response answers no request of ours")]
     NotOurs,
@@ -224,9 +227,15 @@ impl Forwarder {
             Some(WayOut { to: registered.flow, registered: Some(registered), is_outbound })
         };
         let found = of_dialog.or_else(of_registration).filter(|way| self.is_outside(&way.to));
-        let has_token = || routes().any(|route| route.uri.user.is_some());
+        let mut tokens = routes().filter_map(|route| route.uri.user).peekable();
         found.ok_or_else(|| {
-            if has_token() { RelayRefusal::ForgedRoute } else { RelayRefusal::NoRoute }
+            if tokens.peek().is_none() {
+                RelayRefusal::NoRoute
+            } else if tokens.any(|token| self.seal.is_stale(request.call_id(), token)) {
+                RelayRefusal::StaleRoute
+            } else {
+                RelayRefusal::ForgedRoute
+            }
         })
     }
 

@@ -5,6 +5,8 @@
 
 mod claims;
 mod forward;
+mod key_file;
+mod key_ring;
 mod loops;
 mod registration;
 mod routing_key;
@@ -12,6 +14,8 @@ mod token;
 
 pub use claims::without_false_claims;
 pub use forward::{Forwarded, Forwarder, RelayRefusal, WayOut};
+pub use key_file::{KeyFile, KeyFileError};
+pub use key_ring::{DatedKey, KeyRing, Rotation};
 pub use registration::{Registered, Registrant, granted_seconds};
-pub use routing_key::{RoutingKey, RoutingKeyError};
+pub use routing_key::RoutingKey;
 pub use token::{OwnTag, TokenSeal, TransactionFacts};

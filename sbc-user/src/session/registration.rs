@@ -24,13 +24,14 @@ pub struct Registered {
     /// The flow that the registration came on.
     pub flow: Flow,
     pub(super) mark: [u8; MARK_LENGTH],
+    pub(super) key_number: u8,
 }
 
 impl Registered {
     /// Says whether it was this one who registered.
     #[must_use]
     pub fn is_of(&self, registrant: Registrant<'_>, seal: &TokenSeal) -> bool {
-        self.mark == seal.mark(registrant)
+        seal.is_mark_of(self, registrant)
     }
 }
 

@@ -1,7 +1,9 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes128Siv;
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
@@ -10,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::loops::{LoopMark, MARK_LENGTH as LOOP_MARK_LENGTH};
 use super::registration::MARK_LENGTH;
-use super::{Registered, Registrant, RoutingKey};
+use super::{DatedKey, KeyRing, Registered, Registrant, RoutingKey};
 use crate::sip::Message;
 use crate::transport::{Flow, Transport};
 
@@ -20,8 +22,9 @@ const COOKIE: &[u8] = b"z9hG4bK";
 const FLOW_LENGTH: usize = 2 + 16 + 2 + 8;
 /// A flow without its connection.
 const TARGET_LENGTH: usize = FLOW_LENGTH - 8;
-/// What is sealed into the longest token, and the synthetic initialization vector, in base64.
-const TOKEN_LENGTH: usize = (16 + FLOW_LENGTH + TARGET_LENGTH) * 4 / 3 + 1;
+/// The number of the key, the synthetic initialization vector, and what is sealed into the longest token,
+/// in base64.
+const TOKEN_LENGTH: usize = (1 + 16 + FLOW_LENGTH + TARGET_LENGTH) * 4 / 3 + 1;
 /// Length of the tags in the `To` of our own answers: 9 bytes of MAC in base64.
 const TAG_BYTES: usize = 9;
 const TAG_LENGTH: usize = TAG_BYTES * 4 / 3;
@@ -29,18 +32,31 @@ const TAG_LENGTH: usize = TAG_BYTES * 4 / 3;
 const TAGS: &[u8] = b"sbc own tag 1";
 const LOOPS: &[u8] = b"sbc loop mark 1";
 const HMAC_BLOCK: usize = 64;
+/// What a token is for that is bound to no call.
+const REGISTRATION: &[&[u8]] = &[b"register"];
 
 /// Seals flows into tokens that travel in SIP messages and come back.
 ///
 /// AES-SIV (RFC 5297) is deterministic, as a stateless proxy needs it: a retransmission gets the same
 /// branch (RFC 3261 §16.11). What a token is for and the message that it belongs to are authenticated
 /// with it, so that none can be used elsewhere; and nobody outside learns the addresses inside.
+///
+/// A token begins with the number of its key, and keys change while it lives.
 pub struct TokenSeal {
-    key: RoutingKey,
+    keys: ArcSwap<Keys>,
     /// Makes tags: has taken in a key of its own, and is copied for each.
     tags: Hmac<Sha256>,
     /// Makes loop marks, likewise.
     loops: Hmac<Sha256>,
+}
+
+/// The routing keys at some moment.
+struct Keys {
+    current: DatedKey,
+    /// What others have sealed is accepted too.
+    others: Vec<DatedKey>,
+    /// What these have sealed was accepted once.
+    retired: Vec<DatedKey>,
 }
 
 /// The tag of an answer of ours.
@@ -107,15 +123,36 @@ impl<'a> TransactionFacts<'a> {
 }
 
 impl TokenSeal {
-    /// Seals with `key`.
+    /// Seals with `key`, for ever.
     #[must_use]
     pub fn new(key: RoutingKey) -> Self {
+        let current = DatedKey { number: 0, begins: 0, key };
+        Self::with(Keys { current, others: Vec::new(), retired: Vec::new() })
+    }
+
+    /// Seals with the key of `ring` that is in use at `now`, in seconds since 1970; `None` from a ring
+    /// without keys.
+    #[must_use]
+    pub fn of(ring: &KeyRing, now: u64) -> Option<Self> {
+        Keys::of(ring, now).map(Self::with)
+    }
+
+    /// Takes what has become of the keys by `now`. Tags and loop marks stay those of the key that this
+    /// began with: neither outlives a transaction.
+    pub fn take(&self, ring: &KeyRing, now: u64) {
+        if let Some(keys) = Keys::of(ring, now) {
+            self.keys.store(Arc::new(keys));
+        }
+    }
+
+    fn with(keys: Keys) -> Self {
+        let key = &keys.current.key;
         let [tags, loops] = [TAGS, LOOPS].map(|purpose| {
             let mut derived = keyed(key.bytes());
             derived.update(purpose);
             keyed(&derived.finalize().into_bytes())
         });
-        Self { key, tags, loops }
+        Self { tags, loops, keys: ArcSwap::from_pointee(keys) }
     }
 
     pub(super) const fn loops(&self) -> &Hmac<Sha256> {
@@ -216,26 +253,34 @@ impl TokenSeal {
     /// `flow`. It is not bound to a call: it is there so that calls can begin.
     #[must_use]
     pub fn registration(&self, registrant: Registrant<'_>, flow: &Flow) -> Option<String> {
-        let mark = self.mark(registrant);
-        self.seal_bytes(&[b"register"], &[&written(flow)[..], &mark].concat())
+        let keys = self.keys.load();
+        let mark = mark(&keys.current.key, registrant);
+        seal_with(&keys.current, REGISTRATION, &[&written(flow)[..], &mark].concat())
     }
 
     /// Opens a [`registration`](Self::registration) token.
     #[must_use]
     pub fn registered(&self, token: &[u8]) -> Option<Registered> {
-        let opened = self.open_bytes(&[b"register"], token)?;
+        let keys = self.keys.load();
+        let (key_number, opened) = open_with(keys.accepted(), REGISTRATION, token)?;
         let (flow, mark) = opened.split_first_chunk()?;
-        Some(Registered { flow: read(flow)?, mark: mark.try_into().ok()? })
+        Some(Registered { flow: read(flow)?, mark: mark.try_into().ok()?, key_number })
     }
 
-    /// What stands for a registrant in a token: its name would make the token as long as that is.
-    pub(super) fn mark(&self, registrant: Registrant<'_>) -> [u8; MARK_LENGTH] {
-        let headers: [&[u8]; 2] = match registrant {
-            Registrant::User(name) => [b"user", name.as_bytes()],
-            Registrant::Peer(name) => [b"peer", name.as_bytes()],
-        };
-        let sealed = self.cipher().encrypt(headers, b"").unwrap_or_default();
-        sealed.first_chunk().copied().unwrap_or_default()
+    /// Says whether a token was for this call or for a registration, and sealed by a key whose time is
+    /// over.
+    #[must_use]
+    pub fn is_stale(&self, call_id: &[u8], token: &[u8]) -> bool {
+        let keys = self.keys.load();
+        let purposes: [&[&[u8]]; 2] = [&[b"deliver", call_id], REGISTRATION];
+        purposes.iter().any(|headers| open_with(&keys.retired, headers, token).is_some())
+    }
+
+    /// Says whether a registration token was made for this registrant.
+    pub(super) fn is_mark_of(&self, registered: &Registered, registrant: Registrant<'_>) -> bool {
+        let keys = self.keys.load();
+        let key = keys.accepted().find(|key| key.number == registered.key_number);
+        key.is_some_and(|key| mark(&key.key, registrant) == registered.mark)
     }
 
     /// The tag of our own answers to a request: the same for each retransmission, and recognised in
@@ -259,26 +304,64 @@ impl TokenSeal {
         self.seal_bytes(headers, &written(flow))
     }
 
+    fn seal_bytes(&self, headers: &[&[u8]], bytes: &[u8]) -> Option<String> {
+        seal_with(&self.keys.load().current, headers, bytes)
+    }
+
     fn open(&self, headers: &[&[u8]], token: &[u8]) -> Option<Flow> {
         read(self.open_bytes(headers, token)?.as_slice().try_into().ok()?)
     }
 
-    fn seal_bytes(&self, headers: &[&[u8]], bytes: &[u8]) -> Option<String> {
-        let sealed = self.cipher().encrypt(headers, bytes).ok()?;
-        Some(URL_SAFE_NO_PAD.encode(sealed))
-    }
-
     fn open_bytes(&self, headers: &[&[u8]], token: &[u8]) -> Option<Vec<u8>> {
-        if token.len() > TOKEN_LENGTH {
-            return None;
-        }
-        let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
-        self.cipher().decrypt(headers, &sealed).ok()
+        Some(open_with(self.keys.load().accepted(), headers, token)?.1)
+    }
+}
+
+impl Keys {
+    fn of(ring: &KeyRing, now: u64) -> Option<Self> {
+        let current = ring.current(now)?.clone();
+        let others = ring.keys().iter().filter(|key| key.number != current.number).cloned();
+        let (others, retired) = others.partition(|key| ring.accepts(key, now));
+        Some(Self { current, others, retired })
     }
 
-    fn cipher(&self) -> Aes128Siv {
-        Aes128Siv::new(self.key.bytes().into())
+    fn accepted(&self) -> impl Iterator<Item = &DatedKey> {
+        std::iter::once(&self.current).chain(&self.others)
     }
+}
+
+fn seal_with(key: &DatedKey, headers: &[&[u8]], bytes: &[u8]) -> Option<String> {
+    let sealed = cipher(&key.key).encrypt(headers, bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode([&[key.number][..], &sealed].concat()))
+}
+
+/// Yields the number of the key too.
+fn open_with<'k>(
+    keys: impl IntoIterator<Item = &'k DatedKey>,
+    headers: &[&[u8]],
+    token: &[u8],
+) -> Option<(u8, Vec<u8>)> {
+    if token.len() > TOKEN_LENGTH {
+        return None;
+    }
+    let decoded = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let (number, sealed) = decoded.split_first()?;
+    let key = keys.into_iter().find(|key| key.number == *number)?;
+    Some((*number, cipher(&key.key).decrypt(headers, sealed).ok()?))
+}
+
+fn cipher(key: &RoutingKey) -> Aes128Siv {
+    Aes128Siv::new(key.bytes().into())
+}
+
+/// What stands for a registrant in a token: its name would make the token as long as that is.
+fn mark(key: &RoutingKey, registrant: Registrant<'_>) -> [u8; MARK_LENGTH] {
+    let headers: [&[u8]; 2] = match registrant {
+        Registrant::User(name) => [b"user", name.as_bytes()],
+        Registrant::Peer(name) => [b"peer", name.as_bytes()],
+    };
+    let sealed = cipher(key).encrypt(headers, b"").unwrap_or_default();
+    sealed.first_chunk().copied().unwrap_or_default()
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {

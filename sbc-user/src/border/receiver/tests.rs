@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::sample;
 use crate::proof::digest::test_client;
-use crate::session::{RoutingKey, TokenSeal};
+use crate::session::RoutingKey;
 use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;

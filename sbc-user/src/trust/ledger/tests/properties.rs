@@ -243,7 +243,8 @@ proptest! {
         // When everybody has left and every lifetime is over, the operator's word alone is left.
         scene.ledger.table_mut().broken = None;
         for (number, (peer, _)) in std::mem::take(&mut proofs.connected) {
-            scene.disconnect(peer, number).unwrap();
+            // A full table may refuse what another one's end still opens.
+            let _ = scene.disconnect(peer, number);
         }
         scene.pass(601);
         scene.sweep();
