@@ -16,7 +16,7 @@ use super::{Realm, UnixMillis};
 pub const NONCE_LENGTH: usize = 43;
 
 /// Separates these MACs from whatever else the key may ever be used for.
-const PURPOSE: &[u8] = b"sbc digest nonce 1";
+const PURPOSE: &[u8] = b"sbc digest nonce 2";
 
 const TIME_LENGTH: usize = 8;
 const RANDOM_LENGTH: usize = 8;
@@ -28,9 +28,10 @@ const HMAC_BLOCK: usize = 64;
 ///
 /// A nonce is base64url(time | random | MAC), where time is the 64-bit big-endian number of
 /// milliseconds since the Unix epoch and MAC is HMAC-SHA-256, truncated to 128 bits, over time,
-/// random, source address (16 bytes, IPv4 mapped) and realm.
+/// random and source address (16 bytes, IPv4 mapped), with a key of the realm's own.
 pub struct NonceMint {
-    /// Has taken in the key and the purpose.
+    /// Has taken in the key that is derived for the purpose and the realm: with both in the message, each
+    /// nonce would need another block of the hash.
     keyed: Hmac<Sha256>,
     lifetime: Duration,
     realm: Realm,
@@ -65,14 +66,10 @@ impl NonceMint {
     /// Makes a mint whose nonces are good for `lifetime`.
     #[must_use]
     pub fn new(key: &Zeroizing<[u8; 32]>, lifetime: Duration, realm: Realm) -> Self {
-        // Padded with zeros to the block of HMAC, which makes no difference (RFC 2104 §2).
-        let mut padded = Zeroizing::new([0; HMAC_BLOCK]);
-        for (to, from) in padded.iter_mut().zip(key.iter()) {
-            *to = *from;
-        }
-        let mut keyed = Hmac::<Sha256>::new((&*padded).into());
-        keyed.update(PURPOSE);
-        Self { keyed, lifetime, realm }
+        let mut derived = keyed(key.as_slice());
+        derived.update(PURPOSE);
+        derived.update(realm.as_bytes());
+        Self { keyed: keyed(&derived.finalize().into_bytes()), lifetime, realm }
     }
 
     /// Issues a nonce to `source`, in ASCII.
@@ -135,13 +132,21 @@ impl NonceMint {
         hmac.update(&time);
         hmac.update(&random);
         hmac.update(&mapped(source).octets());
-        hmac.update(self.realm.as_bytes());
         let mut truncated = [0; MAC_LENGTH];
         for (to, from) in truncated.iter_mut().zip(hmac.finalize().into_bytes()) {
             *to = from;
         }
         truncated
     }
+}
+
+/// HMAC with a key that is padded with zeros to its block, which makes no difference (RFC 2104 §2).
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    let mut padded = Zeroizing::new([0; HMAC_BLOCK]);
+    for (to, from) in padded.iter_mut().zip(key) {
+        *to = *from;
+    }
+    Hmac::new((&*padded).into())
 }
 
 impl fmt::Debug for NonceMint {
