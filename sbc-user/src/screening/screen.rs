@@ -258,7 +258,7 @@ fn own_credentials<'m>(
         HeaderKind::ProxyAuthorization
     };
     let mut found = OwnCredentials::None;
-    for header in request.headers().filter(|header| header.kind == kind) {
+    for header in request.headers_of(kind) {
         match (digest.read(header.value), &found) {
             (Err(error), _) if error.is_not_for_us() => {}
             (Ok(credentials), OwnCredentials::None) => {

@@ -1,6 +1,10 @@
+use std::io::Write as _;
+use std::net::IpAddr;
+
 use thiserror::Error;
 
 use super::grammar::is_token;
+use super::search::{find, find_control};
 
 /// Why a header cannot be written: it would end its line and begin another.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -13,22 +17,87 @@ pub enum FieldError {
     Value,
 }
 
-/// Appends one header line, whose value is the concatenation of `parts`.
+/// Appends one header line, whose value is the concatenation of `parts`; nothing if it cannot be written.
 pub(super) fn write(name: &str, parts: &[&[u8]], out: &mut Vec<u8>) -> Result<(), FieldError> {
     if !is_token(name.as_bytes()) {
         return Err(FieldError::Name);
     }
-    parts.iter().try_for_each(|part| check_value(part))?;
-    let begin = [name.as_bytes(), b": "];
-    for part in begin.iter().chain(parts).chain(&[&b"\r\n"[..]]) {
+    let start = out.len();
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    for part in parts {
         out.extend_from_slice(part);
     }
+    if let Err(error) = check_value(out.get(start..).unwrap_or_default()) {
+        out.truncate(start);
+        return Err(error);
+    }
+    out.extend_from_slice(b"\r\n");
     Ok(())
 }
 
 pub(super) fn check_value(value: &[u8]) -> Result<(), FieldError> {
-    match memchr::memchr3(b'\r', b'\n', 0, value) {
-        Some(_) => Err(FieldError::Value),
-        None => Ok(()),
+    // A tab is one too, and allowed; but there are few.
+    if find_control(value).is_none() || find([b'\r', b'\n', 0], value).is_none() {
+        return Ok(());
+    }
+    Err(FieldError::Value)
+}
+
+/// Appends a number in decimal digits.
+pub(super) fn write_number(number: u16, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 5];
+    let mut rest = number;
+    let mut count = 0;
+    for digit in digits.iter_mut().rev() {
+        if rest == 0 && count > 0 {
+            break;
+        }
+        *digit += u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        count += 1;
+    }
+    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+}
+
+/// Appends an address as it is written in parameters: without brackets.
+pub(super) fn write_address(address: IpAddr, out: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => {
+            for (number, octet) in address.octets().into_iter().enumerate() {
+                if number > 0 {
+                    out.push(b'.');
+                }
+                write_number(octet.into(), out);
+            }
+        }
+        IpAddr::V6(address) => {
+            // Writing to a `Vec` has no way to fail.
+            let _ = write!(out, "{address}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_and_addresses_are_written_as_the_standard_library_does(
+            number in any::<u16>(),
+            address in any::<IpAddr>(),
+        ) {
+            for number in [number, number % 11, 0] {
+                let mut out = Vec::new();
+                write_number(number, &mut out);
+                prop_assert_eq!(out, number.to_string().into_bytes());
+            }
+            let mut out = Vec::new();
+            write_address(address, &mut out);
+            prop_assert_eq!(out, address.to_string().into_bytes());
+        }
     }
 }

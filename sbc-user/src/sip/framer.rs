@@ -145,7 +145,8 @@ enum Front {
 /// The length of the message whose header section this is. On a stream only `Content-Length` tells
 /// where the body ends, so it has to be there (RFC 3261 §20.14).
 fn message_length(head: &[u8]) -> Result<usize, Malformed> {
-    let index = Head::scan(head)?;
+    let mut index = Head::new();
+    index.scan(head)?;
     let body =
         index.content_length(head)?.ok_or(Malformed::MissingHeader(HeaderKind::ContentLength))?;
     let length = head.len().checked_add(body).filter(|length| *length <= MAX_MESSAGE);

@@ -1,10 +1,11 @@
 //! The index of a header section: where each header line is, and nothing about what it says.
 
 use super::grammar::{
-    decimal, is_lws, is_token, is_token_byte, slice, take_while, trim, trim_start,
+    Class, decimal, is_lws, is_token, slice, split_once, take_while, trim, trim_end, trim_start,
 };
 use super::header::{Header, HeaderKind};
 use super::malformed::Malformed;
+use super::search::find_control;
 
 /// The most header lines that a message may have. Seen in the field: fewer than 50.
 pub const MAX_HEADERS: usize = 96;
@@ -17,6 +18,8 @@ pub const MAX_MESSAGE: usize = 65_535;
 pub(super) struct Head {
     lines: [Line; MAX_HEADERS],
     count: usize,
+    /// The number of the first line of each kind, from 1; 0 if there is none.
+    first: [u8; HeaderKind::COUNT],
     start_line_end: usize,
     body_start: usize,
 }
@@ -26,30 +29,33 @@ pub(super) struct Head {
 pub(super) struct Line {
     pub(super) kind: HeaderKind,
     start: u16,
-    name_end: u16,
     value_start: u16,
-    value_end: u16,
     end: u16,
 }
 
 impl Head {
+    /// No lines yet. Not made by `scan`, which would have to move it to its caller.
+    pub(super) const fn new() -> Self {
+        Self {
+            lines: [Line::BLANK; MAX_HEADERS],
+            count: 0,
+            first: [0; HeaderKind::COUNT],
+            start_line_end: 0,
+            body_start: 0,
+        }
+    }
+
     /// Finds the lines up to the blank one, in one pass.
     ///
     /// Also checks what decides where other parsers see lines: bare CR and LF, NUL, folds, names, and
     /// headers that may be there once.
-    pub(super) fn scan(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut head = Self {
-            lines: [Line::BLANK; MAX_HEADERS],
-            count: 0,
-            start_line_end: line_end(bytes, 0)?,
-            body_start: 0,
-        };
-        if head.start_line_end == 0 {
+    pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        self.start_line_end = line_end(bytes, 0)?;
+        if self.start_line_end == 0 {
             return Err(Malformed::StartLine);
         }
-        let mut seen = 0_u64;
         let mut pending: Option<usize> = None;
-        let mut at = head.start_line_end + 2;
+        let mut at = self.start_line_end + 2;
         loop {
             let end = line_end(bytes, at)?;
             let text = slice(bytes, at..end);
@@ -62,11 +68,11 @@ impl Head {
                 }
             } else {
                 if let Some(start) = pending.replace(at) {
-                    head.push(Line::parse(bytes, start, at)?, &mut seen)?;
+                    self.push(Line::parse(bytes, start, at)?)?;
                 }
                 if text.is_empty() {
-                    head.body_start = end + 2;
-                    return Ok(head);
+                    self.body_start = end + 2;
+                    return Ok(());
                 }
             }
             at = end + 2;
@@ -88,7 +94,16 @@ impl Head {
     }
 
     pub(super) fn first(&self, kind: HeaderKind) -> Option<&Line> {
-        self.lines().iter().find(|line| line.kind == kind)
+        let number = self.first.get(kind as usize)?;
+        self.lines.get(usize::from(*number).checked_sub(1)?)
+    }
+
+    /// The lines of that kind, in their order.
+    pub(super) fn lines_of(&self, kind: HeaderKind) -> impl Iterator<Item = &Line> {
+        let before = self.first.get(kind as usize).copied().unwrap_or(0).checked_sub(1);
+        let from = before.map_or(self.count, usize::from);
+        let lines = self.lines.get(from..self.count).unwrap_or_default();
+        lines.iter().filter(move |line| line.kind == kind)
     }
 
     /// The number in `Content-Length`, in bytes, if there is one.
@@ -100,12 +115,15 @@ impl Head {
         length.map(Some).ok_or(Malformed::ContentLength)
     }
 
-    fn push(&mut self, line: Line, seen: &mut u64) -> Result<(), Malformed> {
-        let bit = 1_u64 << (line.kind as u8);
-        if line.kind.is_single() && *seen & bit != 0 {
-            return Err(Malformed::DuplicateHeader(line.kind));
+    fn push(&mut self, line: Line) -> Result<(), Malformed> {
+        let number = u8::try_from(self.count + 1).map_err(|_| Malformed::TooManyHeaders)?;
+        match self.first.get_mut(line.kind as usize) {
+            Some(first @ 0) => *first = number,
+            Some(_) if line.kind.is_single() => {
+                return Err(Malformed::DuplicateHeader(line.kind));
+            }
+            Some(_) | None => {}
         }
-        *seen |= bit;
         *self.lines.get_mut(self.count).ok_or(Malformed::TooManyHeaders)? = line;
         self.count += 1;
         Ok(())
@@ -113,55 +131,52 @@ impl Head {
 }
 
 impl Line {
-    const BLANK: Self = Self {
-        kind: HeaderKind::Other,
-        start: 0,
-        name_end: 0,
-        value_start: 0,
-        value_end: 0,
-        end: 0,
-    };
+    const BLANK: Self = Self { kind: HeaderKind::Via, start: 0, value_start: 0, end: 0 };
 
     /// Reads a line from its name to its last CRLF.
     fn parse(bytes: &[u8], start: usize, end: usize) -> Result<Self, Malformed> {
         let text = slice(bytes, start..end);
-        let (name, rest) = take_while(text, is_token_byte);
+        let (mut name, rest) = split_once(text, b':').ok_or(Malformed::HeaderName)?;
         // HCOLON: white space may stand before the colon, a fold may not (RFC 3261 §25.1).
-        let (_, rest) = take_while(rest, |byte| matches!(byte, b' ' | b'\t'));
-        let rest = rest.strip_prefix(b":").ok_or(Malformed::HeaderName)?;
-        if !is_token(name) {
+        while let [before @ .., b' ' | b'\t'] = name {
+            name = before;
+        }
+        let kind = HeaderKind::of(name);
+        // A name that we know is a token.
+        if kind == HeaderKind::Other && !is_token(name) {
             return Err(Malformed::HeaderName);
         }
-        let value = trim(rest);
         // An empty value stands right after the colon, not behind the CRLF.
-        let lead = if value.is_empty() { 0 } else { rest.len() - trim_start(rest).len() };
-        let value_start = end - rest.len() + lead;
+        let value = Some(trim_start(rest)).filter(|value| !value.is_empty()).unwrap_or(rest);
         Ok(Self {
-            kind: HeaderKind::of(name),
+            kind,
             start: offset(start),
-            name_end: offset(start + name.len()),
-            value_start: offset(value_start),
-            value_end: offset(value_start + value.len()),
+            value_start: offset(end - value.len()),
             end: offset(end),
         })
     }
 
-    pub(super) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        slice(bytes, self.value_range())
+    pub(super) fn value(self, bytes: &[u8]) -> &[u8] {
+        trim_end(slice(bytes, usize::from(self.value_start)..usize::from(self.end)))
     }
 
-    pub(super) fn value_range(&self) -> std::ops::Range<usize> {
-        usize::from(self.value_start)..usize::from(self.value_end)
+    pub(super) fn value_range(self, bytes: &[u8]) -> std::ops::Range<usize> {
+        let start = usize::from(self.value_start);
+        start..start + self.value(bytes).len()
     }
 
-    pub(super) fn range(&self) -> std::ops::Range<usize> {
+    fn name(self, bytes: &[u8]) -> &[u8] {
+        take_while(slice(bytes, self.range()), Class::TOKEN).0
+    }
+
+    pub(super) fn range(self) -> std::ops::Range<usize> {
         usize::from(self.start)..usize::from(self.end)
     }
 
-    pub(super) fn header<'a>(&self, bytes: &'a [u8]) -> Header<'a> {
+    pub(super) fn header(self, bytes: &[u8]) -> Header<'_> {
         Header {
             kind: self.kind,
-            name: slice(bytes, usize::from(self.start)..usize::from(self.name_end)),
+            name: self.name(bytes),
             value: self.value(bytes),
             line: self.range(),
         }
@@ -170,13 +185,17 @@ impl Line {
 
 /// Where the line that begins at `at` ends, without its CRLF.
 fn line_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
-    let rest = slice(bytes, at..bytes.len());
-    let mark = memchr::memchr3(b'\r', b'\n', 0, rest).ok_or(Malformed::MissingBlankLine)?;
-    match slice(rest, mark..rest.len()) {
-        [b'\r', b'\n', ..] => Ok(at + mark),
-        [0, ..] => Err(Malformed::NulByte),
-        [b'\n', ..] => Err(Malformed::BareLineFeed),
-        [..] => Err(Malformed::BareCarriageReturn),
+    let mut rest = slice(bytes, at..bytes.len());
+    loop {
+        let mark = find_control(rest).ok_or(Malformed::MissingBlankLine)?;
+        rest = match slice(rest, mark..rest.len()) {
+            end @ [b'\r', b'\n', ..] => return Ok(bytes.len() - end.len()),
+            [0, ..] => return Err(Malformed::NulByte),
+            [b'\n', ..] => return Err(Malformed::BareLineFeed),
+            [b'\r', ..] => return Err(Malformed::BareCarriageReturn),
+            // A tab, or another control character, which is for whoever reads the value.
+            other => slice(other, 1..other.len()),
+        };
     }
 }
 

@@ -28,6 +28,9 @@ macro_rules! header_kinds {
             /// Every kind but `Other`.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
+            /// How many there are, with `Other`.
+            pub(super) const COUNT: usize = Self::ALL.len() + 1;
+
             /// The full name as the RFCs write it; `other` for `Other`.
             #[must_use]
             pub const fn name(self) -> &'static str {
@@ -91,43 +94,12 @@ impl HeaderKind {
     /// Names a header, without regard to case, in its full or compact form.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        let candidates: &[Self] = match name.len() {
-            1 => return Self::of_compact(name),
-            2 => &[Self::To],
-            3 => &[Self::Via],
-            4 => &[Self::From, Self::CSeq, Self::Path],
-            5 => &[Self::Route, Self::Allow, Self::Event],
-            6 => &[Self::Server],
-            7 => &[
-                Self::CallId,
-                Self::Contact,
-                Self::Require,
-                Self::Expires,
-                Self::Privacy,
-                Self::Subject,
-            ],
-            8 => &[Self::Identity, Self::ReferTo, Self::ReplyTo],
-            9 => &[Self::Supported, Self::Diversion, Self::Timestamp],
-            10 => &[Self::UserAgent],
-            11 => &[Self::Unsupported, Self::MinExpires, Self::RetryAfter, Self::ReferredBy],
-            12 => &[
-                Self::MaxForwards,
-                Self::ContentType,
-                Self::RecordRoute,
-                Self::HistoryInfo,
-                Self::AllowEvents,
-            ],
-            13 => &[Self::Authorization, Self::ProxyRequire, Self::ServiceRoute],
-            14 => &[Self::ContentLength],
-            15 => &[Self::SessionExpires, Self::RemotePartyId],
-            16 => &[Self::WwwAuthenticate, Self::ContentEncoding],
-            18 => &[Self::ProxyAuthenticate],
-            19 => &[Self::ProxyAuthorization, Self::PAssertedIdentity, Self::AuthenticationInfo],
-            20 => &[Self::PPreferredIdentity],
-            _ => &[],
-        };
-        let is_named = |kind: &Self| kind.name().as_bytes().eq_ignore_ascii_case(name);
-        candidates.iter().copied().find(is_named).unwrap_or(Self::Other)
+        if name.len() == 1 {
+            return Self::of_compact(name);
+        }
+        let kind = BY_SHAPE.get(shape(name)).copied().unwrap_or(Self::Other);
+        let full = kind.name().as_bytes();
+        if name == full || name.eq_ignore_ascii_case(full) { kind } else { Self::Other }
     }
 
     /// The compact forms registered with IANA for the kinds we know.
@@ -190,3 +162,27 @@ impl HeaderKind {
         )
     }
 }
+
+const SHAPES: usize = 1 << 10;
+
+/// Length and third letter, in whichever case: no two of our names share both.
+const fn shape(name: &[u8]) -> usize {
+    let third = if let [_, _, third, ..] = name { *third & 0x1f } else { 0 };
+    (name.len() << 5 | third as usize) % SHAPES
+}
+
+/// The only kind that a name can have by its shape.
+static BY_SHAPE: [HeaderKind; SHAPES] = {
+    let mut kinds = [HeaderKind::Other; SHAPES];
+    let mut rest = HeaderKind::ALL;
+    while let [kind, after @ ..] = rest {
+        let shape = shape(kind.name().as_bytes());
+        #[expect(clippy::indexing_slicing, reason = "checked when this is compiled")]
+        {
+            assert!(matches!(kinds[shape], HeaderKind::Other), "two names have the same shape");
+            kinds[shape] = *kind;
+        }
+        rest = after;
+    }
+    kinds
+};

@@ -2,20 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::grammar::{self, trim};
+use super::grammar::{self, Class, take_while, trim};
 use super::malformed::Malformed;
+use super::search::find;
 
 /// Splits `host [":" port]` into the host, an IPv6 reference with its brackets, and what follows it.
 pub(super) fn split_port(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if text.first() == Some(&b'[') {
-        let end = memchr::memchr(b']', text)?;
+        let end = find([b']'], text)?;
         return text.split_at_checked(end + 1);
     }
-    let end = memchr::memchr(b':', text).unwrap_or(text.len());
+    let end = find([b':'], text).unwrap_or(text.len());
     text.split_at_checked(end)
 }
 
-/// Reads `[":" port]`; white space around the colon is legal in `Via` only.
+/// Reads `[":" port]` with white space around the colon, which is legal in `Via` only.
 pub(super) fn port_after(text: &[u8]) -> Result<Option<u16>, Malformed> {
     if text.is_empty() {
         return Ok(None);
@@ -30,8 +31,21 @@ pub(super) fn address(host: &[u8]) -> Option<IpAddr> {
         let text = std::str::from_utf8(inner.strip_suffix(b"]")?).ok()?;
         return text.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
     }
-    let text = std::str::from_utf8(host).ok()?;
-    text.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+    dotted_quad(host).map(IpAddr::V4)
+}
+
+/// Reads an IPv4 address as `Ipv4Addr` does, which wants UTF-8 to be checked first: four numbers without
+/// leading zeros.
+fn dotted_quad(host: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let mut numbers = host.split(|byte| *byte == b'.');
+    for octet in &mut octets {
+        *octet = match numbers.next()? {
+            [b'0', _, ..] => return None,
+            digits => u8::try_from(grammar::decimal(digits)?).ok()?,
+        };
+    }
+    numbers.next().is_none().then(|| octets.into())
 }
 
 /// Whether it is a host name, an IPv4 address or a bracketed IPv6 address.
@@ -40,21 +54,44 @@ pub(super) fn address(host: &[u8]) -> Option<IpAddr> {
 /// that begins with a digit (container names). A last label that is a number is refused unless the
 /// host is a dotted quad: `inet_aton` would read `127.1` or `0x7f000001` as an address, we as a name.
 pub(super) fn is_host(host: &[u8]) -> bool {
-    if address(host).is_some() {
-        return true;
+    match host {
+        [b'[', ..] | [.., b'0'..=b'9'] if address(host).is_some() => true,
+        _ => is_name(host.strip_suffix(b".").unwrap_or(host)),
     }
-    let name = host.strip_suffix(b".").unwrap_or(host);
-    let is_label = |label: &[u8]| {
-        !label.is_empty()
-            && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    let mut labels = name.split(|byte| *byte == b'.');
-    labels.clone().all(is_label) && labels.next_back().is_some_and(|last| !is_number(last))
+}
+
+fn is_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    loop {
+        let (label, after) = take_while(rest, Class::LABEL);
+        match after {
+            _ if label.is_empty() => return false,
+            [] => return !is_number(label),
+            [b'.', next @ ..] => rest = next,
+            [..] => return false,
+        }
+    }
 }
 
 fn is_number(label: &[u8]) -> bool {
     match label {
         [b'0', b'x' | b'X', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
         digits => digits.iter().all(u8::is_ascii_digit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_dotted_quad_is_what_the_standard_library_takes_for_one(
+            text in "((0|1|25|255|256|01|00|0000|999|-1|a|)\\.?){0,6}|[0-9.]{0,20}",
+        ) {
+            prop_assert_eq!(dotted_quad(text.as_bytes()), text.parse().ok());
+        }
     }
 }

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::grammar::{decimal, is_lws, is_token, slice, take_while, trim_start};
+use super::grammar::{Class, decimal, is_lws, is_token, slice, take_while, trim_start};
 use super::head::{Head, MAX_MESSAGE};
 use super::header::{Header, HeaderKind};
 use super::malformed::Malformed;
@@ -44,7 +44,8 @@ impl<'a> Message<'a> {
         if datagram.len() > MAX_MESSAGE {
             return Err(Malformed::MessageTooLarge);
         }
-        let head = Head::scan(datagram)?;
+        let mut head = Head::new();
+        head.scan(datagram)?;
         let start_line = StartLine::parse(slice(datagram, 0..head.start_line_end()))?;
         let bytes = match head.content_length(datagram)? {
             Some(length) => head
@@ -59,20 +60,16 @@ impl<'a> Message<'a> {
             Ok(line.value(bytes))
         };
         let top_via = Split::new(required(HeaderKind::Via)?, 0).next().ok_or(Malformed::Via)?;
-        let message = Self {
-            bytes,
-            start_line,
-            top_via: Via::parse(top_via.bytes)?,
-            from: NameAddr::parse(required(HeaderKind::From)?)?,
-            to: NameAddr::parse(required(HeaderKind::To)?)?,
-            call_id: checked_call_id(required(HeaderKind::CallId)?)?,
-            cseq: CSeq::parse(required(HeaderKind::CSeq)?)?,
-            max_forwards: checked_max_forwards(&head, bytes)?,
-            head,
-        };
-        message.check_cseq_method()?;
-        message.check_lists()?;
-        Ok(message)
+        let top_via = Via::parse(top_via.bytes)?;
+        let from = NameAddr::parse(required(HeaderKind::From)?)?;
+        let to = NameAddr::parse(required(HeaderKind::To)?)?;
+        let call_id = checked_call_id(required(HeaderKind::CallId)?)?;
+        let cseq = CSeq::parse(required(HeaderKind::CSeq)?)?;
+        let max_forwards = checked_max_forwards(&head, bytes)?;
+        check_cseq_method(&start_line, &cseq)?;
+        check_lists(&head, bytes)?;
+        // Made where it is returned: it is too large to be moved for nothing.
+        Ok(Self { bytes, head, start_line, from, to, call_id, cseq, top_via, max_forwards })
     }
 
     /// The whole message, its body cut to `Content-Length`.
@@ -140,6 +137,11 @@ impl<'a> Message<'a> {
         self.head.lines().iter().map(|line| line.header(self.bytes))
     }
 
+    /// The headers of that kind, in their order.
+    pub fn headers_of(&self, kind: HeaderKind) -> impl Iterator<Item = Header<'a>> {
+        self.head.lines_of(kind).map(|line| line.header(self.bytes))
+    }
+
     /// The comma-separated values of all headers of that kind, in their order, without empty ones.
     ///
     /// Only for headers that are lists: the parameters of a challenge or of credentials are separated
@@ -182,59 +184,15 @@ impl<'a> Message<'a> {
 
     /// Like [`values`](Self::values), with empty ones.
     pub(super) fn all_values(&self, kind: HeaderKind) -> impl Iterator<Item = Value<'a>> {
-        let lines = self.head.lines().iter().filter(move |line| line.kind == kind);
-        lines.flat_map(|line| Split::new(line.value(self.bytes), line.value_range().start))
-    }
-
-    fn check_cseq_method(&self) -> Result<(), Malformed> {
-        match self.start_line {
-            StartLine::Request { method, .. } if method != self.cseq.method => {
-                Err(Malformed::CSeqMethod)
-            }
-            StartLine::Request { .. } | StartLine::Response { .. } => Ok(()),
-        }
-    }
-
-    /// Checks the headers that hold lists of addresses.
-    fn check_lists(&self) -> Result<(), Malformed> {
-        let mut contacts = 0_usize;
-        let mut has_wildcard = false;
-        for line in self.head.lines() {
-            let value = line.value(self.bytes);
-            if line.kind.is_balanced() {
-                check_balance(value)?;
-            }
-            // Once the top value is removed, an empty one would be the top.
-            if line.kind == HeaderKind::Via
-                && Split::new(value, 0).any(|value| value.bytes.is_empty())
-            {
-                return Err(Malformed::Via);
-            }
-            if !line.kind.is_address_list() {
-                continue;
-            }
-            // First the whole line: a quote that is never closed would hide the commas after it.
-            check_balance(value)?;
-            for value in Split::new(value, 0) {
-                let is_contact = line.kind == HeaderKind::Contact;
-                contacts += usize::from(is_contact);
-                if is_contact && value.bytes == b"*" {
-                    has_wildcard = true;
-                } else {
-                    NameAddr::parse(value.bytes)?;
-                }
-            }
-        }
-        if has_wildcard && contacts > 1 {
-            return Err(Malformed::WildcardContact);
-        }
-        Ok(())
+        let lines = self.head.lines_of(kind);
+        lines
+            .flat_map(|line| Split::new(line.value(self.bytes), line.value_range(self.bytes).start))
     }
 }
 
 impl<'a> CSeq<'a> {
     fn parse(value: &'a [u8]) -> Result<Self, Malformed> {
-        let (digits, rest) = take_while(value, |byte| byte.is_ascii_digit());
+        let (digits, rest) = take_while(value, Class::DIGIT);
         let method = trim_start(rest);
         if digits.is_empty() || !rest.first().is_some_and(|byte| is_lws(*byte)) || !is_token(method)
         {
@@ -246,7 +204,7 @@ impl<'a> CSeq<'a> {
 }
 
 fn checked_call_id(value: &[u8]) -> Result<&[u8], Malformed> {
-    let is_word = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
+    let is_word = !value.is_empty() && Class::VISIBLE.has_all(value);
     is_word.then_some(value).ok_or(Malformed::CallId)
 }
 
@@ -256,4 +214,46 @@ fn checked_max_forwards(head: &Head, bytes: &[u8]) -> Result<Option<u32>, Malfor
     };
     let hops = decimal(line.value(bytes)).filter(|hops| *hops <= 255);
     hops.map(Some).ok_or(Malformed::MaxForwards)
+}
+
+fn check_cseq_method(start_line: &StartLine<'_>, cseq: &CSeq<'_>) -> Result<(), Malformed> {
+    match start_line {
+        StartLine::Request { method, .. } if *method != cseq.method => Err(Malformed::CSeqMethod),
+        StartLine::Request { .. } | StartLine::Response { .. } => Ok(()),
+    }
+}
+
+/// Checks the headers that hold lists of addresses.
+fn check_lists(head: &Head, bytes: &[u8]) -> Result<(), Malformed> {
+    let mut contacts = 0_usize;
+    let mut has_wildcard = false;
+    for line in head.lines() {
+        if line.kind.is_balanced() {
+            check_balance(line.value(bytes))?;
+        }
+        // Once the top value is removed, an empty one would be the top.
+        if line.kind == HeaderKind::Via
+            && Split::new(line.value(bytes), 0).any(|value| value.bytes.is_empty())
+        {
+            return Err(Malformed::Via);
+        }
+        if !line.kind.is_address_list() {
+            continue;
+        }
+        let value = line.value(bytes);
+        let is_contact = line.kind == HeaderKind::Contact;
+        for address in Split::new(value, 0) {
+            contacts += usize::from(is_contact);
+            if is_contact && address.bytes == b"*" {
+                has_wildcard = true;
+            } else if let Err(error) = NameAddr::read(address.bytes) {
+                // First the whole line: a quote that is never closed hides the commas after it.
+                return Err(check_balance(value).err().unwrap_or(error));
+            }
+        }
+    }
+    if has_wildcard && contacts > 1 {
+        return Err(Malformed::WildcardContact);
+    }
+    Ok(())
 }

@@ -19,6 +19,7 @@ mod reason;
 mod reply;
 mod rewrite;
 mod salvage;
+mod search;
 mod start_line;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-use super::grammar::{is_lws, split_once, take_quoted, take_while, trim, trim_start};
+use super::grammar::{Class, is_lws, split_before, split_once, take_quoted, trim, trim_start};
 use super::malformed::Malformed;
 use super::params::Params;
 use super::uri::Uri;
@@ -22,8 +22,13 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Reads one value of a header; a list has to be split before.
     pub fn parse(value: &'a [u8]) -> Result<Self, Malformed> {
+        // All that can be read is balanced, but what is not is better told so.
+        Self::read(value).map_err(|error| check_balance(value).err().unwrap_or(error))
+    }
+
+    /// The same; whether quotes and angle brackets balance is for the caller to find out where it fails.
+    pub(super) fn read(value: &'a [u8]) -> Result<Self, Malformed> {
         let raw = trim(value);
-        check_balance(raw)?;
         let Parts { display_name, uri, params } = Parts::split(raw)?;
         let uri = Uri::parse(uri)?;
         let params = Params::new(params);
@@ -57,12 +62,12 @@ impl<'a> Parts<'a> {
             return Self::bracketed(Some(name), trim_start(rest));
         }
         // A `<` after a `;` or a quote belongs to a parameter of a bare URI.
-        let (before, rest) = take_while(raw, |byte| !matches!(byte, b'<' | b'"' | b';'));
+        let (before, rest) = split_before(raw, |byte| matches!(byte, b'<' | b'"' | b';'));
         if rest.first() != Some(&b'<') {
             return Self::bare(raw);
         }
         let name = trim(before);
-        if !name.iter().all(|byte| is_unquoted_name_byte(*byte)) {
+        if !Class::UNQUOTED_NAME.has_all(name) {
             return Err(Malformed::NameAddr);
         }
         Self::bracketed(Some(name).filter(|name| !name.is_empty()), rest)
@@ -77,19 +82,12 @@ impl<'a> Parts<'a> {
     /// A URI without brackets ends at its first `;` and holds neither comma nor question mark: with
     /// any of them it would have to be in brackets (RFC 3261 §20).
     fn bare(raw: &'a [u8]) -> Result<Self, Malformed> {
-        let (uri, params) = take_while(raw, |byte| byte != b';' && !is_lws(byte));
+        let (uri, params) = split_before(raw, |byte| byte == b';' || is_lws(byte));
         if uri.is_empty() || uri.iter().any(|byte| matches!(byte, b',' | b'?')) {
             return Err(Malformed::NameAddr);
         }
         Ok(Self { display_name: None, uri, params })
     }
-}
-
-/// What an unquoted display name may hold: more than the tokens of the grammar, since phones send
-/// `J. Doe (sales)` and UTF-8, but nothing that makes another reader see a URI or a list in it.
-const fn is_unquoted_name_byte(byte: u8) -> bool {
-    is_lws(byte)
-        || !matches!(byte, 0..=0x1f | 0x7f | b'"' | b',' | b':' | b';' | b'>' | b'@' | b'\\')
 }
 
 /// Reads all parameters, so that none of them is left unread, and yields the only `tag`.

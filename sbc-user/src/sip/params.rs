@@ -1,4 +1,4 @@
-use super::grammar::{is_token_byte, take_quoted, take_while, trim_start};
+use super::grammar::{Class, take_quoted, take_while, trim_start};
 use super::malformed::Malformed;
 
 /// One `name[=value]` of a header value.
@@ -47,7 +47,7 @@ impl<'a> Params<'a> {
 
 impl<'a> Reading<'a> {
     fn take(text: &'a [u8]) -> Option<(Param<'a>, &'a [u8])> {
-        let (name, rest) = take_while(trim_start(text.strip_prefix(b";")?), is_token_byte);
+        let (name, rest) = take_while(trim_start(text.strip_prefix(b";")?), Class::TOKEN);
         if name.is_empty() {
             return None;
         }
@@ -58,7 +58,7 @@ impl<'a> Reading<'a> {
         let text = trim_start(after_equal);
         let (value, rest) = match text.first()? {
             b'"' => take_quoted(text)?,
-            _ => take_while(text, is_value_byte),
+            _ => take_while(text, Class::PARAM_VALUE),
         };
         if value.is_empty() {
             return None;
@@ -82,10 +82,4 @@ impl<'a> Iterator for Reading<'a> {
         self.rest = rest;
         Some(Ok(param))
     }
-}
-
-/// A token or a host (RFC 3261 §25.1 `gen-value`), and the marks of base64, which branches and tags
-/// in the field hold. None of them separates anything, and `@`, `?` and `<` are not among them.
-const fn is_value_byte(byte: u8) -> bool {
-    is_token_byte(byte) || matches!(byte, b'[' | b']' | b':' | b'/' | b'=' | b'$' | b'&' | b'|')
 }

@@ -1,12 +1,12 @@
-use std::io::Write as _;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use rsip::Method as KnownMethod;
 use thiserror::Error;
 
-use super::field::{self, FieldError};
+use super::field::{self, FieldError, write_number};
 use super::grammar::{is_token, slice};
-use super::header::{Header, HeaderKind};
+use super::header::HeaderKind;
 use super::message::Message;
 use super::reason::reason_phrase;
 use super::start_line::StartLine;
@@ -62,13 +62,14 @@ impl Reply {
         if reply.refused.is_some() {
             return reply;
         }
-        // Writing to a `Vec` has no way to fail.
-        let _ = write!(reply.bytes, "SIP/2.0 {status} {}\r\n", reason_phrase(status));
+        reply.bytes.extend_from_slice(b"SIP/2.0 ");
+        write_number(status, &mut reply.bytes);
+        for part in [" ", reason_phrase(status), "\r\n"] {
+            reply.bytes.extend_from_slice(part.as_bytes());
+        }
         reply.copy_vias(request, source);
         reply.copy_first(request, HeaderKind::From);
-        if let Some(to) = request.header(HeaderKind::To) {
-            reply.copy_to(request, &to, to_tag, status);
-        }
+        reply.copy_to(request, to_tag, status);
         reply.copy_first(request, HeaderKind::CallId);
         reply.copy_first(request, HeaderKind::CSeq);
         if status == 100 {
@@ -106,23 +107,24 @@ impl Reply {
     fn copy_vias(&mut self, request: &Message<'_>, source: SocketAddr) {
         let via = request.top_via();
         let mut top = request.range_of(via.raw);
-        for line in request.headers().filter(|header| header.kind == HeaderKind::Via) {
+        for line in request.head().lines_of(HeaderKind::Via) {
+            let line = line.range();
             let Some(stamped) = top.take() else {
-                self.copy(request, line.line.start, line.line.end);
+                self.copy(request, line);
                 continue;
             };
-            self.copy(request, line.line.start, stamped.start);
+            self.copy(request, line.start..stamped.start);
             via.write_stamped(source, &mut self.bytes);
-            self.copy(request, stamped.end, line.line.end);
+            self.copy(request, stamped.end..line.end);
         }
     }
 
-    fn copy_to(&mut self, request: &Message<'_>, to: &Header<'_>, to_tag: &[u8], status: u16) {
+    fn copy_to(&mut self, request: &Message<'_>, to_tag: &[u8], status: u16) {
         if request.to().tag.is_some() || status == 100 {
-            return self.copy(request, to.line.start, to.line.end);
+            return self.copy_first(request, HeaderKind::To);
         }
-        let value_end = request.range_of(to.value).map_or(to.line.end, |value| value.end);
-        self.copy(request, to.line.start, value_end);
+        let Some(line) = request.head().first(HeaderKind::To) else { return };
+        self.copy(request, line.range().start..line.value_range(request.bytes()).end);
         for part in [b";tag=", to_tag, b"\r\n"] {
             self.bytes.extend_from_slice(part);
         }
@@ -130,23 +132,21 @@ impl Reply {
 
     /// RFC 3261 §16.3 item 5: what was required, all of it, because a proxy that refuses supports none.
     fn name_unsupported(&mut self, request: &Message<'_>) {
-        for header in request.headers().filter(|it| it.kind == HeaderKind::ProxyRequire) {
-            if let Some(value) = request.range_of(header.value) {
-                self.bytes.extend_from_slice(b"Unsupported: ");
-                self.copy(request, value.start, value.end);
-                self.bytes.extend_from_slice(b"\r\n");
+        for line in request.head().lines_of(HeaderKind::ProxyRequire) {
+            for part in [b"Unsupported: ", line.value(request.bytes()), b"\r\n"] {
+                self.bytes.extend_from_slice(part);
             }
         }
     }
 
     fn copy_first(&mut self, request: &Message<'_>, kind: HeaderKind) {
-        if let Some(header) = request.header(kind) {
-            self.copy(request, header.line.start, header.line.end);
+        if let Some(line) = request.head().first(kind) {
+            self.copy(request, line.range());
         }
     }
 
-    fn copy(&mut self, request: &Message<'_>, start: usize, end: usize) {
-        self.bytes.extend_from_slice(slice(request.bytes(), start..end));
+    fn copy(&mut self, request: &Message<'_>, range: Range<usize>) {
+        self.bytes.extend_from_slice(slice(request.bytes(), range));
     }
 }
 

@@ -136,7 +136,7 @@ impl<'m> Rewrite<'m> {
         let holds = |outer: Range<usize>| outer.start <= range.start && range.end <= outer.end;
         let is_inside = range.start <= range.end
             && (holds(0..head.start_line_end())
-                || head.lines().iter().any(|line| holds(line.value_range())));
+                || head.lines().iter().any(|line| holds(line.value_range(self.message.bytes()))));
         if !is_inside {
             return self.refuse(RewriteError::OutsideValue);
         }

@@ -1,7 +1,7 @@
 use memchr::memmem;
 
 use super::framer::MAX_STREAM_HEAD;
-use super::grammar::{is_lws, is_token, is_token_byte, slice, split_once, take_while, trim};
+use super::grammar::{Class, is_lws, is_token, slice, split_before, split_once, take_while, trim};
 use super::header::HeaderKind;
 use super::malformed::Malformed;
 use super::message::Message;
@@ -46,7 +46,7 @@ impl Salvaged {
         }
         let [(_, cseq), ..] = once;
         // The request line may contradict CSeq, by which the sender knows what was answered.
-        let (_, method) = take_while(cseq?, |byte| byte.is_ascii_digit() || is_lws(byte));
+        let (_, method) = split_before(cseq?, |byte| !byte.is_ascii_digit() && !is_lws(byte));
         let mut bytes = Vec::with_capacity(headers.len() + method.len() + 32);
         for part in [method, b" sip:unreadable.invalid SIP/2.0\r\n", &headers, b"\r\n"] {
             bytes.extend_from_slice(part);
@@ -92,8 +92,8 @@ fn is_answerable(start_line: &[u8]) -> bool {
 }
 
 fn header(line: &[u8]) -> Option<(HeaderKind, &[u8])> {
-    let (name, rest) = take_while(line, is_token_byte);
-    let (_, rest) = take_while(rest, |byte| matches!(byte, b' ' | b'\t'));
+    let (name, rest) = take_while(line, Class::TOKEN);
+    let (_, rest) = split_before(rest, |byte| !matches!(byte, b' ' | b'\t'));
     Some((HeaderKind::of(name), trim(rest.strip_prefix(b":")?)))
 }
 

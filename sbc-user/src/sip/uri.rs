@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
-use super::grammar::{is_escaped_text, is_unreserved, split_once};
+use super::grammar::{self, Class, is_escaped_text, slice, split_once, take_escaped};
 use super::host;
 use super::malformed::Malformed;
+use super::search::find;
 
 /// A URI, read strictly (RFC 3261 §19.1, RFC 3966).
 ///
@@ -45,11 +46,13 @@ pub enum Scheme<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI that stands alone, without angle brackets or white space.
     pub fn parse(raw: &'a [u8]) -> Result<Self, Malformed> {
-        if raw.iter().any(|byte| matches!(byte, 0..=b' ' | 0x7f | b'"' | b'<' | b'>')) {
-            return Err(Malformed::UriCharacter);
-        }
-        let (name, rest) = split_once(raw, b':').ok_or(Malformed::UriScheme)?;
-        let scheme = Scheme::of(name).ok_or(Malformed::UriScheme)?;
+        // Nothing that is read may hold such a character, but it is better told so.
+        let has_foreign = || raw.iter().any(|byte| Class::NOT_IN_URI.has(*byte));
+        Self::read(raw).map_err(|error| if has_foreign() { Malformed::UriCharacter } else { error })
+    }
+
+    fn read(raw: &'a [u8]) -> Result<Self, Malformed> {
+        let (scheme, rest) = Scheme::split(raw).ok_or(Malformed::UriScheme)?;
         let opaque = Self {
             raw,
             scheme,
@@ -61,9 +64,16 @@ impl<'a> Uri<'a> {
             headers: b"",
         };
         match scheme {
-            Scheme::Sip | Scheme::Sips => opaque.with_sip_parts(rest),
+            Scheme::Sip | Scheme::Sips => opaque.with_sip_parts(rest).map_err(|error| {
+                // Nothing that is read behind the first one may hold another.
+                let has_second = memchr::memchr_iter(b'@', rest).nth(1).is_some();
+                if has_second { Malformed::UriSecondAt } else { error }
+            }),
             Scheme::Tel => opaque.with_number(rest),
             Scheme::Other(_) if rest.is_empty() => Err(Malformed::UriScheme),
+            Scheme::Other(_) if rest.iter().any(|byte| Class::NOT_IN_URI.has(*byte)) => {
+                Err(Malformed::UriCharacter)
+            }
             Scheme::Other(_) => Ok(opaque),
         }
     }
@@ -113,41 +123,48 @@ impl<'a> Uri<'a> {
 
     fn with_sip_parts(mut self, rest: &'a [u8]) -> Result<Self, Malformed> {
         let mut remainder = rest;
-        if let Some((userinfo, after)) = split_once(rest, b'@') {
-            if memchr::memchr(b'@', after).is_some() {
-                return Err(Malformed::UriSecondAt);
-            }
-            let (user, password) = match split_once(userinfo, b':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (userinfo, None),
+        if find([b'@'], rest).is_some() {
+            let (user, after) = take_escaped(rest, Class::USER);
+            let (password, after) = match after {
+                [b':', after @ ..] => {
+                    let (password, after) = take_escaped(after, Class::PASSWORD);
+                    (Some(password), after)
+                }
+                [..] => (None, after),
             };
-            if user.is_empty()
-                || !is_escaped_text(user, is_user_byte)
-                || !is_escaped_text(password.unwrap_or_default(), is_password_byte)
-            {
-                return Err(Malformed::UriUser);
-            }
+            let after = after.strip_prefix(b"@").filter(|_| !user.is_empty());
+            remainder = after.ok_or(Malformed::UriUser)?;
             self.user = Some(user);
             self.password = password;
-            remainder = after;
         }
-        if let Some((before, headers)) = split_once(remainder, b'?') {
-            if headers.is_empty() || !is_escaped_text(headers, is_headers_byte) {
-                return Err(Malformed::UriHeaders);
-            }
-            self.headers = headers;
-            remainder = before;
+        if let Some(end) = find([b';', b'?'], remainder) {
+            self.read_tail(slice(remainder, end..remainder.len()))?;
+            remainder = slice(remainder, 0..end);
         }
-        let (host_port, params) = split_params(remainder);
-        self.params = checked_params(params)?;
-        let (host, port) = host::split_port(host_port).ok_or(Malformed::UriHost)?;
+        let (host, port) = host::split_port(remainder).ok_or(Malformed::UriHost)?;
         if !host::is_host(host) {
             return Err(Malformed::UriHost);
         }
         self.host = host;
-        // No white space got here, so this is the colon and digits.
-        self.port = host::port_after(port)?;
+        if !port.is_empty() {
+            let port = port.strip_prefix(b":").and_then(grammar::port);
+            self.port = Some(port.ok_or(Malformed::UriPort)?);
+        }
         Ok(self)
+    }
+
+    /// Reads what follows host and port: parameters and the headers part.
+    fn read_tail(&mut self, tail: &'a [u8]) -> Result<(), Malformed> {
+        let mut params = tail;
+        if let Some((before, headers)) = split_once(tail, b'?') {
+            if headers.is_empty() || !is_escaped_text(headers, Class::URI_HEADERS) {
+                return Err(Malformed::UriHeaders);
+            }
+            self.headers = headers;
+            params = before;
+        }
+        self.params = checked_params(params)?;
+        Ok(())
     }
 
     fn with_number(mut self, rest: &'a [u8]) -> Result<Self, Malformed> {
@@ -166,6 +183,16 @@ impl<'a> Uri<'a> {
 }
 
 impl<'a> Scheme<'a> {
+    /// Reads the scheme; returns it and what stands after the colon.
+    fn split(raw: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        // Nearly all are.
+        if let Some(rest) = raw.strip_prefix(b"sip:") {
+            return Some((Self::Sip, rest));
+        }
+        let (name, rest) = split_once(raw, b':')?;
+        Some((Self::of(name)?, rest))
+    }
+
     fn of(name: &'a [u8]) -> Option<Self> {
         let (first, rest) = name.split_first()?;
         let is_name = first.is_ascii_alphabetic()
@@ -189,7 +216,7 @@ impl<'a> Scheme<'a> {
 
 /// Splits before the first `;`.
 fn split_params(text: &[u8]) -> (&[u8], &[u8]) {
-    let at = memchr::memchr(b';', text).unwrap_or(text.len());
+    let at = find([b';'], text).unwrap_or(text.len());
     text.split_at_checked(at).unwrap_or((text, b""))
 }
 
@@ -204,10 +231,9 @@ fn checked_params(text: &[u8]) -> Result<&[u8], Malformed> {
     const ROUTING: [&[u8]; 6] = [b"transport", b"maddr", b"user", b"method", b"ttl", b"lr"];
     let mut seen = [false; ROUTING.len()];
     for (name, value) in params(text) {
-        // `=` in a value is not in the grammar; base64 values of some proxies end in it.
         let is_legal = !name.is_empty()
-            && is_escaped_text(name, is_param_byte)
-            && is_escaped_text(value, |byte| is_param_byte(byte) || byte == b'=');
+            && is_escaped_text(name, Class::URI_PARAM)
+            && is_escaped_text(value, Class::URI_PARAM_VALUE);
         let known =
             ROUTING.iter().zip(&mut seen).find(|(known, _)| name.eq_ignore_ascii_case(known));
         let is_repeated = known.is_some_and(|(_, seen)| std::mem::replace(seen, true));
@@ -216,25 +242,4 @@ fn checked_params(text: &[u8]) -> Result<&[u8], Malformed> {
         }
     }
     Ok(text)
-}
-
-/// `user` of RFC 3261 §25.1, and two things that phones send: an unescaped `#` of a feature code,
-/// and UTF-8. SIP URIs have no fragment, so neither ends the user part; both compare byte by byte.
-const fn is_user_byte(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/')
-        || matches!(byte, b'#' | 0x80..)
-}
-
-const fn is_password_byte(byte: u8) -> bool {
-    is_unreserved(byte) || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',')
-}
-
-const fn is_param_byte(byte: u8) -> bool {
-    is_unreserved(byte) || matches!(byte, b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$')
-}
-
-const fn is_headers_byte(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(byte, b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$' | b'&' | b'=')
 }

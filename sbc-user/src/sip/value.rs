@@ -1,7 +1,8 @@
 use std::ops::Range;
 
-use super::grammar::{slice, trim};
+use super::grammar::{slice, take_quoted, trim, trim_start};
 use super::malformed::Malformed;
+use super::search::find;
 
 /// One value of a comma-separated header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,53 +32,63 @@ impl<'a> Iterator for Split<'a> {
 
     fn next(&mut self) -> Option<Value<'a>> {
         let text = self.rest?;
-        let mut place = Place::Outside;
-        let comma = text.iter().position(|byte| {
-            let is_comma = place == Place::Outside && *byte == b',';
-            place = place.after(*byte).unwrap_or(place);
-            is_comma
-        });
+        let comma = find_comma(text);
         let end = comma.unwrap_or(text.len());
-        let padded = slice(text, 0..end);
+        let padded = trim_start(slice(text, 0..end));
+        let start = self.at + end - padded.len();
         let bytes = trim(padded);
-        let lead = padded.len() - super::grammar::trim_start(padded).len();
-        let start = self.at + lead;
         self.rest = comma.and_then(|comma| text.get(comma + 1..));
         self.at += end + 1;
         Some(Value { bytes, range: start..start + bytes.len() })
     }
 }
 
+/// Finds the first comma outside quotes and angle brackets. What is not closed reaches to the end.
+fn find_comma(text: &[u8]) -> Option<usize> {
+    // Most have none anywhere.
+    find([b','], text)?;
+    let mut rest = text;
+    loop {
+        let mark = find([b',', b'<', b'"'], rest)?;
+        let (_, marked) = rest.split_at_checked(mark)?;
+        rest = match marked {
+            [b',', ..] => return Some(text.len() - marked.len()),
+            [b'<', ..] => marked.get(find([b'>'], marked)? + 1..)?,
+            [..] => after_quoted(marked)?,
+        };
+    }
+}
+
+/// What follows the quoted string that `text` begins with.
+///
+/// Unlike in [`take_quoted`], a line may end after a backslash: what comes then is escaped.
+fn after_quoted(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text.get(1..)?;
+    loop {
+        let (_, marked) = rest.split_at_checked(find([b'"', b'\\'], rest)?)?;
+        let [mark, after @ ..] = marked else { return None };
+        if *mark == b'"' {
+            return Some(after);
+        }
+        let escaped = after.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+        rest = after.get(escaped + 1..)?;
+    }
+}
+
 /// Checks that quotes are closed and angle brackets come in pairs.
 pub(super) fn check_balance(value: &[u8]) -> Result<(), Malformed> {
-    match value.iter().try_fold(Place::Outside, |place, byte| place.after(*byte))? {
-        Place::Outside => Ok(()),
-        Place::Angled => Err(Malformed::UnbalancedAngleBrackets),
-        Place::Quoted | Place::Escaped => Err(Malformed::UnbalancedQuotes),
-    }
-}
-
-/// Where a byte of a header value stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Outside,
-    Quoted,
-    Escaped,
-    Angled,
-}
-
-impl Place {
-    fn after(self, byte: u8) -> Result<Self, Malformed> {
-        match (self, byte) {
-            (Self::Outside, b'"') | (Self::Escaped, _) if !matches!(byte, b'\r' | b'\n') => {
-                Ok(Self::Quoted)
+    let mut rest = value;
+    while let Some(mark) = find([b'"', b'<', b'>'], rest) {
+        rest = match slice(rest, mark..rest.len()) {
+            quoted @ [b'"', ..] => take_quoted(quoted).ok_or(Malformed::UnbalancedQuotes)?.1,
+            [b'<', angled @ ..] => {
+                let end = find([b'<', b'>'], angled);
+                let angled = end.map(|end| slice(angled, end..angled.len()));
+                let after = angled.and_then(|angled| angled.strip_prefix(b">"));
+                after.ok_or(Malformed::UnbalancedAngleBrackets)?
             }
-            (Self::Escaped, _) => Err(Malformed::UnbalancedQuotes),
-            (Self::Outside, b'<') => Ok(Self::Angled),
-            (Self::Outside, b'>') | (Self::Angled, b'<') => Err(Malformed::UnbalancedAngleBrackets),
-            (Self::Quoted, b'"') | (Self::Angled, b'>') => Ok(Self::Outside),
-            (Self::Quoted, b'\\') => Ok(Self::Escaped),
-            (Self::Outside | Self::Quoted | Self::Angled, _) => Ok(self),
-        }
+            [..] => return Err(Malformed::UnbalancedAngleBrackets),
+        };
     }
+    Ok(())
 }

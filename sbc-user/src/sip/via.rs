@@ -1,10 +1,11 @@
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use super::grammar::{is_lws, is_token_byte, port, take_while, trim, trim_start};
+use super::field::{write_address, write_number};
+use super::grammar::{Class, is_lws, port, take_while, trim, trim_start};
 use super::host;
 use super::malformed::Malformed;
 use super::params::{Param, Params};
+use super::search::find;
 
 /// One `Via` value (RFC 3261 §20.42).
 #[derive(Clone, Copy, Debug)]
@@ -90,18 +91,21 @@ impl<'a> Via<'a> {
         out.push(b' ');
         out.extend_from_slice(self.host);
         if let Some(port) = self.port {
-            write_text(out, format_args!(":{port}"));
+            out.push(b':');
+            write_number(port, out);
         }
         for param in self.params.all().filter(|param| !is_stamp(param)) {
             out.push(b';');
             out.extend_from_slice(param.name);
             if let Some(value) = param.value {
                 out.push(b'=');
+                let start = out.len();
+                out.extend_from_slice(value);
                 // A quoted string may be folded; one line is the same text.
-                out.extend(value.iter().map(|byte| match byte {
-                    b'\r' | b'\n' => b' ',
-                    other => *other,
-                }));
+                if value.first() == Some(&b'"') {
+                    let written = out.iter_mut().skip(start);
+                    written.filter(|it| matches!(it, b'\r' | b'\n')).for_each(|it| *it = b' ');
+                }
             }
         }
         let address = source.ip().to_canonical();
@@ -109,10 +113,12 @@ impl<'a> Via<'a> {
             || self.received.is_some()
             || self.host_ip().map(|ip| ip.to_canonical()) != Some(address)
         {
-            write_text(out, format_args!(";received={address}"));
+            out.extend_from_slice(b";received=");
+            write_address(address, out);
         }
         if self.rport != Rport::Absent {
-            write_text(out, format_args!(";rport={}", source.port()));
+            out.extend_from_slice(b";rport=");
+            write_number(source.port(), out);
         }
     }
 
@@ -161,27 +167,22 @@ impl<'a> Via<'a> {
 
 /// Splits `SIP / 2.0 / transport LWS sent-by ;params` into transport, sent-by and parameters.
 fn parts(raw: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (protocol, rest) = take_while(raw, is_token_byte);
+    let (protocol, rest) = take_while(raw, Class::TOKEN);
     let (version, rest) = after_slash(rest)?;
     let (transport, rest) = after_slash(rest)?;
     let is_ours = protocol.eq_ignore_ascii_case(b"SIP") && version == b"2.0";
     if !is_ours || transport.is_empty() || !rest.first().is_some_and(|byte| is_lws(*byte)) {
         return None;
     }
-    let (sent_by, params) = take_while(rest, |byte| byte != b';');
+    let (sent_by, params) = rest.split_at_checked(find([b';'], rest).unwrap_or(rest.len()))?;
     Some((transport, trim(sent_by), params))
 }
 
 fn after_slash(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = trim_start(text).strip_prefix(b"/")?;
-    Some(take_while(trim_start(rest), is_token_byte))
+    Some(take_while(trim_start(rest), Class::TOKEN))
 }
 
 fn is_stamp(param: &Param<'_>) -> bool {
     [&b"received"[..], b"rport"].iter().any(|name| param.name.eq_ignore_ascii_case(name))
-}
-
-fn write_text(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing to a `Vec` has no way to fail.
-    let _ = out.write_fmt(text);
 }
