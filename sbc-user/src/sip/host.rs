@@ -38,14 +38,23 @@ pub(super) fn address(host: &[u8]) -> Option<IpAddr> {
 /// leading zeros.
 fn dotted_quad(host: &[u8]) -> Option<Ipv4Addr> {
     let mut octets = [0; 4];
-    let mut numbers = host.split(|byte| *byte == b'.');
-    for octet in &mut octets {
-        *octet = match numbers.next()? {
-            [b'0', _, ..] => return None,
-            digits => u8::try_from(grammar::decimal(digits)?).ok()?,
+    let mut place = 0;
+    let mut number: Option<u8> = None;
+    for byte in host {
+        if *byte == b'.' {
+            *octets.get_mut(place)? = number.take()?;
+            place += 1;
+            continue;
+        }
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        number = match number {
+            None => Some(digit),
+            Some(0) => return None,
+            Some(number) => Some(number.checked_mul(10)?.checked_add(digit)?),
         };
     }
-    numbers.next().is_none().then(|| octets.into())
+    *octets.get_mut(place)? = number?;
+    (place == 3).then(|| octets.into())
 }
 
 /// Whether it is a host name, an IPv4 address or a bracketed IPv6 address.
