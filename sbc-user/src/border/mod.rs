@@ -10,6 +10,7 @@ mod nonces;
 mod overload;
 mod receiver;
 mod registration;
+mod sending;
 mod status;
 mod unreadable;
 mod upstream;

@@ -18,9 +18,11 @@ use crate::samples::SampleLog;
 use crate::screening::{
     Evidence, Outcome, Rejection, Screen, Screened, Standing, asks_us, is_shed,
 };
-use crate::session::{Forwarded, Forwarder, RelayRefusal, TokenSeal};
+use crate::session::{Forwarder, RelayRefusal, TokenSeal};
 use crate::sip::{Malformed, Message, StartLine};
-use crate::transport::{Admission, Flow, Load, Outbox, Receiver, Refusal, SendFailure, Transport};
+use crate::transport::{
+    Admission, Flow, Load, Note, Outbox, Receiver, Refusal, SendFailure, Transport,
+};
 use crate::trust::{Acquaintances, Ledger, TrustTable};
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
@@ -285,25 +287,6 @@ impl<T: TrustTable> Border<T> {
         *answer = reply;
     }
 
-    pub(super) fn forward(&self, forwarded: Result<Forwarded, RelayRefusal>, outcome: Outcome) {
-        let sent = match forwarded {
-            Ok(Forwarded { to, message }) => self.outbox.send(&to, message),
-            Err(refusal @ RelayRefusal::Unwritable(_)) => {
-                return self.counters.count(Rejection::of_relay(refusal).outcome);
-            }
-            Err(_) => return self.counters.count(Outcome::ResponseNotOurs),
-        };
-        self.count_sent(sent, outcome);
-    }
-
-    pub(super) fn count_sent(&self, sent: Result<(), SendFailure>, outcome: Outcome) {
-        self.counters.count(match sent {
-            Ok(()) => outcome,
-            Err(SendFailure::NoConnection | SendFailure::Unreachable) => Outcome::ConnectionGone,
-            Err(_) => Outcome::SendFailed,
-        });
-    }
-
     /// Says whether nothing at all is known of whoever wrote over UDP. Takes no lock.
     fn is_stranger(&self, flow: &Flow) -> bool {
         let remote = flow.remote.ip();
@@ -424,6 +407,10 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
 
     fn broken_off(&self, flow: &Flow, refused: &[u8], reason: Malformed, answer: &mut Vec<u8>) {
         self.say_what_is_wrong(flow, refused, reason, answer);
+    }
+
+    fn sent(&self, note: Note, sent: Result<(), SendFailure>) {
+        self.count_posted(note, sent);
     }
 
     fn refused(&self, flow: &Flow, refusal: Refusal) {

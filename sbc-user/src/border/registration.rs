@@ -5,6 +5,7 @@ use std::time::Duration;
 use rsip::Method as KnownMethod;
 
 use super::Border;
+use super::sending::failed;
 use crate::config::Users;
 use crate::proof::users::User;
 use crate::screening::{Evidence, Outcome, Rejection, Standing};
@@ -81,14 +82,16 @@ impl<T: TrustTable> Border<T> {
         }
         let forwarded = self.forwarder.request_outwards(request, origin, &way);
         let Forwarded { to, message } = forwarded.map_err(Rejection::of_relay)?;
-        self.counters.count(match self.outbox.send(&to, message) {
-            Ok(()) => Outcome::RequestRelayedOutwards,
+        match self.post(&to, message, Outcome::RequestRelayedOutwards) {
+            Ok(()) => Ok(()),
             Err(SendFailure::NoConnection | SendFailure::Unreachable) => {
-                return Err(flow_failed(&way, Outcome::ConnectionGone));
+                Err(flow_failed(&way, Outcome::ConnectionGone))
             }
-            Err(_) => Outcome::SendFailed,
-        });
-        Ok(())
+            Err(failure) => {
+                self.counters.count(failed(failure));
+                Ok(())
+            }
+        }
     }
 
     /// Says whether what is sent to a registered phone can be answered, and that nobody else is there

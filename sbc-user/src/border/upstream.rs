@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU8;
 
-use super::{Border, receiver::PROVEN};
+use super::Border;
+use super::receiver::PROVEN;
+use super::sending::failed;
 use crate::screening::{Outcome, Rejection};
 use crate::session::{Forwarded, RelayRefusal};
 use crate::sip::{Message, StartLine};
@@ -24,12 +26,13 @@ impl<T: TrustTable> Border<T> {
     ) -> Result<(), RelayRefusal> {
         for _ in 0..ATTEMPTS {
             let Forwarded { to, message } = forwarded()?;
-            match self.outbox.send(&to, message) {
+            match self.post(&to, message, Outcome::RequestRelayedInwards) {
+                Ok(()) => return Ok(()),
                 Err(SendFailure::Unreachable) => self.target_failed(&to),
                 // It has ended just now; the next attempt makes it anew.
                 Err(SendFailure::NoConnection) => {}
-                sent => {
-                    self.count_sent(sent, Outcome::RequestRelayedInwards);
+                Err(failure) => {
+                    self.counters.count(failed(failure));
                     return Ok(());
                 }
             }

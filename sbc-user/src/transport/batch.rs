@@ -1,4 +1,4 @@
-//! Datagrams that are taken together, and answers that leave together.
+//! Datagrams that are taken together, and others that leave together.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
@@ -21,8 +21,11 @@ pub(super) struct Desk {
     received: Vec<Box<[u8]>>,
     answers: Vec<Vec<u8>>,
     destinations: [Option<SockaddrStorage>; BATCH],
-    outgoing: MultiHeaders<SockaddrStorage>,
+    outgoing: Outgoing,
 }
+
+/// What a batch is sent with.
+pub(super) struct Outgoing(MultiHeaders<SockaddrStorage>);
 
 /// What a batch of one socket is received with. Not to be shared: the kernel leaves the length of an
 /// address in it, which differs between the families.
@@ -40,21 +43,21 @@ impl Desk {
             received: (0..BATCH).map(|_| vec![0; DATAGRAM_SIZE].into_boxed_slice()).collect(),
             answers: (0..BATCH).map(|_| Vec::with_capacity(ANSWER_SIZE)).collect(),
             destinations: [None; BATCH],
-            outgoing: MultiHeaders::preallocate(BATCH, None),
+            outgoing: Outgoing::default(),
         }
     }
 
     /// Takes what waits at `socket`, at most a batch, has each datagram looked at by `serve`, and sends
     /// the answers that it leaves. Never blocks; what cannot be sent at once is lost, as datagrams are.
-    /// Yields how many it took.
+    /// Yields how many there were: fewer than a batch if no more waited.
     pub(super) fn serve(
         &mut self,
         socket: &UdpSocket,
         incoming: &mut Incoming,
         mut serve: impl FnMut(&[u8], SocketAddr, &mut Vec<u8>),
     ) -> Result<usize, Errno> {
-        let mut taken = 0;
         let mut lengths = [(0, None); BATCH];
+        let mut count = 0;
         {
             let mut buffers = self.received.iter_mut();
             let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
@@ -68,8 +71,8 @@ impl Desk {
                 None,
             )?;
             for (place, message) in lengths.iter_mut().zip(received) {
-                taken += 1;
                 *place = (message.bytes, message.address.as_ref().and_then(socket_address));
+                count += 1;
             }
         }
         let mut due = 0;
@@ -85,28 +88,53 @@ impl Desk {
                 due += 1;
             }
         }
-        self.send(socket, due);
-        Ok(taken)
+        let answers = self.answers.get(..due).unwrap_or_default();
+        let destinations = self.destinations.get(..due).unwrap_or_default();
+        self.outgoing.send(socket, answers, destinations, |sent| {
+            if let Err(error) = sent {
+                debug!(%error, "an answer could not be sent");
+            }
+        });
+        Ok(count)
     }
+}
 
-    /// Sends the first `due` answers.
-    fn send(&mut self, socket: &UdpSocket, due: usize) {
-        let mut sent = 0;
-        while sent < due {
-            let mut answers = self.answers.iter().take(due).skip(sent);
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self(MultiHeaders::preallocate(BATCH, None))
+    }
+}
+
+impl Outgoing {
+    /// Sends at most a batch of datagrams, each to its destination, and tells of each in turn whether the
+    /// system took it. Never blocks.
+    pub(super) fn send(
+        &mut self,
+        socket: &UdpSocket,
+        datagrams: &[Vec<u8>],
+        destinations: &[Option<SockaddrStorage>],
+        mut told: impl FnMut(Result<(), Errno>),
+    ) {
+        let due = datagrams.len().min(destinations.len()).min(BATCH);
+        let mut done = 0;
+        while done < due {
+            let mut left = datagrams.iter().take(due).skip(done);
             let slices: [[IoSlice<'_>; 1]; BATCH] = std::array::from_fn(|_| {
-                [IoSlice::new(answers.next().map_or(&[], |answer| answer.as_slice()))]
+                [IoSlice::new(left.next().map_or(&[], |datagram| datagram.as_slice()))]
             });
-            let destinations = self.destinations.get(sent..due).unwrap_or_default();
-            let flags = MsgFlags::MSG_DONTWAIT;
-            let fd = socket.as_raw_fd();
-            match sendmmsg(fd, &mut self.outgoing, slices.iter(), destinations, [], flags) {
-                Ok(results) => sent += results.count().max(1),
+            let to = destinations.get(done..due).unwrap_or_default();
+            let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+            match sendmmsg(fd, &mut self.0, slices.iter(), to, [], flags) {
+                Ok(results) => {
+                    let taken = results.count().max(1);
+                    done += taken;
+                    (0..taken).for_each(|_| told(Ok(())));
+                }
                 Err(Errno::EINTR) => {}
                 // The first one cannot be sent; what comes after it may be for somebody else.
                 Err(error) => {
-                    debug!(%error, "an answer could not be sent");
-                    sent += 1;
+                    done += 1;
+                    told(Err(error));
                 }
             }
         }

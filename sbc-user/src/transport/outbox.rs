@@ -5,11 +5,13 @@ use std::io;
 use std::net::UdpSocket;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use nix::errno::Errno;
 use thiserror::Error;
 
 use tokio::sync::mpsc;
 
 use super::line::{Destination, Lines, Wish};
+use super::post::{self, Note, Posted};
 use super::queue::SendQueue;
 use super::{Flow, Transport};
 
@@ -82,13 +84,28 @@ impl Outbox {
         }
     }
 
+    /// As [`send`](Self::send), but while a batch of datagrams is served, those that are sent meanwhile
+    /// leave together after it; whether the system took this one, the receiver is told with `note`.
+    pub fn post(&self, flow: &Flow, message: Vec<u8>, note: Note) -> Result<Posted, SendFailure> {
+        if flow.transport.is_stream() {
+            return self.enqueue(flow, message).map(|()| Posted::Sent);
+        }
+        match post::collect(&self.socket(flow)?, flow.remote, message, note) {
+            Ok(collected) => collected,
+            Err(message) => self.send_datagram(flow, &message).map(|()| Posted::Sent),
+        }
+    }
+
     fn send_datagram(&self, flow: &Flow, message: &[u8]) -> Result<(), SendFailure> {
-        let socket = self.0.sockets.get(usize::from(flow.listener)).and_then(Option::as_ref);
-        let socket = socket.and_then(Weak::upgrade).ok_or(SendFailure::NoListener)?;
         // The socket does not block; asking it directly needs no runtime, and no wait for tokio to
         // learn that it is writable.
-        socket.send_to(message, flow.remote)?;
+        self.socket(flow)?.send_to(message, flow.remote)?;
         Ok(())
+    }
+
+    fn socket(&self, flow: &Flow) -> Result<Arc<UdpSocket>, SendFailure> {
+        let socket = self.0.sockets.get(usize::from(flow.listener)).and_then(Option::as_ref);
+        socket.and_then(Weak::upgrade).ok_or(SendFailure::NoListener)
     }
 
     fn enqueue(&self, flow: &Flow, message: Vec<u8>) -> Result<(), SendFailure> {
@@ -112,6 +129,12 @@ impl Outbox {
     pub(super) fn forget(&self, flow: &Flow) {
         let mut connections = self.0.connections.write().unwrap_or_else(PoisonError::into_inner);
         connections.remove(&flow.connection);
+    }
+}
+
+impl From<Errno> for SendFailure {
+    fn from(error: Errno) -> Self {
+        io::Error::from(error).into()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who is told what arrives.
 
-use super::{Flow, Load, Refusal};
+use super::{Flow, Load, Note, Refusal, SendFailure};
 use crate::proof::tls::Identity;
 use crate::sip::Malformed;
 
@@ -34,6 +34,10 @@ pub trait Receiver: Send + Sync + 'static {
     ///
     /// What is left in `answer` is sent back, and then the connection ends.
     fn broken_off(&self, flow: &Flow, refused: &[u8], reason: Malformed, answer: &mut Vec<u8>);
+
+    /// A datagram that was [posted](super::Outbox::post) with `note` and collected has left together with
+    /// others, or not. Whoever posts none need not listen.
+    fn sent(&self, _note: Note, _sent: Result<(), SendFailure>) {}
 
     /// A connection was not let in, or was ended because of what the peer did.
     ///

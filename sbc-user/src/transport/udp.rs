@@ -1,25 +1,23 @@
 //! Listening for datagrams.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::Interest;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 use tracing::debug;
 
+use super::batch::{BATCH, Desk, Incoming};
 use super::bind::{udp_socket, udp_sockets};
 use super::load::Gauge;
 use super::running::Stop;
-use super::worker::receive_one;
-use super::{BindError, Flow, Receiver};
+use super::worker::serve_batch;
+use super::{BindError, Receiver};
 
-/// The largest datagram that IP can carry.
-const DATAGRAM_SIZE: usize = 65_535;
-/// Datagrams that are received before others have their turn. Each may be forwarded to the same
-/// connection, whose queue must be written before it is full.
-const BATCH: usize = 16;
 /// Time to wait after the socket failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -80,17 +78,25 @@ impl UdpListener {
     }
 }
 
+thread_local! {
+    /// What a thread of the runtime serves a batch with: one for each family, as [`Incoming`] asks.
+    static DESK: RefCell<(Desk, [Incoming; 2])> =
+        RefCell::new((Desk::new(), [Incoming::new(), Incoming::new()]));
+}
+
 /// A socket that the runtime watches.
 pub(super) struct Datagrams {
     readable: tokio::net::UdpSocket,
-    /// What the outbox sends through, as long as we listen.
+    /// The same; and what the outbox sends through, as long as we listen.
     socket: Arc<UdpSocket>,
+    is_ipv6: bool,
 }
 
 impl Datagrams {
     pub(super) fn register(socket: Arc<UdpSocket>) -> io::Result<Self> {
+        let is_ipv6 = socket.local_addr()?.is_ipv6();
         let readable = tokio::net::UdpSocket::from_std(socket.try_clone()?)?;
-        Ok(Self { readable, socket })
+        Ok(Self { readable, socket, is_ipv6 })
     }
 
     /// Hands on every datagram until told to stop.
@@ -107,31 +113,47 @@ impl Datagrams {
         }
     }
 
+    /// Others have their turn when nothing waits any more, and else after a batch. Each datagram may be
+    /// forwarded to the same connection, whose queue holds two batches: in between it is written.
     async fn receive_all(&self, listener: u8, receiver: &dyn Receiver, gauge: &mut Gauge) {
-        let mut buffer = vec![0; DATAGRAM_SIZE];
-        let mut answer = Vec::new();
+        let mut since_turn = 0;
         loop {
-            for _ in 0..BATCH {
-                match self.readable.recv_from(&mut buffer).await {
-                    Ok((size, remote)) => {
-                        let datagram = buffer.get(..size).unwrap_or_default();
-                        let flow = Flow::udp(listener, remote);
-                        answer.clear();
-                        receive_one(datagram, &flow, gauge.load(), receiver, &mut answer);
-                        if !answer.is_empty()
-                            && let Err(error) = self.readable.try_send_to(&answer, flow.remote)
-                        {
-                            debug!(%flow, %error, "an answer could not be sent");
-                        }
-                    }
-                    Err(error) => {
-                        debug!(listener, %error, "cannot receive");
-                        sleep(PAUSE).await;
-                    }
+            match self.receive_batch(listener, receiver, gauge).await {
+                Ok(BATCH) => since_turn = BATCH,
+                Ok(count) => since_turn += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    debug!(listener, %error, "cannot receive");
+                    sleep(PAUSE).await;
                 }
             }
-            gauge.measure(&self.socket);
-            yield_now().await;
+            if since_turn >= BATCH {
+                yield_now().await;
+                since_turn = 0;
+            }
+        }
+    }
+
+    /// Waits for datagrams, and hands on a batch of them; says how many there were.
+    async fn receive_batch(
+        &self,
+        listener: u8,
+        receiver: &dyn Receiver,
+        gauge: &mut Gauge,
+    ) -> io::Result<usize> {
+        self.readable.readable().await?;
+        let mut count = 0;
+        let served = self.readable.try_io(Interest::READABLE, || {
+            count = DESK.with_borrow_mut(|(desk, [ipv4, ipv6])| {
+                let incoming = if self.is_ipv6 { ipv6 } else { ipv4 };
+                serve_batch(desk, &self.socket, incoming, gauge, listener, receiver)
+            })?;
+            // It has met the end of the queue: what arrives from now on is told anew.
+            if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match served {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            Ok(()) | Err(_) => Ok(count),
         }
     }
 }

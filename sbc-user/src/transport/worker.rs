@@ -17,6 +17,7 @@ use tracing::{debug, error};
 use super::batch::{BATCH, Desk, Incoming};
 use super::datagram::is_keepalive;
 use super::load::Gauge;
+use super::post::send_together;
 use super::pulse::Beat;
 use super::running::Stop;
 use super::{Flow, Load, Receiver};
@@ -97,16 +98,9 @@ impl Worker {
 
 impl Post {
     fn serve(&self, desk: &mut Desk, queue: &mut Queue, receiver: &dyn Receiver) {
-        let (listener, load) = (self.listener, queue.gauge.load());
-        let served = desk.serve(&self.socket, &mut queue.incoming, |datagram, remote, answer| {
-            receive_one(datagram, &Flow::udp(listener, remote), load, receiver, answer);
-        });
-        match served {
-            // Less than a batch was all that waited.
-            Ok(taken) if taken < BATCH => queue.gauge.rest(),
-            Ok(_) => queue.gauge.measure(&self.socket),
-            Err(Errno::EAGAIN) => queue.gauge.rest(),
-            Err(Errno::EINTR) => {}
+        let (listener, Queue { incoming, gauge }) = (self.listener, queue);
+        match serve_batch(desk, &self.socket, incoming, gauge, listener, receiver) {
+            Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(error) => {
                 debug!(listener, %error, "cannot receive");
                 thread::sleep(PAUSE);
@@ -142,9 +136,35 @@ impl Workers {
     }
 }
 
+/// Takes what waits at a socket, at most a batch, hands it on, and sends what comes of that. Yields how
+/// many there were, and leaves in `gauge` how many wait.
+pub(super) fn serve_batch(
+    desk: &mut Desk,
+    socket: &UdpSocket,
+    incoming: &mut Incoming,
+    gauge: &mut Gauge,
+    listener: u8,
+    receiver: &dyn Receiver,
+) -> Result<usize, Errno> {
+    let load = gauge.load();
+    let serve = || {
+        desk.serve(socket, incoming, |datagram, remote, answer| {
+            receive_one(datagram, &Flow::udp(listener, remote), load, receiver, answer);
+        })
+    };
+    let served = send_together(serve, |note, sent| receiver.sent(note, sent));
+    match served {
+        Ok(BATCH) => gauge.measure(socket),
+        // Less than a batch was all that waited.
+        Ok(_) | Err(Errno::EAGAIN) => gauge.rest(),
+        Err(_) => {}
+    }
+    served
+}
+
 /// Hands on one datagram. Should it make the receiver panic, only this datagram is lost: a stranger
 /// must not silence the listener with a bug of ours.
-pub(super) fn receive_one(
+fn receive_one(
     datagram: &[u8],
     flow: &Flow,
     load: Load,
