@@ -3,6 +3,7 @@
 //! All that is needed to route an answer or a later request of a dialog travels in the messages
 //! themselves, encrypted, so nothing is lost when the daemon ends and begins again.
 
+mod cipher;
 mod claims;
 mod forward;
 mod key_file;

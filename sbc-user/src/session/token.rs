@@ -1,15 +1,14 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use aes_siv::KeyInit as _;
-use aes_siv::siv::Aes128Siv;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::cipher::Cipher;
 use super::loops::{LoopMark, MARK_LENGTH as LOOP_MARK_LENGTH};
 use super::registration::MARK_LENGTH;
 use super::{DatedKey, KeyRing, Registered, Registrant, RoutingKey};
@@ -331,7 +330,7 @@ impl Keys {
 }
 
 fn seal_with(key: &DatedKey, headers: &[&[u8]], bytes: &[u8]) -> Option<String> {
-    let sealed = cipher(&key.key).encrypt(headers, bytes).ok()?;
+    let sealed = cipher(&key.key).encrypt(headers, bytes)?;
     Some(URL_SAFE_NO_PAD.encode([&[key.number][..], &sealed].concat()))
 }
 
@@ -347,11 +346,11 @@ fn open_with<'k>(
     let decoded = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (number, sealed) = decoded.split_first()?;
     let key = keys.into_iter().find(|key| key.number == *number)?;
-    Some((*number, cipher(&key.key).decrypt(headers, sealed).ok()?))
+    Some((*number, cipher(&key.key).decrypt(headers, sealed)?))
 }
 
-fn cipher(key: &RoutingKey) -> Aes128Siv {
-    Aes128Siv::new(key.bytes().into())
+fn cipher(key: &RoutingKey) -> Cipher {
+    Cipher::new(key.bytes())
 }
 
 /// What stands for a registrant in a token: its name would make the token as long as that is.
@@ -360,7 +359,7 @@ fn mark(key: &RoutingKey, registrant: Registrant<'_>) -> [u8; MARK_LENGTH] {
         Registrant::User(name) => [b"user", name.as_bytes()],
         Registrant::Peer(name) => [b"peer", name.as_bytes()],
     };
-    let sealed = cipher(key).encrypt(headers, b"").unwrap_or_default();
+    let sealed = cipher(key).encrypt(&headers, b"").unwrap_or_default();
     sealed.first_chunk().copied().unwrap_or_default()
 }
 
