@@ -26,6 +26,8 @@ pub struct Forwarder {
     /// Our listeners in the order of [`Flow::listener`]; from the position `inside` on they are those
     /// towards the upstream.
     listeners: Vec<(Transport, SocketAddr)>,
+    /// Their addresses as they are written.
+    written: Vec<String>,
     inside: u8,
     upstream: Arc<Pool>,
 }
@@ -88,13 +90,14 @@ pub enum RelayRefusal {
 impl Forwarder {
     /// Makes a forwarder for these listeners, which from the position `inside` on face `upstream`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         seal: TokenSeal,
         listeners: Vec<(Transport, SocketAddr)>,
         inside: u8,
         upstream: Arc<Pool>,
     ) -> Self {
-        Self { seal, listeners, inside, upstream }
+        let written = listeners.iter().map(|(_, address)| address.to_string()).collect();
+        Self { seal, listeners, written, inside, upstream }
     }
 
     /// The seal of the tokens in our Via and Record-Route headers.
@@ -332,10 +335,11 @@ impl Forwarder {
         }
         rewrite.remove_first_values(HeaderKind::Route, self.own_routes(request).count());
         rewrite.stamp_top_via(origin.remote);
-        let (transport, address) = self.listener(leaving_by).ok_or(RelayRefusal::NoRoute)?;
+        let (transport, address) = self.written(leaving_by).ok_or(RelayRefusal::NoRoute)?;
         let facts = TransactionFacts::of_request(request);
         let branch = self.seal.branch(&facts, origin, mark).ok_or(RelayRefusal::NoRoute)?;
-        let via = format!("SIP/2.0/{transport} {address};branch={branch};rport");
+        let transport = transport.name();
+        let via = ["SIP/2.0/", transport, " ", address, ";branch=", &branch, ";rport"].concat();
         rewrite.insert_before_first(HeaderKind::Via, "Via", via);
         Ok(())
     }
@@ -372,13 +376,18 @@ impl Forwarder {
     }
 
     fn own_uri(&self, token: &str, listener: u8, more: &str) -> Result<String, RelayRefusal> {
-        let (transport, address) = self.listener(listener).ok_or(RelayRefusal::NoRoute)?;
+        let (transport, address) = self.written(listener).ok_or(RelayRefusal::NoRoute)?;
         let transport = match transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
             Transport::Tls => ";transport=tls",
         };
-        Ok(format!("<sip:{token}@{address}{transport};lr{more}>"))
+        Ok(["<sip:", token, "@", address, transport, ";lr", more, ">"].concat())
+    }
+
+    fn written(&self, position: u8) -> Option<(Transport, &str)> {
+        let (transport, _) = self.listener(position)?;
+        Some((transport, self.written.get(usize::from(position))?))
     }
 
     fn listener(&self, position: u8) -> Option<(Transport, SocketAddr)> {

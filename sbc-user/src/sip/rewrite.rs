@@ -38,24 +38,39 @@ pub enum RewriteError {
 #[derive(Clone, Debug)]
 pub struct Rewrite<'m> {
     message: &'m Message<'m>,
+    /// In the order of the message, and of their calls where that is the same.
     edits: Vec<Edit>,
     inserted_lines: usize,
     removed_lines: usize,
+    /// What edits put into the message, one after the other.
+    text: Vec<u8>,
     refused: Option<RewriteError>,
 }
 
 #[derive(Clone, Debug)]
 struct Edit {
+    /// In the message.
     range: Range<usize>,
-    text: Vec<u8>,
+    /// Within the text of all edits.
+    text: Range<usize>,
 }
+
+/// What a forwarded message usually needs: its edits, and their text.
+const EDITS: usize = 8;
+const TEXT: usize = 512;
 
 impl<'m> Rewrite<'m> {
     /// Begins with the message as it is, its body cut to `Content-Length`.
     #[must_use]
-    pub const fn new(message: &'m Message<'m>) -> Self {
-        let edits = Vec::new();
-        Self { message, edits, inserted_lines: 0, removed_lines: 0, refused: None }
+    pub fn new(message: &'m Message<'m>) -> Self {
+        Self {
+            message,
+            edits: Vec::with_capacity(EDITS),
+            inserted_lines: 0,
+            removed_lines: 0,
+            text: Vec::with_capacity(TEXT),
+            refused: None,
+        }
     }
 
     /// Inserts a header line before the first header of `kind`, or right after the start line if
@@ -113,16 +128,22 @@ impl<'m> Rewrite<'m> {
                 break;
             }
             let start = message.range_of(header.value).map_or(0, |value| value.start);
-            let values: Vec<_> =
-                Split::new(header.value, start).filter(|value| !value.bytes.is_empty()).collect();
-            let Some(kept) = values.get(left) else {
-                left -= values.len();
-                self.remove_line(header.line);
-                continue;
+            let mut values =
+                Split::new(header.value, start).filter(|value| !value.bytes.is_empty());
+            let mut from = None;
+            let kept = loop {
+                let Some(value) = values.next() else { break None };
+                if left == 0 {
+                    break Some(value.range.start);
+                }
+                left -= 1;
+                from.get_or_insert(value.range.start);
             };
-            let from = values.first().map_or(kept.range.start, |first| first.range.start);
-            self.edit(from..kept.range.start, Vec::new());
-            left = 0;
+            match (from, kept) {
+                (Some(from), Some(kept)) => self.edit(from..kept, &[]),
+                (_, Some(_)) => self,
+                (_, None) => self.remove_line(header.line),
+            };
         }
         self
     }
@@ -140,7 +161,7 @@ impl<'m> Rewrite<'m> {
         if !is_inside {
             return self.refuse(RewriteError::OutsideValue);
         }
-        self.edit(range, text.as_ref().to_vec())
+        self.edit(range, text.as_ref())
     }
 
     /// Puts `text` in place of a part of the message as an accessor gave it: a URI, a host, a value.
@@ -163,11 +184,9 @@ impl<'m> Rewrite<'m> {
             return Err(error);
         }
         let bytes = self.message.bytes();
-        let mut edits: Vec<&Edit> = self.edits.iter().collect();
-        edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
         let mut length = bytes.len();
         let mut free_from = 0;
-        for edit in &edits {
+        for edit in &self.edits {
             if edit.range.start < free_from {
                 return Err(RewriteError::Overlap);
             }
@@ -183,9 +202,9 @@ impl<'m> Rewrite<'m> {
         }
         out.reserve(length);
         let mut copied = 0;
-        for edit in edits {
+        for edit in &self.edits {
             out.extend_from_slice(slice(bytes, copied..edit.range.start));
-            out.extend_from_slice(&edit.text);
+            out.extend_from_slice(slice(&self.text, edit.text.clone()));
             copied = edit.range.end;
         }
         out.extend_from_slice(slice(bytes, copied..bytes.len()));
@@ -193,11 +212,11 @@ impl<'m> Rewrite<'m> {
     }
 
     fn insert(&mut self, at: usize, name: &str, value: &[u8]) -> &mut Self {
-        let mut line = Vec::with_capacity(name.len() + value.len() + 4);
-        match field::write(name, &[value], &mut line) {
+        let start = self.text.len();
+        match field::write(name, &[value], &mut self.text) {
             Ok(()) => {
                 self.inserted_lines += 1;
-                self.edit(at..at, line)
+                self.enter(at..at, start)
             }
             Err(error) => self.refuse(error.into()),
         }
@@ -205,11 +224,22 @@ impl<'m> Rewrite<'m> {
 
     fn remove_line(&mut self, line: Range<usize>) -> &mut Self {
         self.removed_lines += 1;
-        self.edit(line, Vec::new())
+        self.edit(line, &[])
     }
 
-    fn edit(&mut self, range: Range<usize>, text: Vec<u8>) -> &mut Self {
-        self.edits.push(Edit { range, text });
+    fn edit(&mut self, range: Range<usize>, text: &[u8]) -> &mut Self {
+        let start = self.text.len();
+        self.text.extend_from_slice(text);
+        self.enter(range, start)
+    }
+
+    /// Enters an edit whose text has been written from `start` on. Most come in order; and there are few
+    /// more than header lines, whose number is limited.
+    fn enter(&mut self, range: Range<usize>, start: usize) -> &mut Self {
+        let edit = Edit { range, text: start..self.text.len() };
+        let place = |edit: &Edit| (edit.range.start, edit.range.end);
+        let after = self.edits.partition_point(|other| place(other) <= place(&edit));
+        self.edits.insert(after, edit);
         self
     }
 
