@@ -233,7 +233,15 @@ impl<T: TrustTable> Ledger<T> {
             pace: self.paces.of_source(self.spoken_for_by(place)),
             hops: HopBand::ANY,
         };
-        self.enter(place, grant, now)?;
+        let says_as_much = |held: &Grant| {
+            held.lane == grant.lane
+                && held.connections == 0
+                && (held.pace, held.hops) == (grant.pace, grant.hops)
+                && grant.expires_at.0.saturating_sub(held.expires_at.0) < slack(lifetime)
+        };
+        if !held.is_some_and(says_as_much) {
+            self.enter(place, grant, now)?;
+        }
         self.make_room(&holder, place, now)
     }
 
@@ -411,6 +419,13 @@ const fn clear_transports(transport: Transport) -> Transports {
         Transport::Tcp => Transports::TCP,
         Transport::Tls => Transports::NONE,
     }
+}
+
+/// By how many nanoseconds less a grant may last than a proof of just now would have it last: for so little
+/// the kernel is not asked to write.
+fn slack(lifetime: Duration) -> u64 {
+    let slack = (lifetime / 16).min(Duration::from_secs(1));
+    u64::try_from(slack.as_nanos()).unwrap_or(0)
 }
 
 fn after(now: MonotonicNanos, lifetime: Duration) -> MonotonicNanos {

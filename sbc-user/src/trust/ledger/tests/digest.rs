@@ -1,4 +1,4 @@
-use sbc_common::Lane;
+use sbc_common::{Lane, MonotonicNanos};
 
 use super::scene::*;
 use crate::kernel::KernelError;
@@ -17,6 +17,20 @@ fn an_answer_opens_one_port_over_one_transport_for_its_lifetime() {
     assert!(!scene.has_answered(Udp, PHONE), "even before the sweep");
     scene.sweep();
     assert_eq!(scene.entry(port(PHONE)), None);
+}
+
+#[test]
+fn an_answer_is_entered_anew_once_it_prolongs_the_last_by_a_second() {
+    let mut scene = Scene::new();
+    scene.prove("alice", Udp, PHONE);
+    let first = scene.ledger.table().entries();
+    scene.now = MonotonicNanos(scene.now.0 + 999_999_999);
+    scene.prove("alice", Udp, PHONE);
+    assert_eq!(scene.ledger.table().entries(), first);
+
+    scene.now = MonotonicNanos(scene.now.0 + 1);
+    scene.prove("alice", Udp, PHONE);
+    assert_eq!(scene.entry(port(PHONE)), Some((Lane::Digest, "udp".to_owned(), Some(600))));
 }
 
 #[test]
