@@ -30,6 +30,7 @@ mod lifecycle;
 mod listed_peer;
 mod methods;
 mod observability;
+mod outbound;
 mod overload;
 mod phone_over_tls;
 mod privileges;

@@ -146,7 +146,7 @@ impl Gateway {
         })
     }
 
-    /// Waits until a target of the upstream is `alive` or `dead`, as the daemon tells it.
+    /// Waits until a target of the upstream or of a peer is `alive` or `dead`, as the daemon tells it.
     pub fn wait_for_target(&self, target: &SocketAddr, state: &str) -> Result<Status> {
         self.wait_for_status(&format!("{target} to be {state}"), |status| {
             Ok(status.targets()?.get(&target.to_string()).is_some_and(|told| told == state))

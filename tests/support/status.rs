@@ -152,12 +152,12 @@ impl Status {
         Ok(self.grants()?.into_iter().find(|grant| grant.source == source))
     }
 
-    /// The upstream's targets: their places, and whether each is `alive` or `dead`.
+    /// The targets of the upstream and of peers: their places, and whether each is `alive` or `dead`.
     pub fn targets(&self) -> Result<BTreeMap<String, String>> {
-        let targets = self.at("/daemon/upstream")?.as_array().context("upstream is no list")?;
+        let listed = |place| self.at(place)?.as_array().context("targets are no list");
+        let targets = listed("/daemon/upstream")?.iter().chain(listed("/daemon/peers")?);
         let text = |target: &Value, key| target.get(key)?.as_str().map(str::to_owned);
-        let told =
-            targets.iter().map(|target| Some((text(target, "address")?, text(target, "state")?)));
+        let told = targets.map(|target| Some((text(target, "address")?, text(target, "state")?)));
         told.collect::<Option<_>>().context("a target lacks its address or state")
     }
 

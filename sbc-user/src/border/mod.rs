@@ -8,6 +8,7 @@ mod counters;
 mod heartbeat;
 mod nonces;
 mod overload;
+mod peers;
 mod receiver;
 mod registration;
 mod sending;

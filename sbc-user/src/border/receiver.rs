@@ -24,6 +24,7 @@ use crate::transport::{
     Admission, Flow, Load, Note, Outbox, Receiver, Refusal, SendFailure, Transport,
 };
 use crate::trust::{Acquaintances, Ledger, TrustTable};
+use crate::upstream::Pool;
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
 pub(super) const PROVEN: Evidence =
@@ -57,6 +58,8 @@ pub struct Border<T> {
     /// The peer of each TLS connection.
     peers_by_connection: Mutex<HashMap<u64, usize>>,
     pub(super) outbox: Outbox,
+    /// By the position of the peer; `None` for one that nothing is sent to but along tokens.
+    pub(super) peer_pools: Vec<Option<Arc<Pool>>>,
     clock: Clock,
     pub(super) counters: Counters,
     samples: SampleLog,
@@ -82,6 +85,7 @@ impl<T: TrustTable> Border<T> {
             ledger: Mutex::new(parts.ledger),
             peers_by_connection: Mutex::new(HashMap::new()),
             outbox: parts.outbox,
+            peer_pools: Vec::new(),
             clock: parts.clock,
             counters: Counters::default(),
             samples: SampleLog::default(),
@@ -91,6 +95,12 @@ impl<T: TrustTable> Border<T> {
             load: AtomicU8::default(),
             strangers_slowed: AtomicU32::new(1),
         }
+    }
+
+    /// The same, which sends requests of the upstream to these peers, by their position.
+    #[must_use]
+    pub fn reaching(self, peer_pools: Vec<Option<Arc<Pool>>>) -> Self {
+        Self { peer_pools, ..self }
     }
 
     /// The policy in force.
@@ -361,8 +371,9 @@ impl<T: TrustTable> Border<T> {
 
 impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
     fn connected(&self, flow: &Flow, identities: &[Identity], hop_limit: Option<u8>) -> Admission {
+        self.target_connected(flow);
         if self.forwarder.is_inside(flow) {
-            return self.upstream_connected(flow);
+            return self.admit_upstream(flow);
         }
         if identities.is_empty() {
             return self.admit_without_identity(flow);

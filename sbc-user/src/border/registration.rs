@@ -76,7 +76,10 @@ impl<T: TrustTable> Border<T> {
         request: &Message<'_>,
         origin: &Flow,
     ) -> Result<(), Rejection> {
-        let way = self.forwarder.way_out(request).map_err(Rejection::of_relay)?;
+        let way = match self.forwarder.way_out(request) {
+            Err(RelayRefusal::NoRoute) => return self.send_to_peer(request, origin),
+            found => found.map_err(Rejection::of_relay)?,
+        };
         if way.registered.is_some_and(|registered| !self.is_reachable(&registered)) {
             return Err(flow_failed(&way, Outcome::FlowExpired));
         }

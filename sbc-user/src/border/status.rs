@@ -78,6 +78,9 @@ pub struct DaemonStatus {
     /// The upstream's targets.
     #[serde(default)]
     pub upstream: Vec<TargetStatus>,
+    /// The targets of peers.
+    #[serde(default)]
+    pub peers: Vec<TargetStatus>,
     /// Everyone who is trusted.
     pub trust: Vec<GrantStatus>,
 }
@@ -308,6 +311,7 @@ impl Border<KernelTables> {
                 missed: self.samples().missed(),
             },
             upstream: TargetStatus::of_all(self.forwarder.upstream()),
+            peers: self.pools().skip(1).flat_map(TargetStatus::of_all).collect(),
             trust,
         };
         Ok(Status { kernel, daemon: Some(daemon) })

@@ -1,4 +1,4 @@
-//! The connections between us and the upstream, and what becomes of requests when there are none.
+//! The connections that we make, and what becomes of requests when there are none.
 
 use std::num::NonZeroU8;
 
@@ -10,7 +10,7 @@ use crate::session::{Forwarded, RelayRefusal};
 use crate::sip::{Message, StartLine};
 use crate::transport::{Admission, Flow, Refusal, SendFailure};
 use crate::trust::TrustTable;
-use crate::upstream::is_probe;
+use crate::upstream::{Target, is_probe};
 
 /// A connection that cannot be made, or that has been made, leaves no doubt.
 const ONCE: NonZeroU8 = NonZeroU8::MIN;
@@ -26,43 +26,60 @@ impl<T: TrustTable> Border<T> {
     ) -> Result<(), RelayRefusal> {
         for _ in 0..ATTEMPTS {
             let Forwarded { to, message } = forwarded()?;
-            match self.post(&to, message, Outcome::RequestRelayedInwards) {
-                Ok(()) => return Ok(()),
-                Err(SendFailure::Unreachable) => self.target_failed(&to),
-                // It has ended just now; the next attempt makes it anew.
-                Err(SendFailure::NoConnection) => {}
-                Err(failure) => {
-                    self.counters.count(failed(failure));
-                    return Ok(());
-                }
+            if self.is_settled(&to, message, Outcome::RequestRelayedInwards) {
+                return Ok(());
             }
         }
         Err(RelayRefusal::NoTarget)
     }
 
-    /// Makes the connections to the upstream that are not there, each when the pause after its last attempt
-    /// is over: whether a target lives is known before somebody calls.
+    /// Sends a request to a target, and counts what became of it; `false` if nothing of it has left, so that
+    /// another target may get it.
+    pub(super) fn is_settled(&self, to: &Flow, message: Vec<u8>, outcome: Outcome) -> bool {
+        match self.post(to, message, outcome) {
+            Ok(()) => {}
+            Err(SendFailure::Unreachable) => {
+                self.target_failed(to);
+                return false;
+            }
+            // It has ended just now; the next attempt makes it anew.
+            Err(SendFailure::NoConnection) => return false,
+            Err(failure) => self.counters.count(failed(failure)),
+        }
+        true
+    }
+
+    /// Makes the connections to the upstream that are not there, and those to peers that could not be made,
+    /// each when the pause after its last attempt is over: whether a target lives is known before somebody
+    /// calls.
     pub(super) fn keep_connected(&self) {
-        for target in self.forwarder.upstream().targets().iter() {
-            if target.flow.transport.is_stream() && target.weight() > 0 {
+        for (number, pool) in self.pools().enumerate() {
+            let is_kept = |target: &&Target| {
+                let is_chosen = target.flow.transport.is_stream() && target.weight() > 0;
+                is_chosen && (number == 0 || !target.health.is_alive())
+            };
+            for target in pool.targets().iter().filter(is_kept) {
                 let _ = self.outbox.open(&target.flow);
             }
         }
     }
 
-    /// Lets in a connection on the inside, if it is the upstream's.
-    pub(super) fn upstream_connected(&self, flow: &Flow) -> Admission {
-        if !self.forwarder.is_upstream(flow) {
-            self.counters.count_refusal(Refusal::NotUpstream);
-            return Admission::Close;
-        }
+    /// Takes note that whoever is at the other end of a connection lives, if it is one that we have made.
+    pub(super) fn target_connected(&self, flow: &Flow) {
         let to = Flow { connection: 0, ..*flow };
-        if let Some(health) = self.forwarder.upstream().unprobed(&to)
-            && health.succeeded(ONCE)
-        {
-            tracing::info!(target = %to, "a target of the upstream lives again");
+        let health = self.pools().find_map(|pool| pool.unprobed(&to));
+        if health.is_some_and(|health| health.succeeded(ONCE)) {
+            tracing::info!(target = %to, "a target lives again");
         }
-        Admission::Keep
+    }
+
+    /// Lets in a connection on the inside, if it is the upstream's.
+    pub(super) fn admit_upstream(&self, flow: &Flow) -> Admission {
+        if self.forwarder.is_upstream(flow) {
+            return Admission::Keep;
+        }
+        self.counters.count_refusal(Refusal::NotUpstream);
+        Admission::Close
     }
 
     /// Refuses requests that waited for a connection in vain: their senders would not repeat them over TCP
@@ -85,11 +102,13 @@ impl<T: TrustTable> Border<T> {
         }
     }
 
-    fn target_failed(&self, to: &Flow) {
-        let targets = self.forwarder.upstream().targets();
-        let Some(target) = targets.iter().find(|target| target.flow == *to) else { return };
-        if target.health.failed(ONCE) && target.weight() > 0 {
-            tracing::warn!(target = %to, "a target of the upstream is dead: there is no connection");
+    pub(super) fn target_failed(&self, to: &Flow) {
+        for pool in self.pools() {
+            let targets = pool.targets();
+            let Some(target) = targets.iter().find(|target| target.flow == *to) else { continue };
+            if target.health.failed(ONCE) && target.weight() > 0 {
+                tracing::warn!(target = %to, "a target is dead: there is no connection");
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::filter::{attach_filter, filter_options};
 use super::log::start_log;
 use super::machine;
-use super::upstream::{directory, inside_listeners, upstream_pool, upstream_sources};
+use super::upstream::{Reached, Sources, inside_listeners};
 use crate::border::{Border, BorderParts, Clock, hold_back_strangers, keep_beating};
 use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
@@ -21,7 +21,7 @@ use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
 use crate::session::{Forwarder, KeyFile, TokenSeal};
 use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
-use crate::upstream::{Pool, Source};
+use crate::upstream::Pool;
 
 /// How often trust is renewed and expired entries are removed. The kernel judges expiry by itself.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 pub(super) struct Prepared {
     listeners: Vec<ListenSpec>,
     pub(super) users: Option<Arc<Users>>,
-    upstream: Vec<Source>,
+    sources: Sources,
 }
 
 impl Prepared {
@@ -77,7 +77,7 @@ impl Prepared {
             });
         }
         listeners.extend(inside_listeners(config)?);
-        let upstream = upstream_sources(config)?;
+        let sources = Sources::read(config)?;
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
         let users = users.transpose()?.map(Arc::new);
         for user in users.iter().flat_map(|users| users.iter()) {
@@ -88,7 +88,7 @@ impl Prepared {
                     .with_context(|| format!("user {:?}: may-assert", user.name()))?;
             }
         }
-        Ok(Self { listeners, users, upstream })
+        Ok(Self { listeners, users, sources })
     }
 
     /// What is allowed and hardly meant.
@@ -155,9 +155,9 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let control = ControlServer::bind(&config.control.socket)?;
     let listeners = Listeners::bind(&prepared.listeners, Limits::default())?;
     let clock = Clock::start();
-    let upstream = upstream_pool(&config);
+    let reached = Reached::new(&config);
     let keys = KeyFile::new(&config.state_directory, config.session.rotation());
-    let forwarder = forwarder(&config, Arc::clone(&upstream), &keys, clock)?;
+    let forwarder = forwarder(&config, Arc::clone(&reached.upstream), &keys, clock)?;
     let digest = digest_check(&config, &prepared, clock)?;
     let (mut filter, tables) = Filter::load_or_adopt(&options)?;
     ensure!(
@@ -169,10 +169,10 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     #[cfg(feature = "kernel-log")]
     follow_kernel_log(&mut filter)?;
     let outbox = listeners.outbox();
-    let directory = directory(&config, prepared.upstream, upstream, outbox.clone());
+    let directory = reached.directory(&config, prepared.sources, outbox.clone());
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
-    let border = Arc::new(Border::new(parts));
+    let border = Arc::new(Border::new(parts).reaching(reached.peers));
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;

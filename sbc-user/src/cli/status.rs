@@ -93,14 +93,15 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     if daemon.trust_table_full > 0 {
         writeln!(out, "\nproofs that the kernel had no room for: {}", daemon.trust_table_full)?;
     }
-    if !daemon.upstream.is_empty() {
+    let targets = || daemon.upstream.iter().chain(&daemon.peers);
+    if targets().next().is_some() {
         writeln!(
             out,
             "\n{:<40} {:<30} {:<4} {:>8} {:>6}  state",
             "target", "address", "", "priority", "weight"
         )?;
     }
-    for target in &daemon.upstream {
+    for target in targets() {
         writeln!(
             out,
             "{:<40} {:<30} {:<4} {:>8} {:>6}  {}",

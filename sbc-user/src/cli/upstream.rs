@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Config, SipTarget, TargetHost, UpstreamTls};
+use crate::config::{Config, Peer, SipTarget, TargetHost, UpstreamTls};
 use crate::proof::tls::{ClientCertificate, server_config};
 use crate::proof::tls::{Expected, TlsFiles, client_config};
 use crate::transport::{DialTls, ListenSpec, Outbox, Transport};
@@ -10,6 +10,7 @@ use crate::upstream::{Directory, Group, Pool, Source};
 
 /// Calls whose targets are remembered, at 8 bytes each.
 const REMEMBERED_CALLS: usize = 65_536;
+const REMEMBERED_CALLS_TO_A_PEER: usize = 4096;
 
 /// The sockets towards the upstream. Its certificates are checked where it shows any; that it is the
 /// upstream its address says.
@@ -28,7 +29,7 @@ pub(super) fn inside_listeners(config: &Config) -> anyhow::Result<Vec<ListenSpec
 }
 
 /// The targets of the upstream, with what connections to them need.
-pub(super) fn upstream_sources(config: &Config) -> anyhow::Result<Vec<Source>> {
+fn upstream_sources(config: &Config) -> anyhow::Result<Vec<Source>> {
     let source = |target: &crate::config::UpstreamTarget| {
         let identity = target.identity.as_ref().map(|identity| identity.0.clone());
         let expected = match (identity, &target.uri.host) {
@@ -49,29 +50,77 @@ pub(super) fn upstream_sources(config: &Config) -> anyhow::Result<Vec<Source>> {
     config.upstream.targets.iter().map(source).collect()
 }
 
-/// The pool that the upstream's targets are put into.
-pub(super) fn upstream_pool(config: &Config) -> Arc<Pool> {
-    let pool = Pool::new(Vec::new(), REMEMBERED_CALLS);
-    let probe = &config.upstream.probe;
-    Arc::new(if probe.enabled { pool.probed(probe) } else { pool })
+/// The targets of peers, each with the position of its peer, and with what connections to it need.
+fn peer_sources(config: &Config) -> anyhow::Result<Vec<(usize, Source)>> {
+    let files = config.tls.as_ref().map(|tls| TlsFiles {
+        certificate: tls.certificate.clone(),
+        key: tls.key.clone(),
+        client_ca: tls.server_ca.clone().unwrap_or_else(|| tls.client_ca.clone()),
+    });
+    let mut sources = Vec::new();
+    for (position, peer) in config.peers.iter().enumerate() {
+        let Some(target) = &peer.target else { continue };
+        let identities: Vec<_> = peer.identities.iter().map(|it| it.0.clone()).collect();
+        let expected = (!identities.is_empty()).then_some(Expected::Identities(identities));
+        let tls = dial_tls(target, files.clone(), expected)?;
+        sources.push((position, Source { target: target.clone(), priority: 1, weight: 1, tls }));
+    }
+    Ok(sources)
 }
 
-/// Puts everybody into his pool, and lets connections be made to him.
-pub(super) fn directory(
-    config: &Config,
-    sources: Vec<Source>,
-    upstream: Arc<Pool>,
-    outbox: Outbox,
-) -> Directory {
-    let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
-    let listeners: Vec<_> = outside.chain(config.upstream.listeners()).collect();
-    let group = Group {
-        pool: upstream,
-        sources,
-        listeners: config.listen.len()..listeners.len(),
-        interface: config.interface.inside.as_ref().map(|inside| inside.name.clone()),
-    };
-    Directory::new(listeners, vec![group], outbox)
+/// Whom requests are sent to.
+pub(super) struct Reached {
+    /// The upstream.
+    pub(super) upstream: Arc<Pool>,
+    /// By the position of the peer.
+    pub(super) peers: Vec<Option<Arc<Pool>>>,
+}
+
+impl Reached {
+    /// Empty pools.
+    pub(super) fn new(config: &Config) -> Self {
+        let upstream = Pool::new(Vec::new(), REMEMBERED_CALLS);
+        let probe = &config.upstream.probe;
+        let upstream = Arc::new(if probe.enabled { upstream.probed(probe) } else { upstream });
+        let pool = |peer: &Peer| {
+            peer.target
+                .is_some()
+                .then(|| Arc::new(Pool::new(Vec::new(), REMEMBERED_CALLS_TO_A_PEER)))
+        };
+        Self { upstream, peers: config.peers.iter().map(pool).collect() }
+    }
+
+    /// Puts everybody into his pool, and lets connections be made to him.
+    pub(super) fn directory(&self, config: &Config, sources: Sources, outbox: Outbox) -> Directory {
+        let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
+        let listeners: Vec<_> = outside.chain(config.upstream.listeners()).collect();
+        let inside = Group {
+            pool: Arc::clone(&self.upstream),
+            sources: sources.upstream,
+            listeners: config.listen.len()..listeners.len(),
+            interface: config.interface.inside.as_ref().map(|inside| inside.name.clone()),
+        };
+        let peers = sources.peers.into_iter().filter_map(|(position, source)| {
+            let pool = Arc::clone(self.peers.get(position)?.as_ref()?);
+            let listeners = 0..config.listen.len();
+            Some(Group { pool, sources: vec![source], listeners, interface: None })
+        });
+        let groups = [inside].into_iter().chain(peers).collect();
+        Directory::new(listeners, groups, outbox)
+    }
+}
+
+/// Everybody whom requests are sent to, as the configuration has them.
+pub(super) struct Sources {
+    upstream: Vec<Source>,
+    peers: Vec<(usize, Source)>,
+}
+
+impl Sources {
+    /// Reads the files that they need.
+    pub(super) fn read(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self { upstream: upstream_sources(config)?, peers: peer_sources(config)? })
+    }
 }
 
 fn dial_tls(

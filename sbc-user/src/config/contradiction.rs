@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sbc_common::maps;
 
-use super::{Config, Lifetime, OnShutdown, Peer, Proof, ipsec, upstream};
+use super::{Config, Lifetime, OnShutdown, Peer, Proof, ipsec, route, upstream};
 use crate::kernel::SocketFilter;
 use crate::transport::Transport;
 
@@ -82,6 +82,7 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     refuse_trust(config)?;
     refuse_users(config)?;
     refuse_peers(config)?;
+    route::refuse(config)?;
     ipsec::refuse(config)?;
     let networks = config.peers.iter().map(|peer| peer.sources.len()).sum::<usize>();
     if networks.saturating_add(config.denied.sources.len()) > MOST_NETWORKS {

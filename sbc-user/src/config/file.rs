@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::values::{
     Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
 };
-use super::{ConfigError, Limits, Peers, Session, Upstream, contradiction};
+use super::{ConfigError, Limits, Peers, Route, Session, Upstream, contradiction};
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::ClientCertificate;
@@ -58,6 +58,9 @@ pub struct Config {
     /// Those who are known by name.
     #[serde(default, rename = "peer")]
     pub peers: Peers,
+    /// Which of the upstream's requests go to whom of them.
+    #[serde(default, rename = "route")]
+    pub routes: Vec<Route>,
     /// Those who are known by password.
     pub users: Option<Users>,
 }
@@ -218,6 +221,9 @@ pub struct Tls {
     pub key: PathBuf,
     /// The authorities that peers' certificates must come from, PEM.
     pub client_ca: PathBuf,
+    /// The authorities that the certificates of peers must come from to whom we connect, PEM; absent: those
+    /// of `client_ca`.
+    pub server_ca: Option<PathBuf>,
 }
 
 /// `[unknown]`.
@@ -406,6 +412,7 @@ impl Config {
             resolve(&mut tls.certificate);
             resolve(&mut tls.key);
             resolve(&mut tls.client_ca);
+            tls.server_ca.iter_mut().for_each(resolve);
         }
         if let Some(tls) = &mut self.upstream.tls {
             resolve(&mut tls.certificate);

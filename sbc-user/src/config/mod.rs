@@ -8,6 +8,7 @@ mod limits;
 mod may_assert;
 mod peer;
 mod peers;
+mod route;
 #[cfg(test)]
 pub(crate) mod sample;
 mod session;
@@ -27,6 +28,7 @@ pub use limits::Limits;
 pub use may_assert::{AssertablePattern, Assertables};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
 pub use peers::Peers;
+pub use route::{HostPattern, Route, UserPattern};
 pub use session::Session;
 pub use sip_target::{SipTarget, TargetHost};
 pub use upstream::{Probe, Upstream, UpstreamTarget, UpstreamTls};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sbc_common::{Protocol, Transports};
 use serde::Deserialize;
 
-use super::Assertables;
 use super::values::{Lifetime, Network, Rate, from_text};
+use super::{Assertables, SipTarget};
 use crate::proof::tls::Identity;
 use crate::transport::Transport;
 
@@ -72,6 +72,8 @@ pub struct Peer {
     /// The certificate identities that are this peer.
     #[serde(default)]
     pub identities: Vec<PeerIdentity>,
+    /// Where the upstream's requests to it go.
+    pub target: Option<SipTarget>,
     /// The addresses it comes from.
     #[serde(default)]
     pub sources: Vec<Network>,
@@ -118,12 +120,17 @@ impl Peer {
     /// said that this address is the peer.
     #[must_use]
     pub fn is_static_source(&self, transport: Transport, address: IpAddr) -> bool {
-        let is_opened = match transport {
+        self.opens_over(transport) && self.comes_from(address)
+    }
+
+    /// Says whether its sources may speak over a transport.
+    #[must_use]
+    pub fn opens_over(&self, transport: Transport) -> bool {
+        match transport {
             Transport::Udp => self.opens().opens(Protocol::Udp),
             Transport::Tcp => self.opens().opens(Protocol::Tcp),
             Transport::Tls => true,
-        };
-        is_opened && self.comes_from(address)
+        }
     }
 
     /// How long a kernel entry made by TLS lasts without a connection.

@@ -45,6 +45,17 @@ impl SipTarget {
         Some((transport, SocketAddr::new(address, self.port_over(transport))))
     }
 
+    /// The host, and the port if one is written, as they stand in a URI.
+    #[must_use]
+    pub fn host_and_port(&self) -> String {
+        let host = match &self.host {
+            TargetHost::Address(IpAddr::V6(address)) => format!("[{address}]"),
+            TargetHost::Address(IpAddr::V4(address)) => address.to_string(),
+            TargetHost::Name(name) => name.to_string(),
+        };
+        self.port.map_or(host.clone(), |port| format!("{host}:{port}"))
+    }
+
     /// The port over a transport, as written or by default (RFC 3261 §19.1.2).
     #[must_use]
     pub fn port_over(&self, transport: Transport) -> u16 {
@@ -98,14 +109,7 @@ impl FromStr for SipTarget {
 impl fmt::Display for SipTarget {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(if self.is_secure { "sips:" } else { "sip:" })?;
-        match &self.host {
-            TargetHost::Address(IpAddr::V6(address)) => write!(formatter, "[{address}]")?,
-            TargetHost::Address(IpAddr::V4(address)) => write!(formatter, "{address}")?,
-            TargetHost::Name(name) => formatter.write_str(name)?,
-        }
-        if let Some(port) = self.port {
-            write!(formatter, ":{port}")?;
-        }
+        formatter.write_str(&self.host_and_port())?;
         match self.transport {
             Some(transport) => write!(formatter, ";transport={}", transport.name().to_lowercase()),
             None => Ok(()),

@@ -52,7 +52,10 @@ closed_list! {
         /// A request that was relayed, and waited for a connection that could not be made: 503. It is counted
         /// as relayed too.
         Undeliverable "undeliverable",
-        /// A request of the upstream that no token of ours routes: 404.
+        /// A request of the upstream to a peer that cannot be reached: 503.
+        PeerUnreachable "peer-unreachable",
+        /// A request of the upstream that neither a token of ours nor a route of the configuration leads
+        /// anywhere: 404.
         NoRoute "no-route",
         /// A request of the upstream with a Route to us whose token we did not make, or not for this: 403.
         ForgedRoute "forged-route",

@@ -249,9 +249,23 @@ impl Forwarder {
         origin: &Flow,
         way: &WayOut,
     ) -> Result<Forwarded, RelayRefusal> {
+        self.request_outwards_to(request, origin, way, None)
+    }
+
+    /// The same, with `host` and perhaps port in the Request-URI.
+    pub fn request_outwards_to(
+        &self,
+        request: &Message<'_>,
+        origin: &Flow,
+        way: &WayOut,
+        host: Option<&str>,
+    ) -> Result<Forwarded, RelayRefusal> {
         let to = way.to;
         let mut rewrite = Rewrite::new(request);
         self.pass_on(&mut rewrite, request, origin, to.listener)?;
+        if let Some(host) = host {
+            write_host(&mut rewrite, request, host);
+        }
         if forms_a_dialog(request) {
             let upstream = self.upstream.behind(origin).ok_or(RelayRefusal::NotOurs)?;
             let admission = self.seal.admission_of_callee(request, &to, &upstream);
@@ -413,6 +427,24 @@ fn has_known_scheme(request: &Message<'_>) -> bool {
     match uri.scheme {
         Scheme::Sip | Scheme::Sips | Scheme::Tel => true,
         Scheme::Other(name) => KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known)),
+    }
+}
+
+/// Puts a host, perhaps with a port, into the Request-URI; a `tel` URI becomes a `sip` one (RFC 3261 §19.1.6).
+fn write_host(rewrite: &mut Rewrite<'_>, request: &Message<'_>, host: &str) {
+    let StartLine::Request { uri, .. } = request.start_line() else { return };
+    match uri.scheme {
+        Scheme::Tel => {
+            let number = uri.raw.get(b"tel:".len()..).unwrap_or_default();
+            let number = String::from_utf8_lossy(number);
+            rewrite.replace_part(uri.raw, format!("sip:{number}@{host};user=phone"));
+        }
+        Scheme::Sip | Scheme::Sips => {
+            let Some(range) = request.range_of(uri.host) else { return };
+            let port = uri.port_text().len();
+            rewrite.replace(range.start..range.end.saturating_add(port), host);
+        }
+        Scheme::Other(_) => {}
     }
 }
 

@@ -90,6 +90,22 @@ impl<'a> Uri<'a> {
         host::address(self.host)
     }
 
+    /// The colon and the digits of the port, or empty.
+    #[must_use]
+    pub fn port_text(&self) -> &'a [u8] {
+        let end = self.raw.len().saturating_sub(self.params.len());
+        let headers =
+            if self.headers.is_empty() { 0 } else { self.headers.len().saturating_add(1) };
+        let host_and_port = self.raw.get(..end.saturating_sub(headers)).unwrap_or_default();
+        match self.port {
+            Some(_) => {
+                let colon = memchr::memrchr(b':', host_and_port).unwrap_or(host_and_port.len());
+                host_and_port.get(colon..).unwrap_or_default()
+            }
+            None => b"",
+        }
+    }
+
     /// The value of a parameter, empty if it has none; `None` if the parameter is not there.
     ///
     /// Names are compared without regard to case (RFC 3261 §19.1.4).

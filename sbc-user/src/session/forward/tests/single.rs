@@ -167,3 +167,23 @@ fn only_the_upstream_is_the_upstream() {
     let neighbour = crate::transport::Flow::udp(INSIDE, "10.0.0.6:5060".parse().unwrap());
     assert!(!relay.is_upstream(&neighbour));
 }
+
+#[test]
+fn a_request_to_a_peer_may_get_the_host_of_the_peer() {
+    let relay = forwarder();
+    let way = crate::session::WayOut { to: phone(), registered: None, is_outbound: false };
+    for (uri, expected) in [
+        ("sip:+44@10.0.0.1", "sip:+44@carrier.example:5070"),
+        ("sip:+44@10.0.0.1:5060;user=phone", "sip:+44@carrier.example:5070;user=phone"),
+        ("sip:[2001:db8::1];x=a:b", "sip:carrier.example:5070;x=a:b"),
+        ("tel:+44-20;ext=1", "sip:+44-20;ext=1@carrier.example:5070;user=phone"),
+        ("urn:service:sos", "urn:service:sos"),
+    ] {
+        let request = INVITE.replace("INVITE sip:bob@example.com ", &format!("INVITE {uri} "));
+        let request = Message::scan(request.as_bytes()).unwrap();
+        let host = Some("carrier.example:5070");
+        let forwarded = relay.request_outwards_to(&request, &upstream(), &way, host).unwrap();
+        let text = String::from_utf8(forwarded.message).unwrap();
+        assert!(text.starts_with(&format!("INVITE {expected} SIP/2.0\r\n")), "{text}");
+    }
+}

@@ -1,0 +1,50 @@
+//! Requests of the upstream to peers outside, along the routes of the configuration.
+
+use std::time::Instant;
+
+use super::Border;
+use crate::config::SipTarget;
+use crate::screening::{Outcome, Rejection};
+use crate::session::{Forwarded, RelayRefusal, WayOut};
+use crate::sip::Message;
+use crate::transport::Flow;
+use crate::trust::TrustTable;
+use crate::upstream::Pool;
+
+/// Places of a peer that are tried for one request at most.
+const ATTEMPTS: usize = 4;
+
+impl<T: TrustTable> Border<T> {
+    /// Sends a request that no token routes to the peer of the first route that it matches.
+    pub(super) fn send_to_peer(
+        &self,
+        request: &Message<'_>,
+        origin: &Flow,
+    ) -> Result<(), Rejection> {
+        let nowhere = || Rejection::of_relay(RelayRefusal::NoRoute);
+        let route = self.config.routes.iter().find(|route| route.matches(request));
+        let route = route.ok_or_else(nowhere)?;
+        let peers = self.config.peers.iter().zip(&self.peer_pools);
+        let found = peers.into_iter().find(|(peer, _)| peer.name == route.peer);
+        let Some((peer, Some(pool))) = found else { return Err(nowhere()) };
+        let target = peer.target.as_ref().filter(|_| route.rewrite_host);
+        let host = target.map(SipTarget::host_and_port);
+        for _ in 0..ATTEMPTS {
+            let Some(to) = pool.choose(request, Instant::now()) else { break };
+            let way = WayOut { to, registered: None, is_outbound: false };
+            let forwarded =
+                self.forwarder.request_outwards_to(request, origin, &way, host.as_deref());
+            let Forwarded { to, message } = forwarded.map_err(Rejection::of_relay)?;
+            if self.is_settled(&to, message, Outcome::RequestRelayedOutwards) {
+                return Ok(());
+            }
+        }
+        Err(Rejection { status: 503, outcome: Outcome::PeerUnreachable })
+    }
+
+    /// The pools of everybody whom requests are sent to.
+    pub(super) fn pools(&self) -> impl Iterator<Item = &Pool> {
+        let peers = self.peer_pools.iter().flatten();
+        [self.forwarder.upstream()].into_iter().chain(peers.map(|pool| &**pool))
+    }
+}
