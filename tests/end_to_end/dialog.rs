@@ -66,6 +66,19 @@ fn the_caller_gives_up_while_it_rings() -> Result<()> {
 }
 
 #[test]
+fn the_caller_gives_up_over_tcp_while_it_rings() -> Result<()> {
+    let gateway = challenging("").start()?;
+    let outcomes = [
+        ("challenged", 1),
+        ("own-ack", 1),
+        ("request-relayed-inwards", 3),
+        ("response-relayed-outwards", 3),
+    ];
+    let calling = caller(Scenario::CancelledCall, Family::V4).over_tcp();
+    run(&gateway, &calling, Scenario::Ring, &outcomes)
+}
+
+#[test]
 fn the_callee_is_busy() -> Result<()> {
     for family in Family::ALL {
         let gateway = challenging("").start()?;

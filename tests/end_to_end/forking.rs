@@ -1,6 +1,9 @@
 //! A call that rings at two phones: each answers under a tag of its own, and only one talks.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::Result;
 use sbc_tests::{Calls, Family, Host, Kamailio, Scenario, Sipp};
@@ -68,8 +71,8 @@ impl Phones {
     /// Both ring; one answers, gets ACK and BYE, and the other hears that the call was given up.
     fn are_called(&self, host: &Host, call: impl FnOnce() -> Result<Calls>) -> Result<()> {
         let ringing = Sipp::answering(Scenario::Ring, self.ringing).start(host)?;
-        let answering =
-            Sipp::answering(Scenario::AnswerAfterRinging, self.answering).start(host)?;
+        let answering = Sipp::answering(Scenario::AnswerAfterRinging, self.answering);
+        let answering = answering.pausing(Duration::from_millis(500)).start(host)?;
         let calls = call()?;
         expect_calls(&calls, 1);
         expect_calls(&ringing.stop()?, 1);

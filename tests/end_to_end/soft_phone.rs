@@ -31,6 +31,31 @@ fn baresip_registers_calls_and_is_called_over_tls() -> Result<()> {
     use_phone(&gateway, "tls", Family::V4.sips())
 }
 
+#[test]
+fn two_of_them_call_each_other_one_outside_over_tls_and_one_inside() -> Result<()> {
+    let gateway = challenging("").tls("request").start()?;
+    let _kamailio = Kamailio::start(&gateway.inside, gateway.upstream())?;
+    let places = [Family::V4.caller(), Family::V4.intruder()];
+    let [outside, inside] = places.map(|address| SocketAddr::new(address, 5070));
+    let (internet, system) = (&gateway.internet, gateway.upstream());
+    let mut alice = Baresip::start(internet, outside, "tls", Family::V4.sips(), ALICE)?;
+    let mut bob = Baresip::start(&gateway.inside, inside, "udp", system, ["bob", ""])?;
+    alice.wait_until_registered()?;
+    bob.wait_until_registered()?;
+    call(&mut alice, &mut bob, "sip:bob@example.com")?;
+    call(&mut bob, &mut alice, "sip:alice@example.com")
+}
+
+/// One calls the other, who hangs up.
+fn call(one: &mut Baresip, other: &mut Baresip, uri: &str) -> Result<()> {
+    one.dial(uri)?;
+    other.wait_for_event("CALL_ESTABLISHED")?;
+    one.wait_for_event("CALL_ESTABLISHED")?;
+    other.hang_up()?;
+    one.wait_for_event("CALL_CLOSED")?;
+    other.wait_for_event("CALL_CLOSED")
+}
+
 fn use_phone(gateway: &Gateway, transport: &str, proxy: SocketAddr) -> Result<()> {
     let kamailio = Kamailio::start(&gateway.inside, gateway.upstream())?;
     let local = SocketAddr::new(Family::V4.caller(), 5070);

@@ -51,8 +51,8 @@ pub enum Scenario {
     RefusedRegistration,
     /// The other side: answers a call and waits for its end; answers OPTIONS and REGISTER with 200.
     Answer,
-    /// The other side: lets a call ring for half a second, answers it and waits for its end, for six more
-    /// seconds if the answer to that is lost.
+    /// The other side: lets a call ring, answers it and waits for its end, for four more seconds if the answer to
+    /// that is lost.
     AnswerAfterRinging,
     /// The other side: answers a call and one change of it, and waits for its end.
     AnswerChange,
@@ -89,7 +89,7 @@ pub struct Sipp {
     password: String,
     calls: Option<u32>,
     rate: u32,
-    talk: Duration,
+    pause: Duration,
 }
 
 /// How calls ended, and what was said.
@@ -135,7 +135,7 @@ impl Sipp {
             password: String::new(),
             calls: None,
             rate: 10,
-            talk: Duration::from_millis(100),
+            pause: Duration::from_millis(100),
         }
     }
 
@@ -182,10 +182,11 @@ impl Sipp {
         Self { rate, ..self }
     }
 
-    /// How long those of [`Scenario::Call`] talk, if it is not a tenth of a second.
+    /// How long those of [`Scenario::Call`] talk and those of [`Scenario::AnswerAfterRinging`] ring, if it is not a
+    /// tenth of a second.
     #[must_use]
-    pub fn talking(self, talk: Duration) -> Self {
-        Self { talk, ..self }
+    pub fn pausing(self, pause: Duration) -> Self {
+        Self { pause, ..self }
     }
 
     /// Runs it to its end.
@@ -254,11 +255,12 @@ impl Sipp {
         };
         arguments.extend(["-auth_uri", &auth_uri]);
         let (patience, calls) = (PATIENCE.as_secs().to_string(), self.calls.map(|n| n.to_string()));
-        let (rate, talk) = (self.rate.to_string(), self.talk.as_millis().to_string());
+        let (rate, pause) = (self.rate.to_string(), self.pause.as_millis().to_string());
+        arguments.extend(["-d", &pause]);
         // As many calls at once as there are: sipp would begin fewer when some do not end.
         let at_once = calls.as_deref().unwrap_or("1");
         if self.remote.is_some() {
-            arguments.extend(["-r", &rate, "-l", at_once, "-d", &talk]);
+            arguments.extend(["-r", &rate, "-l", at_once]);
             arguments.extend(["-timeout", &patience, "-recv_timeout", "10000"]);
         }
         if let Some(calls) = &calls {
