@@ -22,6 +22,7 @@ mod expiry;
 mod failover;
 mod flood;
 mod forking;
+mod hiding;
 mod hop_limits;
 mod hygiene;
 mod inside;

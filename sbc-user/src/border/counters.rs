@@ -16,10 +16,10 @@ pub struct Counters {
 impl Default for Counters {
     fn default() -> Self {
         Self {
-            outcomes: std::array::from_fn(|_| AtomicU64::default()),
-            refusals: Default::default(),
-            received: Default::default(),
-            trust_table_full: AtomicU64::default(),
+            outcomes: [const { AtomicU64::new(0) }; Outcome::COUNT],
+            refusals: [const { AtomicU64::new(0) }; Refusal::COUNT],
+            received: [const { AtomicU64::new(0) }; 3],
+            trust_table_full: AtomicU64::new(0),
         }
     }
 }

@@ -298,7 +298,8 @@ fn forwarder(
     let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
     let position = u8::try_from(config.listen.len()).context("at most 255 listeners")?;
     let listeners = outside.chain(config.upstream.listeners()).collect();
-    Ok(Forwarder::new(seal, listeners, position, upstream))
+    let forwarder = Forwarder::new(seal, listeners, position, upstream);
+    Ok(forwarder.hiding_inside(config.session.hide_topology))
 }
 
 #[cfg(feature = "kernel-log")]

@@ -15,6 +15,8 @@ const MOST_KEYS: usize = 16;
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Session {
+    /// Whether addresses of the upstream leave sealed.
+    pub hide_topology: bool,
     change_key_after: KeyTime,
     accept_old_key_for: KeyTime,
 }
@@ -52,7 +54,7 @@ impl Session {
 impl Default for Session {
     fn default() -> Self {
         let week = KeyTime(Duration::from_hours(7 * 24));
-        Self { change_key_after: week, accept_old_key_for: week }
+        Self { hide_topology: true, change_key_after: week, accept_old_key_for: week }
     }
 }
 

@@ -67,6 +67,9 @@ closed_list! {
         FlowExpired "flow-expired",
         /// The message would be too large once it is rewritten: 513.
         MessageTooLarge "message-too-large",
+        /// A message of the upstream with more than a kilobyte of what must not be seen outside, in its Vias, its
+        /// Record-Routes or one address: a request is answered 513.
+        TooMuchToHide "too-much-to-hide",
 
         /// A proven source's request that begins something, while the daemon is behind: 503 with Retry-After.
         Overloaded "overloaded",

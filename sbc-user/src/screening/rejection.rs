@@ -31,6 +31,7 @@ impl Rejection {
             RelayRefusal::NoRoute | RelayRefusal::NotOurs => (404, Outcome::NoRoute),
             RelayRefusal::NoTarget => (503, Outcome::UpstreamDown),
             RelayRefusal::ForgedRoute => (403, Outcome::ForgedRoute),
+            RelayRefusal::TooMuchToHide => (513, Outcome::TooMuchToHide),
             RelayRefusal::StaleRoute => (480, Outcome::StaleRoute),
             RelayRefusal::Unwritable(RewriteError::TooLarge | RewriteError::TooManyHeaders) => {
                 (513, Outcome::MessageTooLarge)
@@ -127,6 +128,7 @@ mod tests {
             (RelayRefusal::NoTarget, "503"),
             (RelayRefusal::ForgedRoute, "403"),
             (RelayRefusal::StaleRoute, "480"),
+            (RelayRefusal::TooMuchToHide, "513"),
             (RelayRefusal::Unwritable(RewriteError::TooLarge), "513"),
             (RelayRefusal::Unwritable(RewriteError::TooManyHeaders), "513"),
             (RelayRefusal::Unwritable(RewriteError::Overlap), "400"),

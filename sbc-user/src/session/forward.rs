@@ -1,16 +1,16 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use rsip::Method as KnownMethod;
-use thiserror::Error;
 
 use super::registration::{add_path, is_outbound, shorten};
-use super::{Registered, Registrant, TokenSeal, TransactionFacts, without_false_claims};
-use crate::config::Assertables;
-use crate::sip::{
-    Header, HeaderKind, Message, Method, NameAddr, Rewrite, RewriteError, Scheme, StartLine, Uri,
+use super::request_line::{forms_a_dialog, has_known_scheme, is_registration, write_host};
+use super::{
+    Registered, Registrant, RelayRefusal, TokenSeal, TransactionFacts, without_false_claims,
 };
+use crate::config::Assertables;
+use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite, StartLine, Uri};
 use crate::transport::{Flow, Transport};
 use crate::upstream::Pool;
 
@@ -30,6 +30,7 @@ pub struct Forwarder {
     written: Vec<String>,
     inside: u8,
     upstream: Arc<Pool>,
+    hides_inside: bool,
 }
 
 /// A message on its way out.
@@ -52,41 +53,6 @@ pub struct WayOut {
     pub is_outbound: bool,
 }
 
-/// Why a message is not forwarded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum RelayRefusal {
-    /// Max-Forwards has run out (RFC 3261 §16.3 item 3).
-    #[error("Max-Forwards has run out")]
-    TooManyHops,
-    /// We have forwarded it before, for the same way (RFC 3261 §16.3 item 4).
-    #[error("the request has come back unchanged")]
-    Loop,
-    /// A Request-URI that nobody behind us can serve (RFC 3261 §16.3 item 2).
-    #[error("the scheme of the Request-URI is not known")]
-    UnknownScheme,
-    /// Proxy-Require asks for something that we do not do (RFC 3261 §16.3 item 5).
-    #[error("Proxy-Require names an extension that is not supported")]
-    BadExtension,
-    /// No target of the upstream lives.
-    #[error("no target of the upstream lives")]
-    NoTarget,
-    /// No token says where it should go.
-    #[error("no route of ours says where it goes")]
-    NoRoute,
-    /// A Route names us with a token that we did not make, or not for this.
-    #[error("the token in its route is not ours")]
-    ForgedRoute,
-    /// A Route names us with a token that we made so long ago that its key is used no more.
-    #[error("the token in its route is too old")]
-    StaleRoute,
-    /// A response to a request that we did not forward.
-    #[error("the response answers no request of ours")]
-    NotOurs,
-    /// The message cannot be rewritten.
-    #[error("{0}")]
-    Unwritable(#[from] RewriteError),
-}
-
 impl Forwarder {
     /// Makes a forwarder for these listeners, which from the position `inside` on face `upstream`.
     #[must_use]
@@ -97,7 +63,17 @@ impl Forwarder {
         upstream: Arc<Pool>,
     ) -> Self {
         let written = listeners.iter().map(|(_, address)| address.to_string()).collect();
-        Self { seal, listeners, written, inside, upstream }
+        Self { seal, listeners, written, inside, upstream, hides_inside: false }
+    }
+
+    /// Says whether what is inside is hidden from the outside.
+    #[must_use]
+    pub fn hiding_inside(self, hides_inside: bool) -> Self {
+        Self { hides_inside, ..self }
+    }
+
+    pub(super) const fn hides_inside(&self) -> bool {
+        self.hides_inside
     }
 
     /// The seal of the tokens in our Via and Record-Route headers.
@@ -152,6 +128,10 @@ impl Forwarder {
             })
     }
 
+    pub(super) fn is_upstreams(&self, address: IpAddr) -> bool {
+        self.upstream.is_at(address)
+    }
+
     /// Rewrites an accepted request from `origin` for the upstream. `consumed` is the header whose
     /// credentials were meant for us; claims that `may_assert` does not allow are removed. Where it is a
     /// registration, requests for the phone of `registrant` will find it by the Path that is added.
@@ -186,7 +166,8 @@ impl Forwarder {
         (to, target): (Flow, Flow),
     ) -> Result<Forwarded, RelayRefusal> {
         let mut rewrite = Rewrite::new(request);
-        self.pass_on(&mut rewrite, request, origin, to.listener)?;
+        self.pass_on(&mut rewrite, request, origin, to.listener, None)?;
+        self.reveal_in_request(&mut rewrite, request);
         if let Some(registrant) = registrant.filter(|_| is_registration(request)) {
             let token = self.seal.registration(registrant, origin).ok_or(RelayRefusal::NoRoute)?;
             let outbound = if is_outbound(request, origin) { ";ob" } else { "" };
@@ -262,17 +243,23 @@ impl Forwarder {
     ) -> Result<Forwarded, RelayRefusal> {
         let to = way.to;
         let mut rewrite = Rewrite::new(request);
-        self.pass_on(&mut rewrite, request, origin, to.listener)?;
+        let hidden = self.hidden_vias(request, origin)?;
+        self.pass_on(&mut rewrite, request, origin, to.listener, hidden.as_deref())?;
         if let Some(host) = host {
             write_host(&mut rewrite, request, host);
         }
-        if forms_a_dialog(request) {
+        let admission = || {
             let upstream = self.upstream.behind(origin).ok_or(RelayRefusal::NotOurs)?;
             let admission = self.seal.admission_of_callee(request, &to, &upstream);
+            admission.ok_or(RelayRefusal::NoRoute)
+        };
+        if self.hides_inside {
+            let admission = forms_a_dialog(request).then(admission).transpose()?;
+            self.hide_in_request(&mut rewrite, request, to.listener, admission.as_deref())?;
+        } else if forms_a_dialog(request) {
+            let admission = admission()?;
             let delivery = self.seal.delivery(request.call_id(), &to);
-            let (Some(admission), Some(delivery)) = (admission, delivery) else {
-                return Err(RelayRefusal::NoRoute);
-            };
+            let delivery = delivery.ok_or(RelayRefusal::NoRoute)?;
             for (token, listener) in [(admission, to.listener), (delivery, origin.listener)] {
                 let uri = self.own_uri(&token, listener, "")?;
                 rewrite.insert_before_first(HeaderKind::RecordRoute, "Record-Route", uri);
@@ -289,8 +276,8 @@ impl Forwarder {
         arrival: &Flow,
         may_assert: Option<&Assertables>,
     ) -> Result<Forwarded, RelayRefusal> {
-        let to = self.way_back(response, arrival)?;
-        passed_back(response, to, may_assert, None)
+        let (to, vias) = self.opened(response, arrival)?;
+        self.passed_back(response, arrival, to, vias.as_deref(), may_assert, None)
     }
 
     /// Rewrites the registrar's answer to a registration that came from `to`, as
@@ -301,23 +288,64 @@ impl Forwarder {
         to: Flow,
         longest: Option<u32>,
     ) -> Result<Forwarded, RelayRefusal> {
-        passed_back(response, to, None, longest)
+        self.passed_back(response, &to, to, None, None, longest)
     }
 
     /// The flow that the request came from to which this response arrived on `arrival`.
     pub fn way_back(&self, response: &Message<'_>, arrival: &Flow) -> Result<Flow, RelayRefusal> {
+        Ok(self.opened(response, arrival)?.0)
+    }
+
+    /// The way back, and the Vias that were hidden in ours, a line for each.
+    fn opened(
+        &self,
+        response: &Message<'_>,
+        arrival: &Flow,
+    ) -> Result<(Flow, Option<Vec<u8>>), RelayRefusal> {
         let via = response.top_via();
         let (_, own) = self.listener(arrival.listener).ok_or(RelayRefusal::NotOurs)?;
         if via.host_ip() != Some(own.ip()) || via.port.unwrap_or(5060) != own.port() {
             return Err(RelayRefusal::NotOurs);
         }
-        TransactionFacts::of_response(response)
+        let hidden = self.revealed_vias(response);
+        let facts = match hidden.as_deref().map(first_line) {
+            Some(via) => TransactionFacts::of_response_to(response, via),
+            None => TransactionFacts::of_response(response),
+        };
+        let to = facts
             .zip(via.branch)
             .and_then(|(facts, branch)| self.seal.origin(&facts, branch))
             .filter(|to| {
                 if self.is_inside(arrival) { self.is_outside(to) } else { self.is_upstream(to) }
             })
-            .ok_or(RelayRefusal::NotOurs)
+            .ok_or(RelayRefusal::NotOurs)?;
+        Ok((to, hidden))
+    }
+
+    fn passed_back(
+        &self,
+        response: &Message<'_>,
+        arrival: &Flow,
+        to: Flow,
+        vias: Option<&[u8]>,
+        may_assert: Option<&Assertables>,
+        longest: Option<u32>,
+    ) -> Result<Forwarded, RelayRefusal> {
+        let mut rewrite = Rewrite::new(response);
+        rewrite.remove_first_values(HeaderKind::Via, 1);
+        for via in vias.into_iter().flat_map(|vias| vias.split(|byte| *byte == b'\n')) {
+            rewrite.insert_before_first(HeaderKind::Via, "Via", via);
+        }
+        without_false_claims(&mut rewrite, response, may_assert);
+        if let Some(longest) = longest {
+            shorten(&mut rewrite, response, longest);
+        }
+        if !self.is_outside(&to) {
+            self.reveal_in_response(&mut rewrite, response, arrival, to.listener)?;
+        } else if self.hides_inside {
+            self.hide_in_response(&mut rewrite, response, &to)?;
+        }
+        write(rewrite, to)
     }
 
     /// What every forwarded request undergoes (RFC 3261 §16.3 to §16.6).
@@ -327,6 +355,7 @@ impl Forwarder {
         request: &Message<'_>,
         origin: &Flow,
         leaving_by: u8,
+        hidden_vias: Option<&str>,
     ) -> Result<(), RelayRefusal> {
         match (request.max_forwards(), request.header(HeaderKind::MaxForwards)) {
             (Some(0), _) => return Err(RelayRefusal::TooManyHops),
@@ -348,12 +377,16 @@ impl Forwarder {
             return Err(RelayRefusal::Loop);
         }
         rewrite.remove_first_values(HeaderKind::Route, self.own_routes(request).count());
-        rewrite.stamp_top_via(origin.remote);
+        match hidden_vias {
+            Some(_) => rewrite.remove_all(HeaderKind::Via),
+            None => rewrite.stamp_top_via(origin.remote),
+        };
         let (transport, address) = self.written(leaving_by).ok_or(RelayRefusal::NoRoute)?;
         let facts = TransactionFacts::of_request(request);
         let branch = self.seal.branch(&facts, origin, mark).ok_or(RelayRefusal::NoRoute)?;
-        let transport = transport.name();
-        let via = ["SIP/2.0/", transport, " ", address, ";branch=", &branch, ";rport"].concat();
+        let (transport, hidden) = (transport.name(), hidden_vias.unwrap_or_default());
+        let via = ["SIP/2.0/", transport, " ", address, ";branch=", &branch, ";rport", hidden];
+        let via = via.concat();
         rewrite.insert_before_first(HeaderKind::Via, "Via", via);
         Ok(())
     }
@@ -369,11 +402,14 @@ impl Forwarder {
         uri.user.is_none() && self.is_own(uri)
     }
 
-    fn is_own(&self, uri: &Uri<'_>) -> bool {
-        let Some(address) = uri.host_ip() else { return false };
-        let is_tls = uri.param(b"transport").is_some_and(|t| t.eq_ignore_ascii_case(b"tls"));
-        let port = uri.port.unwrap_or(if is_tls { 5061 } else { 5060 });
-        self.is_own_address(SocketAddr::new(address, port))
+    pub(super) fn is_own(&self, uri: &Uri<'_>) -> bool {
+        address_of(uri).is_some_and(|address| self.is_own_address(address))
+    }
+
+    /// Says whether a URI of ours is one of an outside listener.
+    pub(super) fn is_of_outside(&self, uri: &Uri<'_>) -> bool {
+        let outside = self.listeners.iter().take(usize::from(self.inside));
+        address_of(uri).is_some_and(|address| outside.clone().any(|(_, own)| *own == address))
     }
 
     pub(super) fn is_own_address(&self, address: SocketAddr) -> bool {
@@ -389,7 +425,12 @@ impl Forwarder {
                 .is_some_and(|(transport, _)| transport == flow.transport)
     }
 
-    fn own_uri(&self, token: &str, listener: u8, more: &str) -> Result<String, RelayRefusal> {
+    pub(super) fn own_uri(
+        &self,
+        token: &str,
+        listener: u8,
+        more: &str,
+    ) -> Result<String, RelayRefusal> {
         let (transport, address) = self.written(listener).ok_or(RelayRefusal::NoRoute)?;
         let transport = match transport {
             Transport::Udp => "",
@@ -409,63 +450,15 @@ impl Forwarder {
     }
 }
 
-/// Requests whose responses make a dialog (RFC 3261 §12.1, RFC 6665, RFC 3515).
-fn forms_a_dialog(request: &Message<'_>) -> bool {
-    let StartLine::Request { method, .. } = request.start_line() else { return false };
-    request.to().tag.is_none()
-        && matches!(
-            method,
-            Method::Known(KnownMethod::Invite | KnownMethod::Subscribe | KnownMethod::Refer)
-        )
+/// The address that a URI names, with the port that it means.
+fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
+    let is_tls = uri.param(b"transport").is_some_and(|t| t.eq_ignore_ascii_case(b"tls"));
+    let port = uri.port.unwrap_or(if is_tls { 5061 } else { 5060 });
+    Some(SocketAddr::new(uri.host_ip()?, port))
 }
 
-/// Emergency services, presence and instant messages have schemes of their own (RFC 5031, RFC 3859,
-/// RFC 3860), and where they go is the upstream's to know.
-fn has_known_scheme(request: &Message<'_>) -> bool {
-    const KNOWN: [&[u8]; 3] = [b"urn", b"pres", b"im"];
-    let StartLine::Request { uri, .. } = request.start_line() else { return true };
-    match uri.scheme {
-        Scheme::Sip | Scheme::Sips | Scheme::Tel => true,
-        Scheme::Other(name) => KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known)),
-    }
-}
-
-/// Puts a host, perhaps with a port, into the Request-URI; a `tel` URI becomes a `sip` one (RFC 3261 §19.1.6).
-fn write_host(rewrite: &mut Rewrite<'_>, request: &Message<'_>, host: &str) {
-    let StartLine::Request { uri, .. } = request.start_line() else { return };
-    match uri.scheme {
-        Scheme::Tel => {
-            let number = uri.raw.get(b"tel:".len()..).unwrap_or_default();
-            let number = String::from_utf8_lossy(number);
-            rewrite.replace_part(uri.raw, format!("sip:{number}@{host};user=phone"));
-        }
-        Scheme::Sip | Scheme::Sips => {
-            let Some(range) = request.range_of(uri.host) else { return };
-            let port = uri.port_text().len();
-            rewrite.replace(range.start..range.end.saturating_add(port), host);
-        }
-        Scheme::Other(_) => {}
-    }
-}
-
-fn is_registration(request: &Message<'_>) -> bool {
-    matches!(request.start_line(),
-        StartLine::Request { method, .. } if method.is(KnownMethod::Register))
-}
-
-fn passed_back(
-    response: &Message<'_>,
-    to: Flow,
-    may_assert: Option<&Assertables>,
-    longest: Option<u32>,
-) -> Result<Forwarded, RelayRefusal> {
-    let mut rewrite = Rewrite::new(response);
-    rewrite.remove_first_values(HeaderKind::Via, 1);
-    without_false_claims(&mut rewrite, response, may_assert);
-    if let Some(longest) = longest {
-        shorten(&mut rewrite, response, longest);
-    }
-    write(rewrite, to)
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
 }
 
 fn write(mut rewrite: Rewrite<'_>, to: Flow) -> Result<Forwarded, RelayRefusal> {

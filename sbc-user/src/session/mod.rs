@@ -6,17 +6,24 @@
 mod cipher;
 mod claims;
 mod forward;
+mod hiding;
 mod key_file;
 mod key_ring;
+mod keys;
 mod loops;
 mod registration;
+mod relay_refusal;
+mod request_line;
 mod routing_key;
 mod token;
+mod transaction_facts;
 
 pub use claims::without_false_claims;
-pub use forward::{Forwarded, Forwarder, RelayRefusal, WayOut};
+pub use forward::{Forwarded, Forwarder, WayOut};
 pub use key_file::{KeyFile, KeyFileError};
 pub use key_ring::{DatedKey, KeyRing, Rotation};
 pub use registration::{Registered, Registrant, granted_seconds};
+pub use relay_refusal::RelayRefusal;
 pub use routing_key::RoutingKey;
-pub use token::{OwnTag, TokenSeal, TransactionFacts};
+pub use token::{OwnTag, TokenSeal};
+pub use transaction_facts::TransactionFacts;

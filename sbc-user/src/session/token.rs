@@ -8,10 +8,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::cipher::Cipher;
+use super::hiding::MOST_CONCEALED;
+use super::keys::{Keys, mark, open_with, seal_with};
 use super::loops::{LoopMark, MARK_LENGTH as LOOP_MARK_LENGTH};
-use super::registration::MARK_LENGTH;
-use super::{DatedKey, KeyRing, Registered, Registrant, RoutingKey};
+use super::{DatedKey, KeyRing, Registered, Registrant, RoutingKey, TransactionFacts};
 use crate::sip::Message;
 use crate::transport::{Flow, Transport};
 
@@ -24,6 +24,8 @@ const TARGET_LENGTH: usize = FLOW_LENGTH - 8;
 /// The number of the key, the synthetic initialization vector, and what is sealed into the longest token,
 /// in base64.
 const TOKEN_LENGTH: usize = (1 + 16 + FLOW_LENGTH + TARGET_LENGTH) * 4 / 3 + 1;
+/// The same of the longest text that is concealed.
+const CONCEALED_LENGTH: usize = (1 + 16 + MOST_CONCEALED) * 4 / 3 + 1;
 /// Length of the tags in the `To` of our own answers: 9 bytes of MAC in base64.
 const TAG_BYTES: usize = 9;
 const TAG_LENGTH: usize = TAG_BYTES * 4 / 3;
@@ -49,15 +51,6 @@ pub struct TokenSeal {
     loops: Hmac<Sha256>,
 }
 
-/// The routing keys at some moment.
-struct Keys {
-    current: DatedKey,
-    /// What others have sealed is accepted too.
-    others: Vec<DatedKey>,
-    /// What these have sealed was accepted once.
-    retired: Vec<DatedKey>,
-}
-
 /// The tag of an answer of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnTag([u8; TAG_LENGTH]);
@@ -73,51 +66,6 @@ impl OwnTag {
     #[must_use]
     pub const fn bytes(self) -> [u8; TAG_LENGTH] {
         self.0
-    }
-}
-
-/// What names a transaction: the same in a request, its retransmissions, its CANCEL, the ACK to its
-/// rejection, and, one Via further down, in its responses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransactionFacts<'a> {
-    branch: &'a [u8],
-    sent_by: &'a [u8],
-    port: u16,
-    call_id: &'a [u8],
-    from_tag: &'a [u8],
-    number: u32,
-}
-
-impl<'a> TransactionFacts<'a> {
-    /// Reads a request as its sender made it.
-    #[must_use]
-    pub fn of_request(request: &Message<'a>) -> Self {
-        let via = request.top_via();
-        Self::new(request, via.branch, via.host, via.port)
-    }
-
-    /// Reads a response to a request that we forwarded: the sender's Via is the second.
-    #[must_use]
-    pub fn of_response(response: &Message<'a>) -> Option<Self> {
-        let second = response.values(crate::sip::HeaderKind::Via).nth(1)?;
-        let via = crate::sip::Via::parse(second.bytes).ok()?;
-        Some(Self::new(response, via.branch, via.host, via.port))
-    }
-
-    fn new(
-        message: &Message<'a>,
-        branch: Option<&'a [u8]>,
-        sent_by: &'a [u8],
-        port: Option<u16>,
-    ) -> Self {
-        Self {
-            branch: branch.unwrap_or_default(),
-            sent_by,
-            port: port.unwrap_or_default(),
-            call_id: message.call_id(),
-            from_tag: message.from().tag.unwrap_or_default(),
-            number: message.cseq().number,
-        }
     }
 }
 
@@ -260,6 +208,9 @@ impl TokenSeal {
     /// Opens a [`registration`](Self::registration) token.
     #[must_use]
     pub fn registered(&self, token: &[u8]) -> Option<Registered> {
+        if token.len() > TOKEN_LENGTH {
+            return None;
+        }
         let keys = self.keys.load();
         let (key_number, opened) = open_with(keys.accepted(), REGISTRATION, token)?;
         let (flow, mark) = opened.split_first_chunk()?;
@@ -272,7 +223,8 @@ impl TokenSeal {
     pub fn is_stale(&self, call_id: &[u8], token: &[u8]) -> bool {
         let keys = self.keys.load();
         let purposes: [&[&[u8]]; 2] = [&[b"deliver", call_id], REGISTRATION];
-        purposes.iter().any(|headers| open_with(&keys.retired, headers, token).is_some())
+        token.len() <= TOKEN_LENGTH
+            && purposes.iter().any(|headers| open_with(&keys.retired, headers, token).is_some())
     }
 
     /// Says whether a registration token was made for this registrant.
@@ -299,6 +251,26 @@ impl TokenSeal {
         tag
     }
 
+    /// Where whoever a request was sent to was admitted, as the token in its response says.
+    pub(super) fn admitted_callee(&self, response: &Message<'_>, token: &[u8]) -> Option<Flow> {
+        let caller_tag = response.from().tag.unwrap_or_default();
+        let headers = callee_headers(response.call_id(), caller_tag, response.to().uri.raw);
+        read(self.open_bytes(&headers, token)?.first_chunk()?)
+    }
+
+    /// Seals a text of any length for the purpose that `headers` say.
+    pub(super) fn conceal(&self, headers: &[&[u8]], text: &[u8]) -> Option<String> {
+        seal_with(&self.keys.load().current, headers, text)
+    }
+
+    /// Opens what [`conceal`](Self::conceal) sealed.
+    pub(super) fn reveal(&self, headers: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
+        if sealed.len() > CONCEALED_LENGTH {
+            return None;
+        }
+        Some(open_with(self.keys.load().accepted(), headers, sealed)?.1)
+    }
+
     fn seal(&self, headers: &[&[u8]], flow: &Flow) -> Option<String> {
         self.seal_bytes(headers, &written(flow))
     }
@@ -312,55 +284,11 @@ impl TokenSeal {
     }
 
     fn open_bytes(&self, headers: &[&[u8]], token: &[u8]) -> Option<Vec<u8>> {
+        if token.len() > TOKEN_LENGTH {
+            return None;
+        }
         Some(open_with(self.keys.load().accepted(), headers, token)?.1)
     }
-}
-
-impl Keys {
-    fn of(ring: &KeyRing, now: u64) -> Option<Self> {
-        let current = ring.current(now)?.clone();
-        let others = ring.keys().iter().filter(|key| key.number != current.number).cloned();
-        let (others, retired) = others.partition(|key| ring.accepts(key, now));
-        Some(Self { current, others, retired })
-    }
-
-    fn accepted(&self) -> impl Iterator<Item = &DatedKey> {
-        std::iter::once(&self.current).chain(&self.others)
-    }
-}
-
-fn seal_with(key: &DatedKey, headers: &[&[u8]], bytes: &[u8]) -> Option<String> {
-    let sealed = cipher(&key.key).encrypt(headers, bytes)?;
-    Some(URL_SAFE_NO_PAD.encode([&[key.number][..], &sealed].concat()))
-}
-
-/// Yields the number of the key too.
-fn open_with<'k>(
-    keys: impl IntoIterator<Item = &'k DatedKey>,
-    headers: &[&[u8]],
-    token: &[u8],
-) -> Option<(u8, Vec<u8>)> {
-    if token.len() > TOKEN_LENGTH {
-        return None;
-    }
-    let decoded = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let (number, sealed) = decoded.split_first()?;
-    let key = keys.into_iter().find(|key| key.number == *number)?;
-    Some((*number, cipher(&key.key).decrypt(headers, sealed)?))
-}
-
-fn cipher(key: &RoutingKey) -> Cipher {
-    Cipher::new(key.bytes())
-}
-
-/// What stands for a registrant in a token: its name would make the token as long as that is.
-fn mark(key: &RoutingKey, registrant: Registrant<'_>) -> [u8; MARK_LENGTH] {
-    let headers: [&[u8]; 2] = match registrant {
-        Registrant::User(name) => [b"user", name.as_bytes()],
-        Registrant::Peer(name) => [b"peer", name.as_bytes()],
-    };
-    let sealed = cipher(key).encrypt(&headers, b"").unwrap_or_default();
-    sealed.first_chunk().copied().unwrap_or_default()
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
@@ -369,12 +297,6 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
         *to = *from;
     }
     Hmac::new((&*padded).into())
-}
-
-impl TransactionFacts<'_> {
-    fn headers<'a>(&'a self, port: &'a [u8], number: &'a [u8]) -> [&'a [u8]; 7] {
-        [b"branch", self.branch, self.sent_by, port, self.call_id, self.from_tag, number]
-    }
 }
 
 fn admission_headers<'a>(request: &Message<'a>) -> [&'a [u8]; 4] {
@@ -467,7 +389,9 @@ mod tests {
         let facts = TransactionFacts::of_request(&request);
         let branch = branch(&facts, &flow(Transport::Udp, "198.51.100.7:5060"));
 
-        let other = TransactionFacts { number: 8, ..facts };
+        let next = String::from_utf8_lossy(INVITE).replace("CSeq: 7", "CSeq: 8");
+        let next = Message::scan(next.as_bytes()).unwrap();
+        let other = TransactionFacts::of_request(&next);
         assert_eq!(seal().origin(&other, branch.as_bytes()), None);
         let stranger = TokenSeal::new(RoutingKey::new([8; 32]));
         assert_eq!(stranger.origin(&facts, branch.as_bytes()), None);

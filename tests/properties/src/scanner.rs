@@ -1,5 +1,6 @@
 use sbc_user::sip::{
-    Header, HeaderKind, MAX_HEADERS, MAX_MESSAGE, Message, NameAddr, StartLine, Uri, Via,
+    Header, HeaderKind, MAX_HEADERS, MAX_MESSAGE, Malformed, Message, NameAddr, Reply, Salvaged,
+    StartLine, Uri, Via,
 };
 
 /// Reading neither panics nor reaches outside the message, whatever is accepted is told the same way by every
@@ -11,7 +12,10 @@ pub fn scanner(bytes: &[u8]) {
     if let Ok(address) = NameAddr::parse(bytes) {
         check_address(&address, bytes);
     }
-    let Ok(message) = Message::scan(bytes) else { return };
+    let message = match Message::scan(bytes) {
+        Ok(message) => message,
+        Err(malformed) => return check_answer(bytes, malformed),
+    };
     check_frame(&message, bytes);
     check_singles(&message);
     check_parts(&message);
@@ -20,6 +24,23 @@ pub fn scanner(bytes: &[u8]) {
     assert_eq!(again.bytes(), message.bytes());
     assert!(again.headers().eq(message.headers()));
     assert_eq!(again.body(), message.body());
+}
+
+/// What is answered to what is refused is read by everybody, and repeats what was sent.
+fn check_answer(bytes: &[u8], malformed: Malformed) {
+    let Some(salvaged) = Salvaged::of(bytes, malformed) else { return };
+    let request = salvaged.request().expect("what was salvaged is accepted");
+    check_singles(&request);
+    for part in [request.from().raw, request.to().raw, request.call_id()] {
+        assert!(bytes.windows(part.len()).any(|window| window == part));
+    }
+    let source = "192.0.2.7:4711".parse().expect("it is an address");
+    let reply = Reply::new(&request, salvaged.status(), source, b"own")
+        .header("Warning", format!("399 sbc \"{malformed}\""));
+    // An ACK has none.
+    let Ok(reply) = reply.finish() else { return };
+    let reply = Message::scan(&reply).expect("an answer is accepted");
+    assert!(matches!(reply.start_line(), StartLine::Response { .. }));
 }
 
 /// Start line, header lines, blank line and body are all of the message, in this order.

@@ -1,6 +1,7 @@
 //! The relay between a phone outside and an upstream, each as its RFC has it.
 
 mod dialog;
+mod hiding;
 mod loops;
 mod registration;
 mod scene;

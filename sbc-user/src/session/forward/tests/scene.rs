@@ -77,7 +77,7 @@ pub(super) fn is_admitted(request: &str, near: &Flow) -> bool {
 }
 
 /// What is written is what every reader reads: it is scanned again.
-fn text(forwarded: &Forwarded) -> String {
+pub(super) fn text(forwarded: &Forwarded) -> String {
     Message::scan(&forwarded.message).unwrap();
     String::from_utf8(forwarded.message.clone()).unwrap()
 }

@@ -1,0 +1,50 @@
+//! What the first line of a request says about where it may go.
+
+use rsip::Method as KnownMethod;
+
+use crate::sip::{Message, Method, Rewrite, Scheme, StartLine};
+
+/// Requests whose responses make a dialog (RFC 3261 §12.1, RFC 6665, RFC 3515).
+pub(super) fn forms_a_dialog(request: &Message<'_>) -> bool {
+    let StartLine::Request { method, .. } = request.start_line() else { return false };
+    request.to().tag.is_none()
+        && matches!(
+            method,
+            Method::Known(KnownMethod::Invite | KnownMethod::Subscribe | KnownMethod::Refer)
+        )
+}
+
+/// Emergency services, presence and instant messages have schemes of their own (RFC 5031, RFC 3859,
+/// RFC 3860), and where they go is the upstream's to know.
+pub(super) fn has_known_scheme(request: &Message<'_>) -> bool {
+    const KNOWN: [&[u8]; 3] = [b"urn", b"pres", b"im"];
+    let StartLine::Request { uri, .. } = request.start_line() else { return true };
+    match uri.scheme {
+        Scheme::Sip | Scheme::Sips | Scheme::Tel => true,
+        Scheme::Other(name) => KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known)),
+    }
+}
+
+/// Puts a host, perhaps with a port, into the Request-URI; a `tel` URI becomes a `sip` one (RFC 3261 §19.1.6).
+pub(super) fn write_host(rewrite: &mut Rewrite<'_>, request: &Message<'_>, host: &str) {
+    let StartLine::Request { uri, .. } = request.start_line() else { return };
+    match uri.scheme {
+        Scheme::Tel => {
+            let number = uri.raw.get(b"tel:".len()..).unwrap_or_default();
+            let number = String::from_utf8_lossy(number);
+            rewrite.replace_part(uri.raw, format!("sip:{number}@{host};user=phone"));
+        }
+        Scheme::Sip | Scheme::Sips => {
+            let Some(range) = request.range_of(uri.host) else { return };
+            let port = uri.port_text().len();
+            rewrite.replace(range.start..range.end.saturating_add(port), host);
+        }
+        Scheme::Other(_) => {}
+    }
+}
+
+/// A REGISTER.
+pub(super) fn is_registration(request: &Message<'_>) -> bool {
+    matches!(request.start_line(),
+        StartLine::Request { method, .. } if method.is(KnownMethod::Register))
+}
