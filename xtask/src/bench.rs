@@ -42,3 +42,21 @@ pub(crate) fn run(bench: &Bench) -> ExitCode {
         Err(error) => crate::failure(&error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser};
+
+    use super::Bench;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(subcommand)]
+        _bench: Bench,
+    }
+
+    #[test]
+    fn the_options_of_every_benchmark_go_together() {
+        Command::command().debug_assert();
+    }
+}

@@ -7,7 +7,7 @@ use sbc_tests::{Samples, WorkSample};
 
 use super::{
     machine::Machine,
-    measurement::{self, build_product, work_row},
+    measurement::{Measurement, build_product, work_row},
     report::{Column, Report, Row, Target},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    measurement: measurement::Options,
+    measurement: Measurement,
 }
 
 const COLUMNS: [Column; 8] = [

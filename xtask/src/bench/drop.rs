@@ -5,7 +5,7 @@ use sbc_tests::{Case, DropSample, Samples};
 
 use super::{
     machine::Machine,
-    measurement::{self, spread},
+    measurement::{Measurement, spread},
     report::{Column, Report, Row, Target},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    measurement: measurement::Options,
+    measurement: Measurement,
     /// Where the flood and the receiver run
     #[arg(long, value_enum, default_value = "split")]
     mode: Mode,

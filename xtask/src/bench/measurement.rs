@@ -14,7 +14,7 @@ use crate::{tool::Tool, workspace};
 
 /// Options of every benchmark.
 #[derive(clap::Args)]
-pub(super) struct Options {
+pub(super) struct Measurement {
     /// Write the figures and the targets as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub(super) struct Options {
     only: Vec<String>,
 }
 
-impl Options {
+impl Measurement {
     /// Builds the measuring half of the benchmark `name` and runs it, with these `arguments`.
     pub(super) fn measure<S: DeserializeOwned>(
         &self,
