@@ -192,11 +192,12 @@ impl Forwarder {
         let kept = ours.and_then(|position| paths.get(position..)).unwrap_or_default();
         let mut all = Vec::new();
         for value in kept {
-            let own = self.own_address(value).and_then(|address| address.uri.user);
-            all.push(match own {
-                Some(token) => {
-                    let token = std::str::from_utf8(token).unwrap_or_default();
-                    self.own_uri(token, listener, "")?.into_bytes()
+            all.push(match self.own_address(value).map(|address| address.uri) {
+                Some(uri) => {
+                    let token =
+                        std::str::from_utf8(uri.user.unwrap_or_default()).unwrap_or_default();
+                    let outbound = if uri.param(b"ob").is_some() { ";ob" } else { "" };
+                    self.own_uri(token, listener, outbound)?.into_bytes()
                 }
                 None => on_its_line(value),
             });

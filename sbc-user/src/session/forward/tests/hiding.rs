@@ -225,9 +225,9 @@ fn two_phones_that_call_each_other_through_the_upstream_do_not_see_it() {
 #[test]
 fn a_registrar_is_not_seen_and_contacts_of_registrations_pass_as_they_are() {
     let passed = in_from(REGISTER, &phone());
-    let path = values(&passed, HeaderKind::Path).remove(0);
+    let path_inside = values(&passed, HeaderKind::Path).remove(0);
     let lines = format!(
-        "Path: <sip:10.0.0.7;lr>, {path}\r\nService-Route: <sip:secret@10.0.0.8;lr>\r\n\
+        "Path: <sip:10.0.0.7;lr>, {path_inside}\r\nService-Route: <sip:secret@10.0.0.8;lr>\r\n\
          Contact: <sip:alice@192.168.1.2:5062>;expires=60"
     );
     let seen = back(&with(&answer(&passed, "200 OK"), &lines), &upstream()).unwrap();
@@ -235,6 +235,9 @@ fn a_registrar_is_not_seen_and_contacts_of_registrations_pass_as_they_are() {
     assert_eq!(values(&seen, HeaderKind::Contact), ["<sip:alice@192.168.1.2:5062>;expires=60"]);
     let [path] = values(&seen, HeaderKind::Path).try_into().unwrap();
     assert!(path.ends_with("@203.0.113.1:5060;lr>"), "{path}");
+    let promised = lines.replace(&path_inside, &path_inside.replace(";lr>", ";lr;ob>"));
+    let promised = back(&with(&answer(&passed, "200 OK"), &promised), &upstream()).unwrap();
+    assert!(values(&promised, HeaderKind::Path)[0].ends_with("@203.0.113.1:5060;lr;ob>"));
     let service = values(&seen, HeaderKind::ServiceRoute);
     let parties = ["<sip:alice@example.com>;tag=5", "<sip:bob@example.com>"];
     let message = of_the_phone("MESSAGE", "sip:bob@example.com", &service, parties);
