@@ -30,6 +30,7 @@ mod ipsec;
 mod lifecycle;
 mod listed_peer;
 mod methods;
+mod names;
 mod observability;
 mod outbound;
 mod overload;

@@ -21,7 +21,7 @@ use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
 use crate::session::{Forwarder, KeyFile, TokenSeal};
 use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
-use crate::upstream::Pool;
+use crate::upstream::{Dns, Pool};
 
 /// How often trust is renewed and expired entries are removed. The kernel judges expiry by itself.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -176,7 +176,10 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
-    tokio::spawn(async move { directory.keep_asking().await });
+    let dns = Dns::new(&config.dns.servers).context("the resolver")?;
+    tokio::spawn(async move {
+        tokio::join!(directory.keep_asking(), directory.keep_resolving(&dns));
+    });
     tracing::info!(mode = config.mode().name(), "ready");
 
     let beating = Arc::clone(&border);

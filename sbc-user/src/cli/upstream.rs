@@ -44,6 +44,7 @@ fn upstream_sources(config: &Config) -> anyhow::Result<Vec<Source>> {
             target: target.uri.clone(),
             priority: target.priority,
             weight: target.weight.get().into(),
+            within: Vec::new(),
             tls: dial_tls(&target.uri, files, expected)?,
         })
     };
@@ -63,7 +64,8 @@ fn peer_sources(config: &Config) -> anyhow::Result<Vec<(usize, Source)>> {
         let identities: Vec<_> = peer.identities.iter().map(|it| it.0.clone()).collect();
         let expected = (!identities.is_empty()).then_some(Expected::Identities(identities));
         let tls = dial_tls(target, files.clone(), expected)?;
-        sources.push((position, Source { target: target.clone(), priority: 1, weight: 1, tls }));
+        let (target, within) = (target.clone(), peer.sources.clone());
+        sources.push((position, Source { target, priority: 1, weight: 1, within, tls }));
     }
     Ok(sources)
 }

@@ -40,6 +40,9 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The protected SIP system.
     pub upstream: Upstream,
+    /// Who is asked for names.
+    #[serde(default)]
+    pub dns: Dns,
     /// What is relayed, and the keys of its tokens.
     #[serde(default)]
     pub session: Session,
@@ -224,6 +227,15 @@ pub struct Tls {
     /// The authorities that the certificates of peers must come from to whom we connect, PEM; absent: those
     /// of `client_ca`.
     pub server_ca: Option<PathBuf>,
+}
+
+/// `[dns]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Dns {
+    /// The servers; none for those of `/etc/resolv.conf`.
+    #[serde(default)]
+    pub servers: Vec<SocketAddr>,
 }
 
 /// `[unknown]`.

@@ -20,8 +20,8 @@ mod values;
 
 pub use error::ConfigError;
 pub use file::{
-    Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence, Outside,
-    Tls, Trust, Unknown, UserStore, Users,
+    Config, Control, Denied, Dns, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence,
+    Outside, Tls, Trust, Unknown, UserStore, Users,
 };
 pub use ipsec::{IKE, IKE_BEHIND_NAT};
 pub use limits::Limits;

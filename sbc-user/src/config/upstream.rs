@@ -156,15 +156,15 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
         if upstream.targets.iter().take(index).any(|other| other.uri == *uri) {
             return refuse(format!("target {uri} is there twice"));
         }
-        let Some((transport, place)) = uri.place() else {
-            return refuse(format!("target {uri} is not an address"));
-        };
-        if transport == Transport::Tls && upstream.tls.is_none() {
+        let transport = uri.transport();
+        if transport == Some(Transport::Tls) && upstream.tls.is_none() {
             return refuse(format!("target {uri} needs the table [upstream.tls]"));
         }
-        if transport != Transport::Tls && target.identity.is_some() {
+        let is_in_clear = matches!(transport, Some(Transport::Udp | Transport::Tcp));
+        if is_in_clear && target.identity.is_some() {
             return refuse(format!("target {uri}: identity without TLS: nobody would check it"));
         }
+        let Some((_, place)) = uri.place() else { continue };
         if let Some(problem) = unusable(place) {
             return refuse(format!("target {uri}: {problem}"));
         }

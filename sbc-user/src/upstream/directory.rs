@@ -1,10 +1,17 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::{Place, Pool};
-use crate::config::SipTarget;
+use super::{Names, Place, Pool, places};
+use crate::config::{Network, SipTarget};
 use crate::transport::{Destination, DialTls, Flow, Outbox, Transport};
+
+/// However long the DNS says that an answer holds.
+pub(super) const LONGEST: Duration = Duration::from_hours(1);
+const SHORTEST: Duration = Duration::from_secs(5);
+/// After a name was asked for in vain.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// Those who are written into the configuration to be sent requests, and where they are.
 pub struct Directory {
@@ -35,6 +42,8 @@ pub struct Source {
     pub priority: u16,
     /// The share among those of the same priority.
     pub weight: u32,
+    /// The networks that it has to be in; none for any.
+    pub within: Vec<Network>,
     /// How connections over TLS are made, if they are.
     pub tls: Option<DialTls>,
 }
@@ -52,6 +61,14 @@ pub struct Found {
     pub weight: u32,
 }
 
+impl Found {
+    /// The one place.
+    #[must_use]
+    pub const fn at(transport: Transport, remote: SocketAddr) -> Self {
+        Self { transport, remote, order: 0, weight: 1 }
+    }
+}
+
 impl Directory {
     /// Puts every source whose place needs no asking into its pool, and lets connections be made there.
     #[must_use]
@@ -62,8 +79,7 @@ impl Directory {
     ) -> Self {
         let found = |source: &Source| {
             let place = source.target.place();
-            let found = |(transport, remote)| Found { transport, remote, order: 0, weight: 1 };
-            place.map(found).into_iter().collect()
+            place.map(|(transport, remote)| Found::at(transport, remote)).into_iter().collect()
         };
         let of_group = |group: &Group| group.sources.iter().map(found).collect();
         let found = groups.iter().map(of_group).collect();
@@ -82,6 +98,42 @@ impl Directory {
     pub async fn keep_asking(&self) {
         for group in &self.groups {
             group.pool.keep_asking(&self.outbox, &self.listeners).await;
+        }
+    }
+
+    /// Looks up every source that is a name, again and again; ends at once if there is none. What the DNS
+    /// said last holds for as long as it says nothing else: also while it does not answer.
+    pub async fn keep_resolving(&self, names: &impl Names) {
+        let mut due = Vec::new();
+        for (group, of_group) in self.groups.iter().enumerate() {
+            for (source, it) in of_group.sources.iter().enumerate() {
+                if it.target.place().is_none() {
+                    due.push((Instant::now(), group, source));
+                }
+            }
+        }
+        while let Some((when, group, source)) = due.iter_mut().min() {
+            tokio::time::sleep_until((*when).into()).await;
+            let of_group = self.groups.get(*group);
+            let Some(it) = of_group.and_then(|of_group| of_group.sources.get(*source)) else {
+                return;
+            };
+            let answer = places(&it.target, names).await;
+            let now = Instant::now();
+            *when = match answer {
+                Ok(answer) if !answer.records.is_empty() => {
+                    self.moved(*group, *source, answer.records);
+                    answer.until.clamp(now + SHORTEST, now + LONGEST)
+                }
+                Ok(_) => {
+                    tracing::warn!(target = %it.target, "the DNS has no address for it");
+                    now + PAUSE
+                }
+                Err(error) => {
+                    tracing::warn!(target = %it.target, %error, "what it said before holds");
+                    now + PAUSE
+                }
+            };
         }
     }
 
@@ -161,6 +213,11 @@ impl Group {
             })
         };
         let by = self.listeners.clone().find(leads_there)?;
+        let is_within = |network: &Network| network.contains(remote.ip());
+        if !source.within.is_empty() && !source.within.iter().any(is_within) {
+            tracing::warn!(target = %source.target, %remote, "not one of the peer's sources");
+            return None;
+        }
         if transport == Transport::Tls && source.tls.is_none() {
             return None;
         }
@@ -179,7 +236,13 @@ mod tests {
     use crate::transport::{Limits, Listeners};
 
     fn source(uri: &str) -> Source {
-        Source { target: uri.parse().unwrap(), priority: 1, weight: 2, tls: None }
+        Source {
+            target: uri.parse().unwrap(),
+            priority: 1,
+            weight: 2,
+            within: Vec::new(),
+            tls: None,
+        }
     }
 
     fn flows(pool: &Pool) -> Vec<String> {

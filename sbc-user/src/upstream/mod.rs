@@ -5,12 +5,16 @@
 
 mod choice;
 mod directory;
+mod dns;
 mod health;
 mod pool;
 mod probe;
 mod recent;
+mod resolve;
 
 pub use directory::{Directory, Found, Group, Source};
+pub use dns::Dns;
 pub use health::Health;
 pub use pool::{Place, Pool, Target};
 pub use probe::is_probe;
+pub use resolve::{Answer, Names, NoAnswer, Server, Service, places};

@@ -1,0 +1,171 @@
+//! Where a SIP URI leads to (RFC 3263).
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::Found;
+use crate::config::{SipTarget, TargetHost};
+use crate::transport::Transport;
+
+/// More are not asked for.
+const MOST_PLACES: usize = 16;
+
+/// What the DNS says, for as long as it says so.
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    /// The records; none if there are none.
+    pub records: Vec<T>,
+    /// When they have to be asked for again.
+    pub until: Instant,
+}
+
+/// The DNS did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the DNS does not answer")]
+pub struct NoAnswer;
+
+/// A NAPTR record that leads to SRV records (RFC 3263 §4.1).
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The lowest comes first, then the lowest preference.
+    pub order: (u16, u16),
+    /// The transport that its service stands for.
+    pub transport: Transport,
+    /// Where the SRV records are.
+    pub replacement: String,
+}
+
+/// An SRV record (RFC 2782).
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The lowest comes first.
+    pub priority: u16,
+    /// The share among those of the same priority.
+    pub weight: u16,
+    /// The port.
+    pub port: u16,
+    /// The host.
+    pub host: String,
+}
+
+/// Who is asked.
+pub trait Names: Send + Sync {
+    /// The NAPTR records of a domain that lead to SIP, in any order.
+    fn services(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Answer<Service>, NoAnswer>> + Send;
+
+    /// The SRV records of a name.
+    fn servers(&self, name: &str) -> impl Future<Output = Result<Answer<Server>, NoAnswer>> + Send;
+
+    /// The addresses of a host.
+    fn addresses(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Answer<IpAddr>, NoAnswer>> + Send;
+}
+
+/// Finds the places of a target, in the order of RFC 3263 §4, and when to look again.
+pub async fn places(target: &SipTarget, names: &impl Names) -> Result<Answer<Found>, NoAnswer> {
+    let mut search =
+        Search { names, found: Vec::new(), until: Instant::now() + super::directory::LONGEST };
+    match (&target.host, target.port) {
+        (TargetHost::Address(_), _) => {
+            let found = target.place().map(|(transport, remote)| Found::at(transport, remote));
+            search.found.extend(found);
+        }
+        // A port that is written leaves nothing to SRV records.
+        (TargetHost::Name(name), Some(port)) => {
+            let transport = target.transport().unwrap_or(Transport::Udp);
+            search.host(name, Found::at(transport, SocketAddr::from(([0; 4], port)))).await?;
+        }
+        (TargetHost::Name(name), None) => search.domain(target, name).await?,
+    }
+    search.found.truncate(MOST_PLACES);
+    Ok(Answer { records: search.found, until: search.until })
+}
+
+struct Search<'n, N> {
+    names: &'n N,
+    found: Vec<Found>,
+    until: Instant,
+}
+
+impl<N: Names> Search<'_, N> {
+    async fn domain(&mut self, target: &SipTarget, name: &str) -> Result<(), NoAnswer> {
+        if let Some(transport) = target.transport() {
+            self.service(transport, &srv_name(transport, name), 0).await?;
+        } else {
+            let services = self.names.services(name).await?;
+            self.until = self.until.min(services.until);
+            let mut services = services.records;
+            services.sort_by_key(|service| service.order);
+            for (rank, service) in (0..).zip(services.iter().take(3)) {
+                self.service(service.transport, &service.replacement, rank).await?;
+            }
+            if services.is_empty() {
+                for (rank, transport) in [(0, Transport::Udp), (1, Transport::Tcp)] {
+                    self.service(transport, &srv_name(transport, name), rank).await?;
+                }
+            }
+        }
+        if self.found.is_empty() {
+            let transport = target.transport().unwrap_or(Transport::Udp);
+            let port = target.port_over(transport);
+            self.host(name, Found::at(transport, SocketAddr::from(([0; 4], port)))).await?;
+        }
+        Ok(())
+    }
+
+    async fn service(
+        &mut self,
+        transport: Transport,
+        name: &str,
+        rank: u32,
+    ) -> Result<(), NoAnswer> {
+        let servers = self.names.servers(name).await?;
+        self.until = self.until.min(servers.until);
+        for server in servers.records.iter().take(MOST_PLACES) {
+            // RFC 2782: "." says that there is no such service.
+            if server.host.trim_end_matches('.').is_empty() {
+                continue;
+            }
+            let like = Found {
+                transport,
+                remote: SocketAddr::from(([0; 4], server.port)),
+                order: rank << 16 | u32::from(server.priority),
+                // Of those with weight 0 each should have a small chance.
+                weight: u32::from(server.weight).max(1),
+            };
+            self.host(&server.host, like).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the addresses of a host, each `like` this but for the address.
+    async fn host(&mut self, name: &str, like: Found) -> Result<(), NoAnswer> {
+        let addresses = self.names.addresses(name).await?;
+        self.until = self.until.min(addresses.until);
+        let port = like.remote.port();
+        let found = addresses
+            .records
+            .into_iter()
+            .map(|address| Found { remote: SocketAddr::new(address.to_canonical(), port), ..like });
+        self.found.extend(found);
+        Ok(())
+    }
+}
+
+fn srv_name(transport: Transport, domain: &str) -> String {
+    let prefix = match transport {
+        Transport::Udp => "_sip._udp",
+        Transport::Tcp => "_sip._tcp",
+        Transport::Tls => "_sips._tcp",
+    };
+    format!("{prefix}.{domain}")
+}
+
+#[cfg(test)]
+mod tests;

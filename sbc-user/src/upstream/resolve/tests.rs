@@ -1,0 +1,122 @@
+use std::time::Duration;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A zone, as lines of a zone file without class and lifetime; `silent` is a name that is not answered.
+struct Zone {
+    text: &'static str,
+    silent: &'static str,
+}
+
+impl Zone {
+    fn records(&self, name: &str, kind: &str) -> Result<Vec<Vec<&'static str>>, NoAnswer> {
+        if name.trim_end_matches('.') == self.silent {
+            return Err(NoAnswer);
+        }
+        let lines = self.text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let wanted = [name.trim_end_matches('.'), kind];
+        Ok(lines
+            .filter(|it| it.len() > 2 && it[..2] == wanted)
+            .map(|it| it[2..].to_vec())
+            .collect())
+    }
+}
+
+fn answer<T>(records: Vec<T>) -> Answer<T> {
+    Answer { records, until: Instant::now() + MINUTE }
+}
+
+impl Names for Zone {
+    async fn services(&self, name: &str) -> Result<Answer<Service>, NoAnswer> {
+        let service = |record: Vec<&str>| Service {
+            order: (record[0].parse().unwrap(), record[1].parse().unwrap()),
+            transport: match record[2] {
+                "SIP+D2U" => Transport::Udp,
+                "SIP+D2T" => Transport::Tcp,
+                _ => Transport::Tls,
+            },
+            replacement: record[3].to_owned(),
+        };
+        Ok(answer(self.records(name, "NAPTR")?.into_iter().map(service).collect()))
+    }
+
+    async fn servers(&self, name: &str) -> Result<Answer<Server>, NoAnswer> {
+        let server = |record: Vec<&str>| Server {
+            priority: record[0].parse().unwrap(),
+            weight: record[1].parse().unwrap(),
+            port: record[2].parse().unwrap(),
+            host: record[3].to_owned(),
+        };
+        Ok(answer(self.records(name, "SRV")?.into_iter().map(server).collect()))
+    }
+
+    async fn addresses(&self, name: &str) -> Result<Answer<IpAddr>, NoAnswer> {
+        let records = self.records(name, "A")?.into_iter().chain(self.records(name, "AAAA")?);
+        Ok(answer(records.map(|record| record[0].parse().unwrap()).collect()))
+    }
+}
+
+async fn found(target: &str, text: &'static str) -> Vec<String> {
+    let target: SipTarget = target.parse().unwrap();
+    let found = places(&target, &Zone { text, silent: "silent.example" }).await.unwrap();
+    let left = found.until.saturating_duration_since(Instant::now());
+    assert!(left <= super::super::directory::LONGEST);
+    let text = |it: &Found| format!("{:x} {} {} {}", it.order, it.weight, it.transport, it.remote);
+    found.records.iter().map(text).collect()
+}
+
+const FULL: &str = "\
+    pbx.example NAPTR 20 1 SIP+D2U _sip._udp.pbx.example
+    pbx.example NAPTR 10 2 SIP+D2T tcp.pbx.example
+    pbx.example NAPTR 10 1 SIPS+D2T _sips._tcp.pbx.example
+    _sips._tcp.pbx.example SRV 1 5 5061 a.pbx.example
+    tcp.pbx.example SRV 2 0 5070 a.pbx.example
+    tcp.pbx.example SRV 1 7 5071 b.pbx.example
+    _sip._udp.pbx.example SRV 1 1 5060 .
+    _sip._tcp.pbx.example SRV 9 9 5099 b.pbx.example
+    a.pbx.example A 10.0.0.5
+    a.pbx.example AAAA 2001:db8::5
+    b.pbx.example A 10.0.0.6
+    pbx.example A 10.0.0.9";
+
+#[tokio::test]
+async fn without_port_and_transport_naptr_chooses_then_srv_then_the_addresses() {
+    let expected = [
+        "1 5 TLS 10.0.0.5:5061",
+        "1 5 TLS [2001:db8::5]:5061",
+        "10002 1 TCP 10.0.0.5:5070",
+        "10002 1 TCP [2001:db8::5]:5070",
+        "10001 7 TCP 10.0.0.6:5071",
+    ];
+    assert_eq!(found("sip:pbx.example", FULL).await, expected);
+}
+
+#[tokio::test]
+async fn a_transport_that_is_written_asks_srv_only_and_a_port_neither() {
+    assert_eq!(found("sip:pbx.example;transport=tcp", FULL).await, ["9 9 TCP 10.0.0.6:5099"]);
+    assert_eq!(found("sips:pbx.example", FULL).await[0], "1 5 TLS 10.0.0.5:5061");
+    assert_eq!(found("sip:pbx.example:5088", FULL).await, ["0 1 UDP 10.0.0.9:5088"]);
+    assert_eq!(found("sips:pbx.example:5088", FULL).await, ["0 1 TLS 10.0.0.9:5088"]);
+}
+
+#[tokio::test]
+async fn without_any_of_these_records_the_host_is_reached_at_its_address() {
+    let host = "host.example A 10.0.0.9";
+    assert_eq!(found("sip:host.example", host).await, ["0 1 UDP 10.0.0.9:5060"]);
+    assert_eq!(found("sips:host.example", host).await, ["0 1 TLS 10.0.0.9:5061"]);
+    assert_eq!(found("sip:other.example", host).await, [""; 0]);
+    let srv = "_sip._tcp.pbx.example SRV 1 1 5070 host.example\nhost.example A 10.0.0.9";
+    assert_eq!(found("sip:pbx.example", srv).await, ["10001 1 TCP 10.0.0.9:5070"]);
+}
+
+#[tokio::test]
+async fn a_dns_that_does_not_answer_is_no_answer() {
+    let target: SipTarget = "sip:silent.example".parse().unwrap();
+    let zone = Zone { text: FULL, silent: "silent.example" };
+    assert_eq!(places(&target, &zone).await.unwrap_err(), NoAnswer);
+    let half = Zone { text: FULL, silent: "b.pbx.example" };
+    let target: SipTarget = "sip:pbx.example".parse().unwrap();
+    assert_eq!(places(&target, &half).await.unwrap_err(), NoAnswer, "not half of them");
+}
