@@ -261,3 +261,67 @@ where
     }
     deserializer.deserialize_any(OneOrMore(PhantomData))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sample::{BASE, parse};
+
+    fn changed(targets: &str, address: &str, tail: &str) -> String {
+        let text = BASE.replace("targets = [\"sip:10.0.0.5:5060\"]", targets);
+        text.replace("address = \"10.0.0.1:5060\"", address) + tail
+    }
+
+    const TLS: &str = "[upstream.tls]\ncertificate = \"a\"\nkey = \"b\"\nca = \"c\"\n";
+    const V4: &str = "address = \"10.0.0.1:5060\"";
+
+    #[test]
+    fn a_target_is_a_uri_or_a_table_and_an_address_one_or_two() {
+        let targets = "targets = [\"sip:10.0.0.5\", { uri = \"sips:pbx.example\", priority = 2, \
+            weight = 7, identity = \"sip.example\" }]";
+        let both = "address = [\"10.0.0.1:5060\", \"[2001:db8::1]:5060\"]";
+        let config = parse(&changed(targets, both, TLS)).unwrap();
+        let [one, other] = &config.upstream.targets[..] else { panic!() };
+        assert_eq!((one.priority, one.weight.get()), (1, 1));
+        assert_eq!((other.priority, other.weight.get()), (2, 7));
+        assert_eq!(other.identity.as_ref().unwrap().0.as_str(), "sip.example");
+        let listeners: Vec<_> = config.upstream.listeners().collect();
+        let tls = (Transport::Tls, "[2001:db8::1]:5061".parse().unwrap());
+        assert_eq!((listeners.len(), listeners[5]), (6, tls));
+        assert_eq!(config.upstream.tls.unwrap().ca, std::path::Path::new("/etc/sbc/c"));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let one = "targets = [\"sip:10.0.0.5\"]";
+        for (targets, address, tail, expected) in [
+            ("targets = []", V4, "", "targets is empty"),
+            ("targets = [\"sip:10.0.0.5\", \"sip:10.0.0.5\"]", V4, "", "is there twice"),
+            ("targets = [\"sips:10.0.0.5\"]", V4, "", "needs the table [upstream.tls]"),
+            ("targets = [\"sips:pbx.example\"]", V4, "", "needs the table [upstream.tls]"),
+            (
+                "targets = [{ uri = \"sip:10.0.0.5\", identity = \"a.example\" }]",
+                V4,
+                "",
+                "identity without TLS",
+            ),
+            ("targets = [\"sips:10.0.0.1\"]", V4, TLS, "is our own address"),
+            (one, "address = []", "", "address is empty"),
+            (one, "address = [\"10.0.0.1:5060\", \"10.0.0.2:5060\"]", "", "two of one family"),
+            (one, "address = \"10.0.0.1:5061\"", TLS, "tls-port is the port of address"),
+            (one, "address = \"203.0.113.1:5080\"", TLS, "tls-port is that of a listener"),
+            (
+                one,
+                "address = \"10.0.0.1:5060\"\nprobe = { interval = \"2s\" }",
+                "",
+                "timeout is more",
+            ),
+            ("targets = [\"sip:10.0.0.5\"]\ntarget = \"sip:10.0.0.5\"", V4, "", "unknown field"),
+            ("targets = [{ uri = \"sip:10.0.0.5\", prio = 1 }]", V4, "", "unknown field `prio`"),
+            ("targets = [{ uri = \"sip:10.0.0.5\", weight = 0 }]", V4, "", "nonzero"),
+        ] {
+            let error = parse(&changed(targets, address, tail)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
