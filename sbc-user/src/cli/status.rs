@@ -1,7 +1,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::border::{CounterStatus, HeartbeatStatus, KernelStatus, Status, VerdictStatus};
+use crate::border::{
+    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, KernelStatus, Status, VerdictStatus,
+};
 use crate::config::Config;
 use crate::control;
 use crate::kernel::Pins;
@@ -93,6 +95,11 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     if daemon.trust_table_full > 0 {
         writeln!(out, "\nproofs that the kernel had no room for: {}", daemon.trust_table_full)?;
     }
+    write_targets(daemon, out)?;
+    write_grants(&daemon.trust, out)
+}
+
+fn write_targets(daemon: &DaemonStatus, out: &mut impl Write) -> io::Result<()> {
     let targets = || daemon.upstream.iter().chain(&daemon.peers);
     if targets().next().is_some() {
         writeln!(
@@ -116,8 +123,12 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
             writeln!(out, "{:<40} large requests over tcp", "")?;
         }
     }
+    Ok(())
+}
+
+fn write_grants(grants: &[GrantStatus], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n{:<30} {:<8} {:<8} {:>8}  holder", "source", "proof", "opens", "seconds")?;
-    for grant in &daemon.trust {
+    for grant in grants {
         let seconds = grant.expires_in_seconds.map_or("-".to_owned(), |left| left.to_string());
         let opens = grant.opens.join(",");
         write!(
