@@ -82,7 +82,7 @@ fn a_carrier_that_needs_tls_is_called_over_tls_and_both_prove_who_they_are() -> 
 
     let somebody = TlsEnd::listen(&gateway, &gateway.internet, place, &others)?;
     let refusal = pbx.ask(to, &invite, 503)?;
-    assert_eq!(refusal.header("Retry-After"), Some("10"));
+    assert!(refusal.header("Retry-After").is_some(), "{}", refusal.text);
     assert!(!somebody.said()?.contains("INVITE"), "{}", somebody.said()?);
     gateway.expect_grants(&LISTED)?;
     drop(somebody);
