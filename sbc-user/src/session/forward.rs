@@ -372,7 +372,7 @@ impl Forwarder {
         if !has_known_scheme(request) {
             return Err(RelayRefusal::UnknownScheme);
         }
-        let mark = self.loop_mark(request);
+        let mark = self.loop_mark(request, origin);
         if self.is_loop(request, mark) {
             return Err(RelayRefusal::Loop);
         }

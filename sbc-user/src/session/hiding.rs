@@ -86,7 +86,7 @@ impl Forwarder {
         to: &Flow,
     ) -> Result<(), RelayRefusal> {
         let listener = to.listener;
-        self.hide_record_route(rewrite, response, listener)?;
+        self.hide_record_route(rewrite, response, to)?;
         remove_telltales(rewrite, response);
         if response.cseq().method.is(KnownMethod::Register) {
             // Its Contacts are the phone's own (RFC 3261 §10.3).
@@ -106,12 +106,13 @@ impl Forwarder {
         {
             rewrite.replace_part(uri.raw, target);
         }
-        let hidden =
-            request.routes().take_while(|route| self.is_own(&route.uri)).find_map(|route| {
-                let sealed = route.uri.param(ROUTES)?;
-                let of_dialog = self.seal().reveal(&routes_of(request), sealed);
-                of_dialog.or_else(|| self.seal().reveal(SERVICE_ROUTE, sealed))
-            });
+        // We write one, behind another of ours at most; more would only be work for us.
+        let own = request.routes().take_while(|route| self.is_own(&route.uri)).take(2);
+        let hidden = own.into_iter().find_map(|route| {
+            let sealed = route.uri.param(ROUTES)?;
+            let of_dialog = self.seal().reveal(&routes_of(request), sealed);
+            of_dialog.or_else(|| self.seal().reveal(SERVICE_ROUTE, sealed))
+        });
         if let Some(routes) = hidden {
             insert(rewrite, HeaderKind::Route, lines(&routes));
         }
@@ -129,8 +130,11 @@ impl Forwarder {
         self.reveal_addresses(rewrite, response, HeaderKind::Contact);
         let values: Vec<_> = response.values(HeaderKind::RecordRoute).collect();
         let Some((before, ours, behind)) = self.split_at_ours(&values) else { return Ok(()) };
-        // Where nothing was hidden, the side of us that faces the upstream is the last.
-        if !self.is_of_outside(&ours.uri) {
+        // A side of us that faces the upstream is seen outside only where nothing was hidden.
+        let is_inner = |value: &Value<'_>| {
+            self.own_address(value).is_some_and(|it| !self.is_of_outside(&it.uri))
+        };
+        if values.iter().any(is_inner) {
             return Ok(());
         }
         let token = ours.uri.user.unwrap_or_default();
@@ -156,7 +160,7 @@ impl Forwarder {
         &self,
         rewrite: &mut Rewrite<'_>,
         response: &Message<'_>,
-        listener: u8,
+        to: &Flow,
     ) -> Result<(), RelayRefusal> {
         let values: Vec<_> = response.values(HeaderKind::RecordRoute).collect();
         if values.is_empty() {
@@ -164,7 +168,16 @@ impl Forwarder {
         }
         rewrite.remove_all(HeaderKind::RecordRoute);
         // Without one of ours it makes no route: that of a dialog does not change.
-        let Some((before, ours, behind)) = self.split_at_ours(&values) else { return Ok(()) };
+        let admitted = |value: &Value<'_>| {
+            self.own_address(value)
+                .is_some_and(|it| self.seal().admits(response, it.uri.user.unwrap_or_default(), to))
+        };
+        // The call may have passed us more often: ours is the one that admitted whom this goes to.
+        let split = match values.iter().position(admitted) {
+            Some(position) => self.split_at(&values, position),
+            None => self.split_at_ours(&values),
+        };
+        let Some((before, ours, behind)) = split else { return Ok(()) };
         let before = match before.split_last() {
             Some((inner, before)) if self.own_address(inner).is_some() => before,
             Some(_) | None => before,
@@ -172,7 +185,7 @@ impl Forwarder {
         let routes = before.iter().rev().map(|value| value.bytes);
         let hidden = self.hidden_routes(&routes_of(response), routes)?;
         let token = std::str::from_utf8(ours.uri.user.unwrap_or_default()).unwrap_or_default();
-        let ours = self.own_uri(token, listener, &hidden)?.into_bytes();
+        let ours = self.own_uri(token, to.listener, &hidden)?.into_bytes();
         let all = std::iter::once(ours).chain(behind.iter().map(on_its_line));
         insert(rewrite, HeaderKind::RecordRoute, all);
         Ok(())
@@ -285,6 +298,14 @@ impl Forwarder {
         values: &'v [Value<'m>],
     ) -> Option<(&'v [Value<'m>], NameAddr<'m>, &'v [Value<'m>])> {
         let position = values.iter().rposition(|value| self.own_address(value).is_some())?;
+        self.split_at(values, position)
+    }
+
+    fn split_at<'v, 'm>(
+        &self,
+        values: &'v [Value<'m>],
+        position: usize,
+    ) -> Option<(&'v [Value<'m>], NameAddr<'m>, &'v [Value<'m>])> {
         let (before, rest) = values.split_at_checked(position)?;
         let (ours, behind) = rest.split_first()?;
         Some((before, self.own_address(ours)?, behind))

@@ -61,7 +61,15 @@ impl KeyFile {
     pub fn turn(&self, now: u64) -> Result<KeyRing, KeyFileError> {
         fs::create_dir_all(&self.directory).map_err(self.failed("cannot make the directory of"))?;
         let directory = File::open(&self.directory).map_err(self.failed("cannot open"))?;
-        directory.lock().map_err(self.failed("cannot lock"))?;
+        // A file of our own: whoever may list the directory could hold a lock on that.
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.directory.join("routing.key.lock"))
+            .map_err(self.failed("cannot open the lock of"))?;
+        lock.lock().map_err(self.failed("cannot lock"))?;
         let found = match File::open(self.path()) {
             Ok(file) => Some(self.read(file)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,

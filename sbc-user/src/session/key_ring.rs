@@ -101,7 +101,14 @@ impl KeyRing {
         keys.push(DatedKey { number: self.free_number(), begins, key });
         keys.sort_by_key(|key| key.begins);
         let surplus = keys.len().saturating_sub(self.rotation.keys_needed());
-        keys.drain(..surplus);
+        for _ in 0..surplus {
+            // What a wrong clock has made goes first.
+            if keys.last().is_some_and(|last| last.begins > begins) {
+                keys.pop();
+            } else {
+                keys.remove(0);
+            }
+        }
         Self { keys, rotation: self.rotation }
     }
 
@@ -209,6 +216,21 @@ mod tests {
         assert_eq!(accepted(&keys, START + DAY), [0, 1, 2]);
         assert_eq!(current(&keys, START + DAY), 1);
         assert!(keys.is_due(START + 7 * DAY), "one that is so far off is no successor");
+    }
+
+    #[test]
+    fn whatever_a_clock_did_the_key_in_use_is_kept() {
+        let mut keys = ring(WEEKLY, &[START - 7 * DAY, START]);
+        for ahead in [1000, 2000, 3000] {
+            keys = keys.with_next(RoutingKey::new([2; 32]), START + ahead * DAY);
+        }
+        for now in (START..START + 30 * DAY).step_by(1800) {
+            let before = current(&keys, now);
+            if keys.is_due(now) {
+                keys = keys.with_next(RoutingKey::new([3; 32]), now);
+            }
+            assert_eq!(current(&keys, now), before, "{} days on", (now - START) / DAY);
+        }
     }
 
     #[test]

@@ -1,9 +1,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
 use super::registration::MARK_LENGTH;
 use super::{DatedKey, KeyRing, Registrant, RoutingKey};
+
+/// What the keys of tags and of loop marks are derived for.
+const TAGS: &[u8] = b"sbc own tag 1";
+const LOOPS: &[u8] = b"sbc loop mark 1";
+const HMAC_BLOCK: usize = 64;
 
 /// The routing keys at some moment.
 pub(super) struct Keys {
@@ -12,6 +20,10 @@ pub(super) struct Keys {
     pub(super) others: Vec<DatedKey>,
     /// What these have sealed was accepted once.
     pub(super) retired: Vec<DatedKey>,
+    /// Makes tags: has taken in a key of its own, and is copied for each.
+    pub(super) tags: Hmac<Sha256>,
+    /// Makes loop marks, likewise. They are part of branches, and so change with these.
+    pub(super) loops: Hmac<Sha256>,
 }
 
 impl Keys {
@@ -19,7 +31,16 @@ impl Keys {
         let current = ring.current(now)?.clone();
         let others = ring.keys().iter().filter(|key| key.number != current.number).cloned();
         let (others, retired) = others.partition(|key| ring.accepts(key, now));
-        Some(Self { current, others, retired })
+        Some(Self::new(current, others, retired))
+    }
+
+    pub(super) fn new(current: DatedKey, others: Vec<DatedKey>, retired: Vec<DatedKey>) -> Self {
+        let [tags, loops] = [TAGS, LOOPS].map(|purpose| {
+            let mut derived = keyed(current.key.bytes());
+            derived.update(purpose);
+            keyed(&derived.finalize().into_bytes())
+        });
+        Self { current, others, retired, tags, loops }
     }
 
     pub(super) fn accepted(&self) -> impl Iterator<Item = &DatedKey> {
@@ -42,6 +63,14 @@ pub(super) fn open_with<'k>(
     let (number, sealed) = decoded.split_first()?;
     let key = keys.into_iter().find(|key| key.number == *number)?;
     Some((*number, cipher(&key.key).decrypt(headers, sealed)?))
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    let mut padded = Zeroizing::new([0; HMAC_BLOCK]);
+    for (to, from) in padded.iter_mut().zip(key) {
+        *to = *from;
+    }
+    Hmac::new((&*padded).into())
 }
 
 fn cipher(key: &RoutingKey) -> Cipher {

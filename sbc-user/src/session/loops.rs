@@ -6,6 +6,7 @@ use hmac::Mac as _;
 
 use super::{Forwarder, TokenSeal};
 use crate::sip::{HeaderKind, Message, StartLine, Via};
+use crate::transport::Flow;
 
 /// Bytes of a mark, and what they are as text.
 const MARK_BYTES: usize = 6;
@@ -35,15 +36,17 @@ impl LoopMark {
 }
 
 impl Forwarder {
-    /// The mark of a request as it came in.
-    pub(super) fn loop_mark(&self, request: &Message<'_>) -> LoopMark {
+    /// The mark of a request as it came in from `origin`. Which side that is decides where it goes: a proxy
+    /// inside may send out unchanged what came from outside.
+    pub(super) fn loop_mark(&self, request: &Message<'_>, origin: &Flow) -> LoopMark {
         let StartLine::Request { uri, .. } = request.start_line() else {
             return LoopMark::default();
         };
         // A Route that names us and no token only led here; some leave it out of a CANCEL.
         let routes = request.routes().map(|route| route.uri);
         let routes = routes.filter(|uri| !self.names_us(uri));
-        self.seal().loop_mark(request, std::iter::once(uri).chain(routes).map(|uri| uri.raw))
+        let destinations = std::iter::once(uri).chain(routes).map(|uri| uri.raw);
+        self.seal().loop_mark(request, self.is_inside(origin), destinations)
     }
 
     /// Says whether we have forwarded the same request before, for the same way (RFC 3261 §16.3 item 4).
@@ -62,10 +65,12 @@ impl TokenSeal {
     fn loop_mark<'a>(
         &self,
         request: &Message<'a>,
+        is_from_inside: bool,
         destinations: impl Iterator<Item = &'a [u8]>,
     ) -> LoopMark {
-        let mut mac = self.loops().clone();
+        let mut mac = self.loops();
         let from_tag = request.from().tag.unwrap_or_default();
+        mac.update(&[u8::from(is_from_inside)]);
         mac.update(&request.cseq().number.to_be_bytes());
         // None of these holds a zero byte: what is no text was refused by the scanner.
         for part in [request.call_id(), from_tag].into_iter().chain(destinations) {

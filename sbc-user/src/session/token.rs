@@ -4,9 +4,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use super::hiding::MOST_CONCEALED;
 use super::keys::{Keys, mark, open_with, seal_with};
@@ -29,10 +28,6 @@ const CONCEALED_LENGTH: usize = (1 + 16 + MOST_CONCEALED) * 4 / 3 + 1;
 /// Length of the tags in the `To` of our own answers: 9 bytes of MAC in base64.
 const TAG_BYTES: usize = 9;
 const TAG_LENGTH: usize = TAG_BYTES * 4 / 3;
-/// What the keys of tags and of loop marks are derived for.
-const TAGS: &[u8] = b"sbc own tag 1";
-const LOOPS: &[u8] = b"sbc loop mark 1";
-const HMAC_BLOCK: usize = 64;
 /// What a token is for that is bound to no call.
 const REGISTRATION: &[&[u8]] = &[b"register"];
 
@@ -45,10 +40,6 @@ const REGISTRATION: &[&[u8]] = &[b"register"];
 /// A token begins with the number of its key, and keys change while it lives.
 pub struct TokenSeal {
     keys: ArcSwap<Keys>,
-    /// Makes tags: has taken in a key of its own, and is copied for each.
-    tags: Hmac<Sha256>,
-    /// Makes loop marks, likewise.
-    loops: Hmac<Sha256>,
 }
 
 /// The tag of an answer of ours.
@@ -74,36 +65,26 @@ impl TokenSeal {
     #[must_use]
     pub fn new(key: RoutingKey) -> Self {
         let current = DatedKey { number: 0, begins: 0, key };
-        Self::with(Keys { current, others: Vec::new(), retired: Vec::new() })
+        Self { keys: ArcSwap::from_pointee(Keys::new(current, Vec::new(), Vec::new())) }
     }
 
     /// Seals with the key of `ring` that is in use at `now`, in seconds since 1970; `None` from a ring
     /// without keys.
     #[must_use]
     pub fn of(ring: &KeyRing, now: u64) -> Option<Self> {
-        Keys::of(ring, now).map(Self::with)
+        Some(Self { keys: ArcSwap::from_pointee(Keys::of(ring, now)?) })
     }
 
-    /// Takes what has become of the keys by `now`. Tags and loop marks stay those of the key that this
-    /// began with: neither outlives a transaction.
+    /// Takes what has become of the keys by `now`.
     pub fn take(&self, ring: &KeyRing, now: u64) {
         if let Some(keys) = Keys::of(ring, now) {
             self.keys.store(Arc::new(keys));
         }
     }
 
-    fn with(keys: Keys) -> Self {
-        let key = &keys.current.key;
-        let [tags, loops] = [TAGS, LOOPS].map(|purpose| {
-            let mut derived = keyed(key.bytes());
-            derived.update(purpose);
-            keyed(&derived.finalize().into_bytes())
-        });
-        Self { tags, loops, keys: ArcSwap::from_pointee(keys) }
-    }
-
-    pub(super) const fn loops(&self) -> &Hmac<Sha256> {
-        &self.loops
+    /// What makes loop marks.
+    pub(super) fn loops(&self) -> Hmac<Sha256> {
+        self.keys.load().loops.clone()
     }
 
     /// The branch under which a request from `origin` is forwarded.
@@ -239,7 +220,7 @@ impl TokenSeal {
     #[must_use]
     pub fn own_tag(&self, request: &Message<'_>) -> OwnTag {
         let (call_id, from_tag) = (request.call_id(), request.from().tag.unwrap_or_default());
-        let mut mac = self.tags.clone();
+        let mut mac = self.keys.load().tags.clone();
         // Neither holds a zero byte: what is no text was refused by the scanner.
         for part in [call_id, b"\0", from_tag, b"\0", &request.cseq().number.to_be_bytes()] {
             mac.update(part);
@@ -291,14 +272,6 @@ impl TokenSeal {
     }
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    let mut padded = Zeroizing::new([0; HMAC_BLOCK]);
-    for (to, from) in padded.iter_mut().zip(key) {
-        *to = *from;
-    }
-    Hmac::new((&*padded).into())
-}
-
 fn admission_headers<'a>(request: &Message<'a>) -> [&'a [u8]; 4] {
     let from = request.from();
     [b"admit", request.call_id(), from.tag.unwrap_or_default(), from.uri.raw]
@@ -348,6 +321,7 @@ fn read(bytes: &[u8; FLOW_LENGTH]) -> Option<Flow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Rotation;
 
     const INVITE: &[u8] = b"INVITE sip:bob@example.com SIP/2.0\r\n\
         Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKabc\r\n\
@@ -472,5 +446,23 @@ mod tests {
         for text in [&b""[..], b"AAAA", b"!!!!", &[b'A'; 4096]] {
             assert_eq!(seal().delivered_to(b"one", text), None);
         }
+    }
+
+    #[test]
+    fn who_began_before_a_change_of_keys_and_who_after_mark_alike() {
+        let rotation = Rotation {
+            period: std::time::Duration::from_secs(1000),
+            overlap: std::time::Duration::from_secs(1000),
+        };
+        let key = |number, begins| DatedKey { number, begins, key: RoutingKey::new([number; 32]) };
+        let ring = KeyRing::of(vec![key(1, 0), key(2, 1000)], rotation).unwrap();
+        let (older, newer) =
+            (TokenSeal::of(&ring, 999).unwrap(), TokenSeal::of(&ring, 1001).unwrap());
+        let request = Message::scan(INVITE).unwrap();
+        assert_ne!(older.own_tag(&request), newer.own_tag(&request));
+        older.take(&ring, 1001);
+        assert_eq!(older.own_tag(&request), newer.own_tag(&request));
+        let mark = |seal: &TokenSeal| seal.loops().finalize().into_bytes();
+        assert_eq!(mark(&older), mark(&newer));
     }
 }

@@ -1,7 +1,7 @@
 //! What is inside is not seen outside, and comes back as it was.
 
 use super::scene::*;
-use crate::session::{Forwarder, Registrant, RelayRefusal};
+use crate::session::{Forwarder, Registrant, RelayRefusal, WayOut};
 use crate::sip::{HeaderKind, Message, NameAddr, StartLine};
 use crate::transport::Flow;
 
@@ -220,6 +220,42 @@ fn two_phones_that_call_each_other_through_the_upstream_do_not_see_it() {
     let bye = out(&bye).unwrap();
     assert_hidden(&bye);
     assert_eq!(uri(&bye), "sip:alice@192.168.1.2:5062");
+}
+
+#[test]
+fn where_nothing_is_hidden_a_call_that_passes_twice_keeps_both_ways() {
+    let invite = inwards(INVITE, &phone()).unwrap();
+    let routes: Vec<_> = lines_of(&invite, "Record-Route").collect();
+    let [admission, delivery] = [routes[0], routes[1]];
+    let other = Flow::udp(0, "198.51.100.77:5060".parse().unwrap());
+    let through = with(&invite, "Subject: through");
+    let message = Message::scan(through.as_bytes()).unwrap();
+    let way = WayOut { to: other, registered: None, is_outbound: false };
+    let sent = forwarder().request_outwards_to(&message, &upstream(), &way, None).unwrap();
+    let sent = text(&sent);
+    let ok = answered(&sent);
+    let (to, back) = response(&ok, &other).unwrap();
+    assert_eq!(to, upstream());
+    let all: Vec<_> = lines_of(&back, "Record-Route").collect();
+    assert_eq!(all, lines_of(&sent, "Record-Route").collect::<Vec<_>>());
+    assert_eq!(all[all.len() - 2..], [admission, delivery], "the caller's way is as it was");
+}
+
+/// The values of a header that has one in each line.
+fn lines_of<'m>(message: &'m str, name: &'m str) -> impl Iterator<Item = &'m str> {
+    message.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+/// A 200 that repeats what it has to.
+fn answered(request: &str) -> String {
+    let kept = request.lines().skip(1).filter(|line| {
+        let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        ["via", "v", "record-route", "from", "to", "call-id", "cseq"].contains(&name.as_str())
+    });
+    let lines: Vec<_> = kept
+        .map(|line| if line.starts_with("To:") { format!("{line};tag=9") } else { line.to_owned() })
+        .collect();
+    format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", lines.join("\r\n"))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::scene::*;
-use crate::session::RelayRefusal;
+use crate::session::{RelayRefusal, WayOut};
+use crate::sip::Message;
 use crate::transport::Flow;
 
 /// Another proxy outside, and what it makes of a request that it got.
@@ -43,6 +44,19 @@ fn a_request_that_comes_back_to_go_elsewhere_is_a_spiral_and_passes() {
         let changed = forwarded.replacen(part, other, 1);
         assert!(inwards(&changed, &proxy()).is_ok(), "{other}");
     }
+}
+
+#[test]
+fn what_a_proxy_inside_sends_out_unchanged_is_no_loop() {
+    let forwarded = inwards(INVITE, &phone()).unwrap();
+    let returned = passed_on(&forwarded, 1);
+    let request = Message::scan(returned.as_bytes()).unwrap();
+    let way = WayOut { to: proxy(), registered: None, is_outbound: false };
+    let sent = forwarder().request_outwards_to(&request, &upstream(), &way, None).unwrap();
+    // And when it comes in again, it is one.
+    let again = String::from_utf8(sent.message).unwrap();
+    assert!(again.starts_with("INVITE "), "{again}");
+    assert_eq!(inwards(&passed_on(&again, 1), &proxy()), Err(RelayRefusal::Loop));
 }
 
 #[test]
