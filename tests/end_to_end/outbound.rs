@@ -81,8 +81,8 @@ fn a_carrier_that_needs_tls_is_called_over_tls_and_both_prove_who_they_are() -> 
     };
 
     let somebody = TlsEnd::listen(&gateway, &gateway.internet, place, &others)?;
-    let refusal = pbx.ask(to, &invite, 503)?;
-    assert!(refusal.header("Retry-After").is_some(), "{}", refusal.text);
+    // A 503 would say that nobody can be reached.
+    pbx.ask(to, &invite, 500)?;
     assert!(!somebody.said()?.contains("INVITE"), "{}", somebody.said()?);
     gateway.expect_grants(&LISTED)?;
     drop(somebody);

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rsip::Method as KnownMethod;
 use sbc_common::Budget;
 use tokio::time::MissedTickBehavior;
 
@@ -11,7 +12,7 @@ use super::Border;
 use crate::config::UnknownPolicy;
 use crate::kernel::KernelTables;
 use crate::screening::{Evidence, Outcome, Rejection, Standing};
-use crate::sip::Message;
+use crate::sip::{Message, StartLine};
 use crate::transport::{Flow, Load, Loads};
 use crate::trust::TrustTable;
 
@@ -40,6 +41,13 @@ impl<T: TrustTable> Border<T> {
         if let Ok(reply) = rejection.answer(seal, request, flow, evidence) {
             *answer = reply;
         }
+    }
+
+    /// Says whether it repeats an INVITE that went in.
+    pub(super) fn is_under_way(&self, request: &Message<'_>) -> bool {
+        matches!(request.start_line(),
+            StartLine::Request { method, .. } if method.is(KnownMethod::Invite))
+            && self.forwarder.upstream().remembers(request, Instant::now())
     }
 
     /// The load as it was last looked at.

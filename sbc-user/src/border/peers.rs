@@ -6,7 +6,7 @@ use super::Border;
 use crate::config::SipTarget;
 use crate::screening::{Outcome, Rejection};
 use crate::session::{Forwarded, RelayRefusal, WayOut};
-use crate::sip::Message;
+use crate::sip::{Message, StartLine};
 use crate::transport::Flow;
 use crate::trust::TrustTable;
 use crate::upstream::Pool;
@@ -22,6 +22,12 @@ impl<T: TrustTable> Border<T> {
         origin: &Flow,
     ) -> Result<(), Rejection> {
         let nowhere = || Rejection::of_relay(RelayRefusal::NoRoute);
+        // The upstream asks whether we live, and not whether a peer does.
+        if let StartLine::Request { uri, .. } = request.start_line()
+            && self.forwarder.names_us(&uri)
+        {
+            return Err(nowhere());
+        }
         let route = self.config.routes.iter().find(|route| route.matches(request));
         let route = route.ok_or_else(nowhere)?;
         let peers = self.config.peers.iter().zip(&self.peer_pools);
@@ -39,7 +45,8 @@ impl<T: TrustTable> Border<T> {
                 return Ok(());
             }
         }
-        Err(Rejection { status: 503, outcome: Outcome::PeerUnreachable })
+        // Not 503: that would say that nothing can be reached through us (RFC 3261 §16.7 step 6).
+        Err(Rejection { status: 500, outcome: Outcome::PeerUnreachable })
     }
 
     /// The pools of everybody whom requests are sent to.

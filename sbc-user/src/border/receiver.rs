@@ -162,7 +162,8 @@ impl<T: TrustTable> Border<T> {
         answer: &mut Vec<u8>,
     ) {
         let evidence = self.evidence(flow);
-        if is_shed(message, load) {
+        // Whose first copy went in is not to be told that it did not.
+        if is_shed(message, load) && !self.is_under_way(message) {
             return self.put_off(flow, &evidence, message, answer);
         }
         match message.start_line() {
@@ -190,7 +191,13 @@ impl<T: TrustTable> Border<T> {
                     self.promote(user.name(), flow);
                 }
                 if asks_us(request, &self.forwarder, self.digest.as_ref()) {
-                    return self.reject(OPTIONS_ANSWERED, flow, request, answer);
+                    let has_answered = proven.is_some() || evidence.has_answered;
+                    let evidence = Evidence { has_answered, ..*evidence };
+                    let seal = self.forwarder.seal();
+                    return match OPTIONS_ANSWERED.answer(seal, request, flow, &evidence) {
+                        Ok(reply) => self.answer(OPTIONS_ANSWERED.outcome, reply, answer),
+                        Err(outcome) => self.counters.count(outcome),
+                    };
                 }
                 let registrant = self.registrant(flow, evidence, proven.as_deref());
                 let sent = self.send_inwards(|| {
@@ -251,7 +258,8 @@ impl<T: TrustTable> Border<T> {
         if !self.forwarder.is_upstream(flow) {
             return self.counters.count(Outcome::NotFromUpstream);
         }
-        if is_shed(message, load) {
+        // Calls go on: whether a first copy of this one rings somewhere is not known.
+        if is_shed(message, load.min(Load::Heavy)) {
             return self.put_off(flow, &PROVEN, message, answer);
         }
         let StartLine::Request { method, .. } = message.start_line() else {

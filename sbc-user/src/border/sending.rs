@@ -9,7 +9,7 @@ impl<T: TrustTable> Border<T> {
     pub(super) fn forward(&self, forwarded: Result<Forwarded, RelayRefusal>, outcome: Outcome) {
         let failed = match forwarded {
             Ok(Forwarded { to, message }) => self.post(&to, message, outcome).err().map(failed),
-            Err(refusal @ RelayRefusal::Unwritable(_)) => {
+            Err(refusal @ (RelayRefusal::Unwritable(_) | RelayRefusal::TooMuchToHide)) => {
                 Some(Rejection::of_relay(refusal).outcome)
             }
             Err(_) => Some(Outcome::ResponseNotOurs),

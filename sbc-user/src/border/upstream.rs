@@ -91,7 +91,7 @@ impl<T: TrustTable> Border<T> {
             if is_probe(&request) || !matches!(request.start_line(), StartLine::Request { .. }) {
                 continue;
             }
-            let rejection = Rejection { status: 503, outcome: Outcome::Undeliverable };
+            let rejection = Rejection { status: 500, outcome: Outcome::Undeliverable };
             let answer = rejection.answer(self.forwarder.seal(), &request, to, &PROVEN);
             let Ok(answer) = answer else { continue };
             if let Ok(answer) = Message::scan(&answer) {

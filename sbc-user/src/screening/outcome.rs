@@ -49,10 +49,10 @@ closed_list! {
         /// No target of the upstream lives: 503 with Retry-After to whoever has shown that it receives at its
         /// address, and silence to others.
         UpstreamDown "upstream-down",
-        /// A request that was relayed, and waited for a connection that could not be made: 503. It is counted
+        /// A request that was relayed, and waited for a connection that could not be made: 500. It is counted
         /// as relayed too.
         Undeliverable "undeliverable",
-        /// A request of the upstream to a peer that cannot be reached: 503.
+        /// A request of the upstream to a peer that cannot be reached: 500.
         PeerUnreachable "peer-unreachable",
         /// A request of the upstream that neither a token of ours nor a route of the configuration leads
         /// anywhere: 404.

@@ -59,10 +59,16 @@ impl Rejection {
         if self.status == 503 {
             reply = reply.header("Retry-After", seconds_to_wait(seal, request).to_string());
         }
-        // Nothing but OPTIONS is accepted by us.
-        let reply = if self.status == 200 { with_capabilities(reply) } else { reply };
+        let limit = reply_limit(request, flow, evidence);
+        // Nothing but OPTIONS is accepted by us. Whom the operator vouches for, and who may be forged, is told
+        // that we live, and what we can do if that makes the answer no larger than the question.
+        if self.status == 200 {
+            let whole = with_capabilities(reply.clone()).finish().map_err(|_| self.outcome)?;
+            let told = if whole.len() <= limit { Ok(whole) } else { reply.finish() };
+            return told.map_err(|_| self.outcome);
+        }
         let reply = reply.finish().map_err(|_| self.outcome)?;
-        if reply.len() > reply_limit(request, flow, evidence) {
+        if reply.len() > limit {
             return Err(Outcome::WouldAmplify);
         }
         Ok(reply)

@@ -171,6 +171,12 @@ impl Pool {
         Some(found.flow)
     }
 
+    /// Says whether a call of this Call-ID and caller was sent to a target of late.
+    #[must_use]
+    pub fn remembers(&self, request: &Message<'_>, now: Instant) -> bool {
+        self.recent.target_of(call_of(request), now).is_some()
+    }
+
     /// Says whether requests that are too large for UDP go over TCP to the one that `flow` leads to.
     #[must_use]
     pub fn is_used_for_large(&self, flow: &Flow) -> bool {

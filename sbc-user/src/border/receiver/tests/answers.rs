@@ -80,6 +80,12 @@ async fn a_question_to_us_is_answered_by_us() {
     assert!(scene.phone_hears().await.starts_with("SIP/2.0 200 "));
     scene.counted(&[(Outcome::OptionsAnswered, 2)]);
 
+    // Whose address is listed only may be forged: a short question gets a short answer.
+    let short = ping.replace(&"x".repeat(500), "x");
+    scene.phone_sends(&short);
+    let heard = scene.phone_hears().await;
+    assert!(heard.starts_with("SIP/2.0 200 OK\r\n") && !heard.contains("Allow"), "{heard}");
+
     scene.phone_sends(&last_hop);
     assert!(scene.upstream_hears().await.starts_with("OPTIONS "));
     scene.phone_sends(&ping.replace(">\r\nCall-ID", ">;tag=2\r\nCall-ID"));

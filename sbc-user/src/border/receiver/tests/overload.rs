@@ -34,8 +34,9 @@ async fn strangers_are_shed_first_and_hear_nothing() {
 async fn who_has_proved_himself_is_asked_to_come_back_when_the_load_asks_for_it() {
     let mut scene = with_a_proven_phone().await;
     let phone = scene.phone;
-    let invite = request("INVITE", "alice@example.com", "");
-    let register = request("REGISTER", "alice@example.com", "");
+    let another =
+        |method| request(method, "alice@example.com", "").replace("Call-ID: one", "Call-ID: two");
+    let (invite, register) = (another("INVITE"), another("REGISTER"));
 
     scene.arrives_under(Load::Busy, &phone, &register);
     assert!(scene.phone_hears().await.starts_with("SIP/2.0 401 "), "busy is no reason");
@@ -53,7 +54,7 @@ async fn who_has_proved_himself_is_asked_to_come_back_when_the_load_asks_for_it(
     let later = scene.phone_hears().await;
     assert!(later.starts_with("SIP/2.0 503 "), "{later}");
     let to = later.lines().find(|line| line.starts_with("To: ")).unwrap();
-    let ack = request("ACK", "alice@example.com", "").replace("To: <sip:bob@example.com>", to);
+    let ack = another("ACK").replace("To: <sip:bob@example.com>", to);
     scene.arrives_under(Load::Critical, &phone, &ack);
     scene.counted(&[
         (Outcome::Challenged, 3),
@@ -104,11 +105,23 @@ async fn an_established_call_goes_on_under_any_load_in_both_directions() {
 }
 
 #[tokio::test]
-async fn the_upstream_is_asked_to_come_back_too() {
+async fn who_repeats_a_request_that_went_in_is_not_put_off() {
+    let mut scene = with_a_proven_phone().await;
+    let phone = scene.phone;
+    scene.arrives_under(Load::Critical, &phone, &request("INVITE", "alice@example.com", ""));
+    let challenge = scene.phone_hears().await;
+    assert!(challenge.starts_with("SIP/2.0 407 "), "it is judged as ever: {challenge}");
+}
+
+#[tokio::test]
+async fn the_upstream_is_asked_to_come_back_too_but_not_with_calls() {
     let mut scene = Scene::new("", MemoryTable::default());
     let upstream = scene.upstream;
-    scene.arrives_under(Load::Critical, &upstream, &request("INVITE", "bob@example.com", ""));
+    scene.arrives_under(Load::Critical, &upstream, &request("MESSAGE", "bob@example.com", ""));
     let later = scene.upstream_hears().await;
     assert!(later.starts_with("SIP/2.0 503 "), "{later}");
-    scene.counted(&[(Outcome::Overloaded, 1)]);
+    scene.arrives_under(Load::Critical, &upstream, &request("INVITE", "bob@example.com", ""));
+    let nowhere = scene.upstream_hears().await;
+    assert!(nowhere.starts_with("SIP/2.0 404 "), "{nowhere}");
+    scene.counted(&[(Outcome::Overloaded, 1), (Outcome::NoRoute, 1)]);
 }
