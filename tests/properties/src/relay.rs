@@ -18,7 +18,7 @@ const ADDED: usize = 7;
 /// More than all of them have bytes.
 const ADDED_BYTES: usize = 2048;
 /// What the relay writes or removes itself; everything else is not its own to change.
-const TOUCHED: [HeaderKind; 8] = [
+const TOUCHED: [HeaderKind; 10] = [
     HeaderKind::Via,
     HeaderKind::Route,
     HeaderKind::RecordRoute,
@@ -27,7 +27,15 @@ const TOUCHED: [HeaderKind; 8] = [
     HeaderKind::Contact,
     HeaderKind::ContentLength,
     HeaderKind::Supported,
+    HeaderKind::ReferTo,
+    HeaderKind::ServiceRoute,
 ];
+/// What it removes where the inside is hidden.
+const TELLTALES: [&[u8]; 3] = [b"server", b"user-agent", b"warning"];
+/// The most that is hidden at one place, in bytes.
+const HIDDEN: usize = 1024;
+/// By how much what is hidden grows at most: the shortest address becomes one of ours.
+const GROWTH: usize = 16;
 
 /// A message that the relay takes leaves it with the same body, whatever that is, under the same length, and can be
 /// read by another like us; the answer to a request comes back to where the request came from, and is passed as well.
@@ -35,7 +43,7 @@ pub fn relay(bytes: &[u8]) {
     let Ok(message) = Message::scan(bytes) else { return };
     let mut choices = Choices::of(bytes);
     let phone = if choices.flip() { udp_phone() } else { tcp_phone() };
-    let forwarder = forwarder();
+    let forwarder = forwarder().hiding_inside(choices.flip());
     match message.start_line() {
         StartLine::Request { .. } => {
             check_request_inwards(&forwarder, &message, &phone, choices.flip());
@@ -124,11 +132,15 @@ fn taken(message: &Message<'_>, forwarded: Result<Forwarded, RelayRefusal>) -> O
         Err(RelayRefusal::UnknownScheme) => matches!(message.start_line(),
             StartLine::Request { uri, .. } if matches!(uri.scheme, Scheme::Other(_))),
         Err(RelayRefusal::BadExtension) => message.header(HeaderKind::ProxyRequire).is_some(),
+        // Of what is hidden or was, each value is on its own line.
         Err(RelayRefusal::Unwritable(RewriteError::TooManyHeaders)) => {
-            message.headers().count() + ADDED > MAX_HEADERS
+            let values = |kind| message.values(kind).count();
+            let values: usize = TOUCHED.into_iter().map(values).sum();
+            message.headers().count() + values + ADDED > MAX_HEADERS
         }
+        Err(RelayRefusal::TooMuchToHide) => message.bytes().len() > HIDDEN,
         Err(RelayRefusal::Unwritable(RewriteError::TooLarge)) => {
-            message.bytes().len() + ADDED_BYTES > MAX_MESSAGE
+            message.bytes().len() * GROWTH + ADDED_BYTES > MAX_MESSAGE
         }
         Err(_) => false,
     };
@@ -155,7 +167,9 @@ fn check_passed(before: &Message<'_>, written: &[u8], to: &Flow) {
 }
 
 fn untouched(message: &Message<'_>) -> Vec<String> {
-    let others = message.headers().filter(|header| !TOUCHED.contains(&header.kind));
+    let tells = |name: &[u8]| TELLTALES.iter().any(|tale| name.eq_ignore_ascii_case(tale));
+    let others = message.headers();
+    let others = others.filter(|header| !TOUCHED.contains(&header.kind) && !tells(header.name));
     let lines = others.map(|it| message.bytes().get(it.line).unwrap_or_default());
     lines.map(|line| line.escape_ascii().to_string()).collect()
 }
