@@ -15,10 +15,10 @@ use tracing::debug;
 
 use super::framing::Malformed;
 use super::handshake::shake_hands;
-use super::queue::{ACCEPTED, SendQueue, Waiting, send_queue};
+use super::queue::{Room, SendQueue, Waiting, send_queue};
 use super::reader::{Deadlines, Reader};
 use super::running::Stop;
-use super::slots::{Slot, Slots};
+use super::slots::Slot;
 use super::writer::Writer;
 use super::{Admission, Flow, Limits, Outbox, Receiver, Refusal, saved_syn};
 use crate::proof::tls::Identity;
@@ -33,7 +33,6 @@ pub(super) struct Switchboard {
     pub(super) receiver: Arc<dyn Receiver>,
     pub(super) outbox: Outbox,
     pub(super) limits: Limits,
-    pub(super) slots: Slots,
     pub(super) numbers: ConnectionNumbers,
 }
 
@@ -75,7 +74,7 @@ pub(super) struct Party<'a> {
 pub(super) async fn serve(
     stream: TcpStream,
     flow: Flow,
-    tls: Option<TlsAcceptor>,
+    (tls, room): (Option<TlsAcceptor>, Room),
     switchboard: Arc<Switchboard>,
     mut stop: Stop,
     slot: Slot,
@@ -84,7 +83,7 @@ pub(super) async fn serve(
     match tls {
         None => {
             let party = Party { identities: &[], hop_limit: None, is_dialed: false };
-            converse(stream, &flow, party, send_queue(ACCEPTED), &switchboard, &mut stop).await;
+            converse(stream, &flow, party, send_queue(room), &switchboard, &mut stop).await;
         }
         Some(acceptor) => {
             let hop_limit = saved_syn::hop_limit(&stream);
@@ -96,7 +95,7 @@ pub(super) async fn serve(
             match shaken {
                 Ok((stream, identities)) => {
                     let party = Party { identities: &identities, hop_limit, is_dialed: false };
-                    let ends = send_queue(ACCEPTED);
+                    let ends = send_queue(room);
                     converse(stream, &flow, party, ends, &switchboard, &mut stop).await;
                 }
                 Err(refusal) => switchboard.receiver.refused(&flow, refusal),

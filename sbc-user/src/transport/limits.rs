@@ -7,7 +7,8 @@ pub const SEND_QUEUE_MESSAGES: usize = 64;
 /// Most bytes that wait for one connection to be written.
 pub const SEND_QUEUE_BYTES: usize = 1 << 20;
 
-/// Bounds of the stream listeners; they hold for all of them together.
+/// Bounds of the stream listeners; they hold for all of those outside together, and once more for all of those
+/// towards the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections in total.

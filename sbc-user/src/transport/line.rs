@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::sync::mpsc;
 
-use super::queue::{DIALED, SendQueue, Waiting, send_queue};
+use super::queue::{FOR_MANY, SendQueue, Waiting, send_queue};
 use super::{Flow, SendFailure, Transport};
 
 /// Connections of destinations that are no more, beside those of the ones that are.
@@ -154,7 +154,7 @@ impl Lines {
             }
             State::Shut { failures, .. } => *failures,
         };
-        let (queue, waiting) = send_queue(DIALED);
+        let (queue, waiting) = send_queue(FOR_MANY);
         *state = State::Open { queue: queue.clone(), since: now, failures };
         drop(state);
         let wish = Wish { line: Arc::clone(&line), queue: queue.clone(), waiting };

@@ -32,9 +32,12 @@ pub struct ListenSpec {
     pub address: SocketAddr,
     /// The interface that what arrives must come by; `None` for any.
     pub interface: Option<String>,
-    /// Whether what arrives may be handed on to connections. The runtime serves such a socket, a few
-    /// datagrams at a time, so that their writers have their turn; otherwise there is a socket, and a
-    /// thread that serves it, for each core. Not for streams.
+    /// Whether it is towards the upstream: what arrives may be handed on to connections, and a connection
+    /// carries what many others send.
+    ///
+    /// The runtime serves such a UDP socket, a few datagrams at a time, so that the connections' writers
+    /// have their turn; otherwise there is a socket, and a thread that serves it, for each core. For streams
+    /// see [`StreamListener::for_many`].
     pub feeds_connections: bool,
     /// The certificate and whom to believe; needed for TLS, and not used otherwise.
     pub tls: Option<Arc<ServerConfig>>,
@@ -62,23 +65,19 @@ pub struct Listeners {
 impl Listener {
     /// Binds what `spec` says.
     pub fn bind(spec: &ListenSpec) -> Result<Self, BindError> {
-        let address = spec.address;
+        let (address, interface) = (spec.address, spec.interface.as_deref());
+        let stream = |tls| {
+            let listener = StreamListener::bind(address, interface, tls)?;
+            Ok(Self::Stream(if spec.feeds_connections { listener.for_many() } else { listener }))
+        };
         Ok(match (spec.transport, &spec.tls) {
-            (Transport::Udp, _) => {
-                let interface = spec.interface.as_deref();
-                Self::Udp(if spec.feeds_connections {
-                    UdpListener::bind(address, interface)?
-                } else {
-                    UdpListener::bind_shared(address, interface, cores())?
-                })
-            }
-            (Transport::Tcp, _) => {
-                Self::Stream(StreamListener::bind(address, spec.interface.as_deref(), None)?)
-            }
-            (Transport::Tls, Some(tls)) => {
-                let (interface, tls) = (spec.interface.as_deref(), Some(Arc::clone(tls)));
-                Self::Stream(StreamListener::bind(address, interface, tls)?)
-            }
+            (Transport::Udp, _) => Self::Udp(if spec.feeds_connections {
+                UdpListener::bind(address, interface)?
+            } else {
+                UdpListener::bind_shared(address, interface, cores())?
+            }),
+            (Transport::Tcp, _) => stream(None)?,
+            (Transport::Tls, Some(tls)) => stream(Some(Arc::clone(tls)))?,
             (Transport::Tls, None) => return Err(BindError::NoTlsConfiguration { address }),
         })
     }
@@ -137,9 +136,10 @@ impl Listeners {
             receiver,
             outbox: self.outbox,
             limits: self.limits,
-            slots: Slots::new(&self.limits),
             numbers: ConnectionNumbers::new(RandomState::new().hash_one(())),
         });
+        // Strangers who take all places leave the upstream its own.
+        let (slots, for_many) = (Slots::new(&self.limits), Slots::new(&self.limits));
         let (stop_sender, stop) = Stop::channel();
         let mut tasks = JoinSet::new();
         let (mut pulse, mut loads) = (Pulse::default(), Loads::default());
@@ -167,7 +167,9 @@ impl Listeners {
                     }
                 },
                 Listener::Stream(listener) => {
-                    tasks.spawn(listener.register()?.accept(position, switchboard, stop));
+                    let slots = if listener.is_for_many { &for_many } else { &slots };
+                    let acceptor = listener.register(slots.clone())?;
+                    tasks.spawn(acceptor.accept(position, switchboard, stop));
                 }
             }
         }

@@ -3,7 +3,8 @@
 //! [`Listeners`] binds, [`Receiver`] is told what arrives, [`Outbox`] sends, [`Running`] stops.
 //!
 //! Invariants:
-//! - **Nothing waits for a peer.** Sending never blocks; a peer that does not read is disconnected.
+//! - **Nothing waits for a peer.** Sending never blocks; a peer that does not read is disconnected: at once, or
+//!   where the connection is for many, by the network stack.
 //! - **Everything has a bound**: connections in total and per source, time for a handshake, for a first
 //!   message, for the rest of a message, and bytes in a queue.
 //! - **Every connection that the receiver kept is reported as gone exactly once**, whatever ended it.

@@ -34,8 +34,8 @@ struct Connection {
 /// Why a message was not sent; it is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SendFailure {
-    /// The peer does not read, and its connection is closed now; over UDP, the socket's buffer is
-    /// full, and only this message is lost.
+    /// The peer does not read, and its connection is closed now; over UDP, and over a connection that is for
+    /// many, only this message is lost.
     #[error("the send queue is full")]
     QueueFull,
     /// The connection has ended, or never was.

@@ -22,7 +22,7 @@ pub(super) const ACCEPTED: Room =
     Room { messages: SEND_QUEUE_MESSAGES, bytes: SEND_QUEUE_BYTES, is_last: true };
 /// For a connection that carries what many others send: one who sends much must not end it for all of
 /// them. Who reads nothing for long is disconnected by the network stack.
-pub(super) const DIALED: Room = Room { messages: 2048, bytes: 4 << 20, is_last: false };
+pub(super) const FOR_MANY: Room = Room { messages: 2048, bytes: 4 << 20, is_last: false };
 
 /// The end of the queue that senders hold; dropping all of them does not end the connection.
 #[derive(Clone)]
@@ -162,13 +162,13 @@ mod tests {
 
     #[test]
     fn a_connection_for_many_outlasts_what_finds_no_room() {
-        let (queue, mut waiting) = send_queue(DIALED);
-        for _ in 0..DIALED.messages {
+        let (queue, mut waiting) = send_queue(FOR_MANY);
+        for _ in 0..FOR_MANY.messages {
             assert_eq!(queue.push(b"message".to_vec()), Ok(()));
         }
         assert_eq!(queue.push(b"message".to_vec()), Err(SendFailure::QueueFull));
         assert!(!queue.is_aborted());
-        assert_eq!(waiting.take_all().len(), DIALED.messages);
+        assert_eq!(waiting.take_all().len(), FOR_MANY.messages);
         assert_eq!(queue.push(b"message".to_vec()), Err(SendFailure::NoConnection));
     }
 

@@ -14,7 +14,9 @@ use tracing::{error, warn};
 
 use super::bind::tcp_socket;
 use super::connection::{Switchboard, serve};
+use super::queue::{ACCEPTED, FOR_MANY};
 use super::running::Stop;
+use super::slots::Slots;
 use super::{BindError, Flow, Transport, saved_syn};
 
 /// Time to wait when the system has no descriptor or memory for another connection.
@@ -25,6 +27,7 @@ pub struct StreamListener {
     pub(super) socket: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    pub(super) is_for_many: bool,
 }
 
 impl StreamListener {
@@ -45,7 +48,14 @@ impl StreamListener {
             warn!(%address, %error, "the distance of TLS peers will not be known");
         }
         let address = socket.local_addr().unwrap_or(address);
-        Ok(Self { socket, address, tls })
+        Ok(Self { socket, address, tls, is_for_many: false })
+    }
+
+    /// Of connections that each carry what many others send. They have more room for what waits, outlast
+    /// what finds none, and have their places apart from those of the other listeners.
+    #[must_use]
+    pub fn for_many(self) -> Self {
+        Self { is_for_many: true, ..self }
     }
 
     /// The address that is listened on, with the port that the system chose for port 0.
@@ -54,9 +64,10 @@ impl StreamListener {
         self.address
     }
 
-    pub(super) fn register(self) -> io::Result<Acceptor> {
+    /// Its connections take places of `slots`.
+    pub(super) fn register(self, slots: Slots) -> io::Result<Acceptor> {
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
-        Ok(Acceptor { socket, tls: self.tls })
+        Ok(Acceptor { socket, tls: self.tls, is_for_many: self.is_for_many, slots })
     }
 }
 
@@ -68,6 +79,8 @@ fn transport(tls: Option<&TlsAcceptor>) -> Transport {
 pub(super) struct Acceptor {
     socket: tokio::net::TcpListener,
     tls: Option<TlsAcceptor>,
+    is_for_many: bool,
+    slots: Slots,
 }
 
 impl Acceptor {
@@ -128,11 +141,12 @@ impl Acceptor {
         stop: &Stop,
         connections: &mut JoinSet<()>,
     ) {
-        match switchboard.slots.take(flow.remote.ip()) {
+        match self.slots.take(flow.remote.ip()) {
             Ok(slot) => {
-                let (tls, switchboard, stop) =
-                    (self.tls.clone(), Arc::clone(switchboard), stop.clone());
-                connections.spawn(serve(stream, flow, tls, switchboard, stop, slot));
+                let (switchboard, stop) = (Arc::clone(switchboard), stop.clone());
+                let room = if self.is_for_many { FOR_MANY } else { ACCEPTED };
+                let how = (self.tls.clone(), room);
+                connections.spawn(serve(stream, flow, how, switchboard, stop, slot));
             }
             Err(refusal) => {
                 // A reset: thousands of these must not leave thousands of sockets in TIME_WAIT.

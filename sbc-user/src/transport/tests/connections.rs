@@ -1,7 +1,7 @@
 //! How connections end.
 
-use super::super::{Flow, Limits, SendFailure};
-use super::{Behaviour, Site, message, read_to_end, write};
+use super::super::{Flow, Limits, ListenSpec, SendFailure, Transport};
+use super::{Behaviour, Site, message, read, read_to_end, spec, write};
 
 #[tokio::test]
 async fn a_connection_that_the_receiver_does_not_want_is_closed_and_not_reported_again() {
@@ -43,6 +43,23 @@ async fn a_peer_that_does_not_read_is_disconnected() {
     site.disconnected(flow).await;
     read_to_end(&mut peer).await;
     site.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_connection_of_the_upstream_outlasts_what_one_sends_for_all() {
+    let spec = ListenSpec { feeds_connections: true, ..spec(Transport::Tcp, None) };
+    let mut site = Site::start(spec, Limits::default(), Behaviour::Watch);
+    let mut peer = site.connect().await;
+    let (flow, _) = site.connected().await;
+
+    let all = (100..200).map(message).collect::<Vec<_>>();
+    // Nothing is awaited in between, so none of it is written before the last is queued.
+    for message in &all {
+        assert_eq!(site.outbox.send(&flow, message.clone()), Ok(()));
+    }
+    let all = all.concat();
+    assert_eq!(read(&mut peer, all.len()).await, all);
+    site.ends_quietly_after(flow).await;
 }
 
 #[tokio::test]

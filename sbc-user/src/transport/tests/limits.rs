@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use super::super::{Limits, Refusal};
-use super::{Behaviour, Event, Site, message, read_to_end, write};
+use super::super::{Limits, ListenSpec, Listeners, Refusal, Transport};
+use super::{Behaviour, Event, Site, message, read_to_end, spec, write};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -43,6 +43,23 @@ async fn there_are_no_more_connections_than_allowed_in_total() {
     let third = TcpStream::connect(site.address()).await;
     assert_eq!(site.refused().await, Refusal::TooManyConnections);
     sees_a_reset(third).await;
+}
+
+#[tokio::test]
+async fn strangers_with_all_their_connections_leave_the_upstream_its_own() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let outside = spec(Transport::Tcp, None);
+    let inside = ListenSpec { feeds_connections: true, ..outside.clone() };
+    let listeners = Listeners::bind(&[outside, inside], limits).unwrap();
+    let inside = listeners.addresses()[1];
+    let mut site = Site::listen(listeners, Behaviour::Watch);
+    let _stranger = site.connect().await;
+    assert_eq!(site.connected().await.0.listener, 0);
+
+    let _upstream = TcpStream::connect(inside).await.unwrap();
+    assert_eq!(site.connected().await.0.listener, 1);
+    let _second = TcpStream::connect(inside).await;
+    assert_eq!(site.refused().await, Refusal::TooManyConnections);
 }
 
 #[tokio::test]
