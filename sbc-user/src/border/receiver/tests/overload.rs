@@ -1,15 +1,15 @@
 use super::*;
 
-/// A phone that has answered a challenge, and the tag of nobody.
-async fn with_a_proven_phone() -> Scene {
+/// A phone that has answered a challenge, and its INVITE as the upstream got it.
+async fn with_a_proven_phone() -> (Scene, String) {
     let mut scene = Scene::new("", MemoryTable::default());
     scene.phone_sends(&request("INVITE", "alice@example.com", ""));
     let challenge = scene.phone_hears().await;
     let credentials = test_client::answer(&challenge, "alice", "ecila", ("INVITE", TARGET));
     let line = format!("Proxy-Authorization: {credentials}\r\n");
     scene.phone_sends(&request("INVITE", "alice@example.com", &line));
-    scene.upstream_hears().await;
-    scene
+    let invite = scene.upstream_hears().await;
+    (scene, invite)
 }
 
 fn seconds_of(reply: &str) -> u8 {
@@ -32,7 +32,7 @@ async fn strangers_are_shed_first_and_hear_nothing() {
 
 #[tokio::test]
 async fn who_has_proved_himself_is_asked_to_come_back_when_the_load_asks_for_it() {
-    let mut scene = with_a_proven_phone().await;
+    let (mut scene, _) = with_a_proven_phone().await;
     let phone = scene.phone;
     let another =
         |method| request(method, "alice@example.com", "").replace("Call-ID: one", "Call-ID: two");
@@ -66,7 +66,7 @@ async fn who_has_proved_himself_is_asked_to_come_back_when_the_load_asks_for_it(
 
 #[tokio::test]
 async fn who_is_only_near_to_somebody_proven_is_a_stranger_and_hears_nothing() {
-    let scene = with_a_proven_phone().await;
+    let (scene, _) = with_a_proven_phone().await;
     let neighbour = SocketAddr::new(scene.phone.remote.ip(), 1);
     let neighbour = Flow::udp(OUTSIDE, neighbour);
     let mut answer = Vec::new();
@@ -82,13 +82,7 @@ async fn who_is_only_near_to_somebody_proven_is_a_stranger_and_hears_nothing() {
 
 #[tokio::test]
 async fn an_established_call_goes_on_under_any_load_in_both_directions() {
-    let mut scene = Scene::new("", MemoryTable::default());
-    scene.phone_sends(&request("INVITE", "alice@example.com", ""));
-    let challenge = scene.phone_hears().await;
-    let credentials = test_client::answer(&challenge, "alice", "ecila", ("INVITE", TARGET));
-    let line = format!("Proxy-Authorization: {credentials}\r\n");
-    scene.phone_sends(&request("INVITE", "alice@example.com", &line));
-    let invite = scene.upstream_hears().await;
+    let (mut scene, invite) = with_a_proven_phone().await;
     let (phone, upstream) = (scene.phone, scene.upstream);
 
     scene.arrives_under(Load::Critical, &upstream, &answer(&invite, "200 OK"));
@@ -106,7 +100,7 @@ async fn an_established_call_goes_on_under_any_load_in_both_directions() {
 
 #[tokio::test]
 async fn who_repeats_a_request_that_went_in_is_not_put_off() {
-    let mut scene = with_a_proven_phone().await;
+    let (mut scene, _) = with_a_proven_phone().await;
     let phone = scene.phone;
     scene.arrives_under(Load::Critical, &phone, &request("INVITE", "alice@example.com", ""));
     let challenge = scene.phone_hears().await;
