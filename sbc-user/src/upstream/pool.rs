@@ -187,7 +187,8 @@ impl Pool {
     ///
     /// Where a call of late was sent its next messages go too, unless that target died: then a new
     /// transaction, or a retransmission of one, goes to another. A CANCEL, and the ACK to a rejection, are
-    /// for who got the INVITE, dead or not (RFC 3261 §9.1, §17.1.1.3).
+    /// for who got the INVITE, dead or not (RFC 3261 §9.1, §17.1.1.3). That one request was too large for UDP
+    /// says nothing of the next.
     #[must_use]
     pub fn choose(&self, request: &Message<'_>, now: Instant) -> Option<Flow> {
         let call = call_of(request);
@@ -197,7 +198,12 @@ impl Pool {
         if let Some(before) = before
             && (follows_another(request) || before.health.is_alive())
         {
-            return Some(before.flow);
+            let is_new = before.weight == 0 && !follows_another(request);
+            let Some(over_udp) = is_new.then(|| living_over_udp(&targets, before)).flatten() else {
+                return Some(before.flow);
+            };
+            self.recent.remember(call, over_udp.number, now);
+            return Some(over_udp.flow);
         }
         let chosen = choose(&targets, request.call_id())?;
         self.recent.remember(call, chosen.number, now);
@@ -212,6 +218,16 @@ fn answering_over_tcp<'t>(targets: &'t [Target], flow: &Flow) -> Option<&'t Targ
             && target.health.has_answered()
     };
     targets.iter().find(is_other_way).filter(|_| flow.transport == Transport::Udp)
+}
+
+/// The way over UDP to the one that this other way leads to, if he lives there.
+fn living_over_udp<'t>(targets: &'t [Target], other: &Target) -> Option<&'t Target> {
+    let is_his = |target: &&Target| {
+        target.flow.transport == Transport::Udp
+            && target.flow.remote == other.flow.remote
+            && target.health.is_alive()
+    };
+    targets.iter().find(is_his)
 }
 
 fn call_of<'m>(request: &Message<'m>) -> Call<'m> {

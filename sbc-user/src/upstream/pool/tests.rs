@@ -144,3 +144,28 @@ fn a_target_is_known_by_its_address_and_its_transport_counts_more_than_its_port(
     assert_eq!(pool.behind(&arrived), Some(stream));
     assert_eq!(pool.behind(&flow("10.0.0.9:5060")), None);
 }
+
+#[test]
+fn a_large_request_goes_over_tcp_with_its_cancel_and_ack_and_the_next_by_its_own_size() {
+    let over_tcp = Flow { transport: Transport::Tcp, ..flow(A) };
+    let large = Place { flow: over_tcp, ..place(A, 1, 0) };
+    let pool = Pool::new(vec![place(A, 1, 1), large], 4096);
+    let now = Instant::now();
+    let way = |method: &str| {
+        let message = message(method, "one");
+        pool.choose(&Message::scan(message.as_bytes()).unwrap(), now)
+    };
+    let send_large = || {
+        let invite = message("INVITE", "one");
+        pool.instead_of_udp(&flow(A), &Message::scan(invite.as_bytes()).unwrap(), now)
+    };
+    revive(&pool, 1);
+    assert_eq!(way("INVITE"), Some(flow(A)));
+    assert_eq!(send_large(), Some(over_tcp));
+    assert_eq!([way("CANCEL"), way("ACK")], [Some(over_tcp); 2]);
+    assert_eq!(way("INVITE"), Some(flow(A)), "its own size decides again");
+    assert_eq!([way("CANCEL"), way("ACK")], [Some(flow(A)); 2], "it was small");
+    assert_eq!(send_large(), Some(over_tcp));
+    kill(&pool, 0);
+    assert_eq!(way("INVITE"), Some(over_tcp), "who answers there has it");
+}
