@@ -3,6 +3,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::last_answers::LastAnswers;
 use super::{Names, Place, Pool, places};
 use crate::config::{Network, SipTarget};
 use crate::transport::{Destination, DialTls, Flow, Outbox, Transport};
@@ -11,7 +12,7 @@ use crate::transport::{Destination, DialTls, Flow, Outbox, Transport};
 pub(super) const LONGEST: Duration = Duration::from_hours(1);
 const SHORTEST: Duration = Duration::from_secs(5);
 /// After a name was asked for in vain.
-const PAUSE: Duration = Duration::from_secs(10);
+pub(super) const PAUSE: Duration = Duration::from_secs(10);
 
 /// Those who are written into the configuration to be sent requests, and where they are.
 pub struct Directory {
@@ -104,6 +105,7 @@ impl Directory {
     /// Looks up every source that is a name, again and again; ends at once if there is none. What the DNS
     /// said last holds for as long as it says nothing else: also while it does not answer.
     pub async fn keep_resolving(&self, names: &impl Names) {
+        let last = LastAnswers::default();
         let mut due = Vec::new();
         for (group, of_group) in self.groups.iter().enumerate() {
             for (source, it) in of_group.sources.iter().enumerate() {
@@ -118,7 +120,7 @@ impl Directory {
             let Some(it) = of_group.and_then(|of_group| of_group.sources.get(*source)) else {
                 return;
             };
-            let answer = places(&it.target, names).await;
+            let answer = places(&it.target, &last.over(names)).await;
             let now = Instant::now();
             *when = match answer {
                 Ok(answer) if !answer.records.is_empty() => {

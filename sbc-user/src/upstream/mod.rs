@@ -7,6 +7,7 @@ mod choice;
 mod directory;
 mod dns;
 mod health;
+mod last_answers;
 mod pool;
 mod probe;
 mod recent;

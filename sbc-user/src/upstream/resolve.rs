@@ -67,10 +67,11 @@ pub trait Names: Send + Sync {
     ) -> impl Future<Output = Result<Answer<IpAddr>, NoAnswer>> + Send;
 }
 
-/// Finds the places of a target, in the order of RFC 3263 §4, and when to look again.
+/// Finds the places of a target, in the order of RFC 3263 §4, and when to look again. What is not answered
+/// is left out and asked for again soon; that is no answer only if nothing else was found.
 pub async fn places(target: &SipTarget, names: &impl Names) -> Result<Answer<Found>, NoAnswer> {
-    let mut search =
-        Search { names, found: Vec::new(), until: Instant::now() + super::directory::LONGEST };
+    let until = Instant::now() + super::directory::LONGEST;
+    let mut search = Search { names, found: Vec::new(), until, lacks_an_answer: false };
     match (&target.host, target.port) {
         (TargetHost::Address(_), _) => {
             let found = target.place().map(|(transport, remote)| Found::at(transport, remote));
@@ -79,55 +80,61 @@ pub async fn places(target: &SipTarget, names: &impl Names) -> Result<Answer<Fou
         // A port that is written leaves nothing to SRV records.
         (TargetHost::Name(name), Some(port)) => {
             let transport = target.transport().unwrap_or(Transport::Udp);
-            search.host(name, Found::at(transport, SocketAddr::from(([0; 4], port)))).await?;
+            search.host(name, Found::at(transport, SocketAddr::from(([0; 4], port)))).await;
         }
-        (TargetHost::Name(name), None) => search.domain(target, name).await?,
+        (TargetHost::Name(name), None) => search.domain(target, name).await,
     }
-    search.found.truncate(MOST_PLACES);
-    Ok(Answer { records: search.found, until: search.until })
+    let Search { mut found, mut until, lacks_an_answer, .. } = search;
+    if lacks_an_answer {
+        if found.is_empty() {
+            return Err(NoAnswer);
+        }
+        until = until.min(Instant::now() + super::directory::PAUSE);
+    }
+    found.sort_by_key(|place| place.order);
+    found.truncate(MOST_PLACES);
+    Ok(Answer { records: found, until })
 }
 
 struct Search<'n, N> {
     names: &'n N,
     found: Vec<Found>,
     until: Instant,
+    lacks_an_answer: bool,
 }
 
 impl<N: Names> Search<'_, N> {
-    async fn domain(&mut self, target: &SipTarget, name: &str) -> Result<(), NoAnswer> {
+    async fn domain(&mut self, target: &SipTarget, name: &str) {
+        let mut has_no_naptr = false;
         if let Some(transport) = target.transport() {
-            self.service(transport, &srv_name(transport, name), 0).await?;
+            self.service(transport, &srv_name(transport, name), 0).await;
         } else {
-            let services = self.names.services(name).await?;
-            self.until = self.until.min(services.until);
-            let mut services = services.records;
+            let mut services = self.records(self.names.services(name).await);
+            // There are resolvers that know nothing of NAPTR; they know SRV, and addresses.
+            has_no_naptr = std::mem::take(&mut self.lacks_an_answer);
             services.sort_by_key(|service| service.order);
             for (rank, service) in (0..).zip(services.iter().take(3)) {
-                self.service(service.transport, &service.replacement, rank).await?;
+                self.service(service.transport, &service.replacement, rank).await;
             }
             if services.is_empty() {
                 for (rank, transport) in [(0, Transport::Udp), (1, Transport::Tcp)] {
-                    self.service(transport, &srv_name(transport, name), rank).await?;
+                    self.service(transport, &srv_name(transport, name), rank).await;
                 }
             }
         }
-        if self.found.is_empty() {
+        // SRV records that were not told may well lead elsewhere.
+        if self.found.is_empty() && !self.lacks_an_answer {
             let transport = target.transport().unwrap_or(Transport::Udp);
             let port = target.port_over(transport);
-            self.host(name, Found::at(transport, SocketAddr::from(([0; 4], port)))).await?;
+            self.host(name, Found::at(transport, SocketAddr::from(([0; 4], port)))).await;
         }
-        Ok(())
+        self.lacks_an_answer |= has_no_naptr;
     }
 
-    async fn service(
-        &mut self,
-        transport: Transport,
-        name: &str,
-        rank: u32,
-    ) -> Result<(), NoAnswer> {
-        let servers = self.names.servers(name).await?;
-        self.until = self.until.min(servers.until);
-        for server in servers.records.iter().take(MOST_PLACES) {
+    async fn service(&mut self, transport: Transport, name: &str, rank: u32) {
+        let mut servers = self.records(self.names.servers(name).await);
+        servers.sort_by_key(|server| server.priority);
+        for server in servers.iter().take(MOST_PLACES) {
             // RFC 2782: "." says that there is no such service.
             if server.host.trim_end_matches('.').is_empty() {
                 continue;
@@ -139,22 +146,27 @@ impl<N: Names> Search<'_, N> {
                 // Of those with weight 0 each should have a small chance.
                 weight: u32::from(server.weight).max(1),
             };
-            self.host(&server.host, like).await?;
+            self.host(&server.host, like).await;
         }
-        Ok(())
     }
 
     /// Adds the addresses of a host, each `like` this but for the address.
-    async fn host(&mut self, name: &str, like: Found) -> Result<(), NoAnswer> {
-        let addresses = self.names.addresses(name).await?;
-        self.until = self.until.min(addresses.until);
+    async fn host(&mut self, name: &str, like: Found) {
+        let addresses = self.records(self.names.addresses(name).await);
         let port = like.remote.port();
         let found = addresses
-            .records
             .into_iter()
             .map(|address| Found { remote: SocketAddr::new(address.to_canonical(), port), ..like });
         self.found.extend(found);
-        Ok(())
+    }
+
+    fn records<T>(&mut self, answer: Result<Answer<T>, NoAnswer>) -> Vec<T> {
+        let Ok(answer) = answer else {
+            self.lacks_an_answer = true;
+            return Vec::new();
+        };
+        self.until = self.until.min(answer.until);
+        answer.records
     }
 }
 

@@ -4,7 +4,8 @@ use super::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A zone, as lines of a zone file without class and lifetime; `silent` is a name that is not answered.
+/// A zone, as lines of a zone file without class and lifetime; `silent` is a name that is not answered, perhaps
+/// only for one type, which is written before it.
 struct Zone {
     text: &'static str,
     silent: &'static str,
@@ -12,11 +13,12 @@ struct Zone {
 
 impl Zone {
     fn records(&self, name: &str, kind: &str) -> Result<Vec<Vec<&'static str>>, NoAnswer> {
-        if name.trim_end_matches('.') == self.silent {
+        let name = name.trim_end_matches('.');
+        if name == self.silent || format!("{kind} {name}") == self.silent {
             return Err(NoAnswer);
         }
         let lines = self.text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let wanted = [name.trim_end_matches('.'), kind];
+        let wanted = [name, kind];
         Ok(lines
             .filter(|it| it.len() > 2 && it[..2] == wanted)
             .map(|it| it[2..].to_vec())
@@ -86,9 +88,9 @@ async fn without_port_and_transport_naptr_chooses_then_srv_then_the_addresses() 
     let expected = [
         "1 5 TLS 10.0.0.5:5061",
         "1 5 TLS [2001:db8::5]:5061",
+        "10001 7 TCP 10.0.0.6:5071",
         "10002 1 TCP 10.0.0.5:5070",
         "10002 1 TCP [2001:db8::5]:5070",
-        "10001 7 TCP 10.0.0.6:5071",
     ];
     assert_eq!(found("sip:pbx.example", FULL).await, expected);
 }
@@ -112,11 +114,56 @@ async fn without_any_of_these_records_the_host_is_reached_at_its_address() {
 }
 
 #[tokio::test]
-async fn a_dns_that_does_not_answer_is_no_answer() {
-    let target: SipTarget = "sip:silent.example".parse().unwrap();
-    let zone = Zone { text: FULL, silent: "silent.example" };
-    assert_eq!(places(&target, &zone).await.unwrap_err(), NoAnswer);
-    let half = Zone { text: FULL, silent: "b.pbx.example" };
-    let target: SipTarget = "sip:pbx.example".parse().unwrap();
-    assert_eq!(places(&target, &half).await.unwrap_err(), NoAnswer, "not half of them");
+async fn the_best_are_taken_whatever_order_the_dns_has_them_in() {
+    let mut text = String::new();
+    for priority in (1..=20).rev() {
+        text += &format!("_sip._udp.pbx.example SRV {priority} 1 5060 a.pbx.example\n");
+    }
+    text += "a.pbx.example A 10.0.0.5\na.pbx.example AAAA 2001:db8::5";
+    let found = found("sip:pbx.example;transport=udp", text.leak()).await;
+    let expected = (1..=8).flat_map(|priority| {
+        ["10.0.0.5:5060", "[2001:db8::5]:5060"].map(|at| format!("{priority:x} 1 UDP {at}"))
+    });
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+async fn found_beside(silent: &'static str, target: &str) -> Result<Vec<String>, NoAnswer> {
+    let target: SipTarget = target.parse().unwrap();
+    let found = places(&target, &Zone { text: FULL, silent }).await?;
+    assert!(found.until <= Instant::now() + super::super::directory::PAUSE, "asked again soon");
+    Ok(found.records.iter().map(|it| format!("{} {}", it.transport, it.remote)).collect())
+}
+
+#[tokio::test]
+async fn one_name_that_is_not_answered_takes_nothing_from_the_others() {
+    let a = ["TLS 10.0.0.5:5061", "TLS [2001:db8::5]:5061"];
+    let tcp = ["TCP 10.0.0.5:5070", "TCP [2001:db8::5]:5070"];
+    let b = "TCP 10.0.0.6:5071";
+    let beside_b = [a, tcp].concat();
+    assert_eq!(found_beside("b.pbx.example", "sip:pbx.example").await.unwrap(), beside_b);
+    assert_eq!(found_beside("a.pbx.example", "sip:pbx.example").await.unwrap(), [b]);
+    assert_eq!(found_beside("tcp.pbx.example", "sip:pbx.example").await.unwrap(), a);
+    let beside_tls = [b, tcp[0], tcp[1]];
+    assert_eq!(
+        found_beside("_sips._tcp.pbx.example", "sip:pbx.example").await.unwrap(),
+        beside_tls
+    );
+}
+
+#[tokio::test]
+async fn a_dns_that_knows_nothing_of_naptr_is_asked_for_the_rest() {
+    let silent = "NAPTR pbx.example";
+    let found = found_beside(silent, "sip:pbx.example").await.unwrap();
+    assert_eq!(found, ["TCP 10.0.0.6:5099"]);
+    let target: SipTarget = "sip:b.pbx.example".parse().unwrap();
+    let zone = Zone { text: FULL, silent: "NAPTR b.pbx.example" };
+    let found = places(&target, &zone).await.unwrap().records;
+    assert_eq!(found, [Found::at(Transport::Udp, "10.0.0.6:5060".parse().unwrap())]);
+}
+
+#[tokio::test]
+async fn where_nothing_is_found_and_something_is_not_answered_that_is_no_answer() {
+    assert_eq!(found_beside("pbx.example", "sip:pbx.example:5060").await, Err(NoAnswer));
+    let of_srv = found_beside("_sips._tcp.pbx.example", "sips:pbx.example").await;
+    assert_eq!(of_srv, Err(NoAnswer), "its own address is not meant");
 }
