@@ -42,6 +42,22 @@ pub struct DialTls {
     pub name: ServerName<'static>,
 }
 
+impl Destination {
+    /// Whether a connection to one is as good as one to the other.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let is_proved_alike = match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some(one), Some(other)) => {
+                Arc::ptr_eq(&one.config, &other.config) && one.name == other.name
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        let is_same_way = self.flow == other.flow && self.from == other.from;
+        is_same_way && self.interface == other.interface && is_proved_alike
+    }
+}
+
 /// All lines, by where they lead.
 pub(super) struct Lines {
     by_end: RwLock<HashMap<End, Arc<Line>>>,
@@ -69,8 +85,8 @@ enum State {
     Shut { not_before: Instant, failures: u32 },
     /// It is being connected, or is connected.
     Open { queue: SendQueue, since: Instant, failures: u32 },
-    /// As soon as it is shut, for good.
-    Retired { queue: SendQueue },
+    /// Nobody connects any more; there is a queue for as long as somebody still is connected.
+    Retired { queue: Option<SendQueue> },
 }
 
 /// How an attempt to connect has ended.
@@ -98,14 +114,23 @@ impl Lines {
         (Self { by_end: RwLock::default(), wishes }, receiver)
     }
 
-    /// Lets connections be made to these from now on, and to no others. Those that there are live on.
+    /// Lets connections be made to these from now on, and to no others. Those that there are live on. One to
+    /// where somebody else is expected now is not used for him: it is reached by its number alone.
     pub(super) fn lead_to(&self, destinations: Vec<Destination>) {
         let mut lines = self.by_end.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *lines);
         for destination in destinations {
             let end = End::of(&destination.flow);
-            let line = before.remove(&end).filter(|line| !line.is_retired());
-            lines.insert(end, line.unwrap_or_else(|| Arc::new(Line::new(destination))));
+            let line = match before.remove(&end) {
+                Some(line) if line.leads_to(&destination) => line,
+                other => {
+                    if let Some(other) = other {
+                        other.retire();
+                    }
+                    Arc::new(Line::new(destination))
+                }
+            };
+            lines.insert(end, line);
         }
         for (end, line) in before {
             if line.retire() && lines.len() < MOST_LINES {
@@ -144,11 +169,12 @@ impl Lines {
         }
         let now = Instant::now();
         let failures = match &*state {
-            State::Open { queue, .. } | State::Retired { queue } => {
+            State::Open { queue, .. } | State::Retired { queue: Some(queue) } => {
                 let queue = queue.clone();
                 drop(state);
                 return Ok((line, queue));
             }
+            State::Retired { queue: None } => return Err(SendFailure::NoConnection),
             State::Shut { not_before, .. } if now < *not_before => {
                 return Err(SendFailure::Unreachable);
             }
@@ -186,8 +212,8 @@ impl Line {
             State::Open { queue: own, since, failures } if own.is_of(queue) => {
                 *state = State::after(*since, *failures, ending);
             }
-            State::Retired { queue: own } if own.is_of(queue) => {
-                *state = State::Shut { not_before: Instant::now() + LONGEST_PAUSE, failures: 0 };
+            State::Retired { queue: Some(own) } if own.is_of(queue) => {
+                *state = State::Retired { queue: None };
             }
             State::Shut { .. } | State::Open { .. } | State::Retired { .. } => {}
         }
@@ -196,17 +222,20 @@ impl Line {
     /// Lets nobody make the connection anew; returns whether there is one.
     fn retire(&self) -> bool {
         let mut state = self.lock();
-        match &*state {
-            State::Open { queue, .. } | State::Retired { queue } => {
-                *state = State::Retired { queue: queue.clone() };
-                true
-            }
-            State::Shut { .. } => false,
-        }
+        let queue = match &*state {
+            State::Open { queue, .. } => Some(queue.clone()),
+            State::Retired { queue } => queue.clone(),
+            State::Shut { .. } => None,
+        };
+        let is_connected = queue.is_some();
+        *state = State::Retired { queue };
+        is_connected
     }
 
-    fn is_retired(&self) -> bool {
-        matches!(*self.lock(), State::Retired { .. })
+    /// Whether what is for `destination` may go this way.
+    fn leads_to(&self, destination: &Destination) -> bool {
+        let is_retired = matches!(*self.lock(), State::Retired { .. });
+        !is_retired && self.destination.is_like(destination)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -283,8 +312,48 @@ mod tests {
         lines.lead_to(Vec::new());
         assert_eq!(lines.send(&flow, b"message".to_vec()), Ok(()));
         wish.line.shut(&wish.queue, Ending::Over);
-        assert_eq!(lines.send(&flow, b"message".to_vec()), Err(SendFailure::Unreachable));
-        lines.lead_to(Vec::new());
+        let retired = lines.by_end.read().unwrap()[&End::of(&flow)].clone();
+        assert!(matches!(*retired.lock(), State::Retired { queue: None }), "however long ago");
         assert_eq!(lines.send(&flow, b"message".to_vec()), Err(SendFailure::NoConnection));
+        assert_eq!(lines.open(&flow), Err(SendFailure::NoConnection));
+        lines.lead_to(Vec::new());
+        assert!(lines.by_end.read().unwrap().is_empty());
+        assert_eq!(lines.send(&flow, b"message".to_vec()), Err(SendFailure::NoConnection));
+        assert!(wished.try_recv().is_err());
+    }
+
+    fn expecting(name: &str) -> DialTls {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        DialTls { config: Arc::new(config), name }
+    }
+
+    #[test]
+    fn a_connection_is_not_for_somebody_else_who_is_at_its_end_now() {
+        let (lines, mut wished) = Lines::new();
+        let plain = destination("127.0.0.1:5061");
+        let one = Destination { tls: Some(expecting("one.example")), ..plain.clone() };
+        let other = Destination { tls: Some(expecting("other.example")), ..plain.clone() };
+        let elsewhere = Destination { from: [127, 0, 0, 2].into(), ..other.clone() };
+        let by_another = Destination { interface: Some("inside0".to_owned()), ..other.clone() };
+        let mut before: Vec<Wish> = Vec::new();
+        for destination in [one, other, elsewhere, by_another, plain] {
+            lines.lead_to(vec![destination.clone()]);
+            assert_eq!(lines.send(&destination.flow, b"message".to_vec()), Ok(()));
+            let mut wish = wished.try_recv().expect("a connection of its own");
+            assert!(wish.line.destination.is_like(&destination));
+
+            lines.lead_to(vec![destination.clone()]);
+            assert_eq!(lines.send(&destination.flow, b"message".to_vec()), Ok(()));
+            assert!(wished.try_recv().is_err(), "to the same it stays");
+            assert_eq!(wish.waiting.take_all().len(), 2);
+            assert!(before.iter().all(|wish| !wish.line.leads_to(&wish.line.destination)));
+            before.push(wish);
+        }
     }
 }
