@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -153,7 +155,7 @@ impl Directory {
     /// Connections first: nothing is to be chosen that nothing leads to.
     fn publish(&self) {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut destinations = Vec::new();
+        let mut destinations: HashMap<Flow, Destination> = HashMap::new();
         let mut pools = Vec::new();
         for (group, found) in self.groups.iter().zip(&*found) {
             let mut places: Vec<Place> = Vec::new();
@@ -162,6 +164,20 @@ impl Directory {
                     let Some(place) = group.place(source, &found, &self.listeners) else {
                         continue;
                     };
+                    if let Some(destination) = group.destination(source, &place, &self.listeners) {
+                        match destinations.entry(place.flow) {
+                            Entry::Vacant(entry) => {
+                                entry.insert(destination);
+                            }
+                            // One connection cannot prove to be two.
+                            Entry::Occupied(entry) if !entry.get().is_like(&destination) => {
+                                let (target, remote) = (&source.target, place.flow.remote);
+                                tracing::warn!(%target, %remote, "somebody else is expected there");
+                                continue;
+                            }
+                            Entry::Occupied(_) => {}
+                        }
+                    }
                     // Two names of one host are one target.
                     if let Some(known) = places.iter_mut().find(|known| known.flow == place.flow) {
                         if known.weight == 0 {
@@ -169,23 +185,12 @@ impl Directory {
                         }
                         continue;
                     }
-                    let from = self.listeners.get(usize::from(place.flow.listener));
-                    let (true, Some((_, from))) = (place.flow.transport.is_stream(), from) else {
-                        places.push(place);
-                        continue;
-                    };
-                    destinations.push(Destination {
-                        flow: place.flow,
-                        from: from.ip(),
-                        interface: group.interface.clone(),
-                        tls: source.tls.clone(),
-                    });
                     places.push(place);
                 }
             }
             pools.push((&group.pool, places));
         }
-        self.outbox.lead_to(destinations);
+        self.outbox.lead_to(destinations.into_values().collect());
         for (pool, places) in pools {
             pool.replace(places);
         }
@@ -228,6 +233,24 @@ impl Group {
             name: source.target.to_string().into(),
             rank: (source.priority, order),
             weight: source.weight.saturating_mul(weight),
+        })
+    }
+
+    /// How a connection to `place` is made; `None` for one that needs none.
+    fn destination(
+        &self,
+        source: &Source,
+        place: &Place,
+        listeners: &[(Transport, SocketAddr)],
+    ) -> Option<Destination> {
+        let Flow { transport, listener, .. } = place.flow;
+        let (_, from) = listeners.get(usize::from(listener)).filter(|_| transport.is_stream())?;
+        Some(Destination {
+            flow: place.flow,
+            from: from.ip(),
+            interface: self.interface.clone(),
+            // A source that may be reached over TLS may have been found over TCP.
+            tls: source.tls.clone().filter(|_| transport == Transport::Tls),
         })
     }
 }
@@ -293,5 +316,74 @@ mod tests {
         assert_eq!((pool.targets()[2].rank, pool.targets()[2].weight), ((1, 7), 6));
         directory.moved(0, 4, Vec::new());
         assert_eq!(flows(&pool), expected[..2]);
+    }
+
+    fn source_over_tls(uri: &str) -> Source {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let name = "host.example".try_into().unwrap();
+        Source { tls: Some(DialTls { config: Arc::new(config), name }), ..source(uri) }
+    }
+
+    fn group(pool: &Arc<Pool>, sources: Vec<Source>) -> Group {
+        Group { pool: Arc::clone(pool), sources, listeners: 0..2, interface: None }
+    }
+
+    fn pools() -> [Arc<Pool>; 2] {
+        [(); 2].map(|()| Arc::new(Pool::new(Vec::new(), 1)))
+    }
+
+    fn listeners() -> Vec<(Transport, SocketAddr)> {
+        let address = |port| SocketAddr::from(([10, 0, 0, 1], port));
+        vec![(Transport::Tcp, address(5060)), (Transport::Tls, address(5061))]
+    }
+
+    #[test]
+    fn a_place_where_somebody_else_is_expected_is_nobody_elses() {
+        let sockets = Listeners::bind(&[], Limits::default()).unwrap();
+        let [one, other] = pools();
+        let groups = vec![
+            group(&one, vec![source_over_tls("sips:one.example")]),
+            group(&other, vec![source_over_tls("sips:other.example")]),
+        ];
+        let directory = Directory::new(listeners(), groups, sockets.outbox());
+        let at = |remote: &str| vec![Found::at(Transport::Tls, remote.parse().unwrap())];
+        directory.moved(0, 0, at("10.0.0.5:5061"));
+        directory.moved(1, 0, at("10.0.0.6:5061"));
+        assert_eq!(flows(&other), ["TLS 10.0.0.6:5061 by 1"]);
+        directory.moved(1, 0, at("10.0.0.5:5061"));
+        assert_eq!(flows(&one), ["TLS 10.0.0.5:5061 by 1"]);
+        assert_eq!(flows(&other), Vec::<String>::new());
+        directory.moved(0, 0, at("10.0.0.6:5061"));
+        assert_eq!(flows(&one), ["TLS 10.0.0.6:5061 by 1"]);
+        assert_eq!(flows(&other), ["TLS 10.0.0.5:5061 by 1"]);
+    }
+
+    #[test]
+    fn where_nobody_has_to_prove_anything_a_place_is_for_all() {
+        let sockets = Listeners::bind(&[], Limits::default()).unwrap();
+        let [one, other] = pools();
+        let plain = || vec![source_over_tls("sip:10.0.0.5;transport=tcp")];
+        let groups = vec![group(&one, plain()), group(&other, plain())];
+        let _directory = Directory::new(listeners(), groups, sockets.outbox());
+        assert_eq!(flows(&one), ["TCP 10.0.0.5:5060 by 0"]);
+        assert_eq!(flows(&other), flows(&one));
+    }
+
+    #[test]
+    fn what_was_found_over_tcp_is_not_connected_to_over_tls() {
+        let [pool, _] = pools();
+        let source = source_over_tls("sip:host.example");
+        let group = group(&pool, Vec::new());
+        for (transport, is_tls) in [(Transport::Tcp, false), (Transport::Tls, true)] {
+            let found = Found::at(transport, "10.0.0.5:5060".parse().unwrap());
+            let place = group.place(&source, &found, &listeners()).unwrap();
+            let destination = group.destination(&source, &place, &listeners()).unwrap();
+            assert_eq!((destination.flow, destination.tls.is_some()), (place.flow, is_tls));
+        }
     }
 }

@@ -115,12 +115,10 @@ async fn without_any_of_these_records_the_host_is_reached_at_its_address() {
 
 #[tokio::test]
 async fn the_best_are_taken_whatever_order_the_dns_has_them_in() {
-    let mut text = String::new();
-    for priority in (1..=20).rev() {
-        text += &format!("_sip._udp.pbx.example SRV {priority} 1 5060 a.pbx.example\n");
-    }
-    text += "a.pbx.example A 10.0.0.5\na.pbx.example AAAA 2001:db8::5";
-    let found = found("sip:pbx.example;transport=udp", text.leak()).await;
+    let line = |priority| format!("_sip._udp.pbx.example SRV {priority} 1 5060 a.pbx.example\n");
+    let mut text: Vec<_> = (1..=20).rev().map(line).collect();
+    text.push("a.pbx.example A 10.0.0.5\na.pbx.example AAAA 2001:db8::5".to_owned());
+    let found = found("sip:pbx.example;transport=udp", text.concat().leak()).await;
     let expected = (1..=8).flat_map(|priority| {
         ["10.0.0.5:5060", "[2001:db8::5]:5060"].map(|at| format!("{priority:x} 1 UDP {at}"))
     });
