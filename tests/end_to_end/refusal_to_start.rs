@@ -148,6 +148,28 @@ fn check_says_what_run_would_say() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_resolver_that_is_missing_is_named_where_there_is_a_name() -> Result<()> {
+    let without_resolver = |gateway: &Gateway, command: &str| -> Result<(bool, String)> {
+        let mut shell = gateway.edge.command("unshare");
+        let script = "mount --bind /dev/null /etc/resolv.conf && exec \"$0\" \"$@\"";
+        shell.args(["--mount", "sh", "-c", script]).arg(sbc_binary()?);
+        shell.args([command, "--config"]).arg(gateway.configuration());
+        let mut process = gateway.edge.spawn("sbc without resolver", shell)?;
+        Ok((process.wait(SOON)?.success(), process.output()?))
+    };
+    let gateway = Setup::new().build()?;
+    let (is_fine, said) = without_resolver(&gateway, "check")?;
+    assert!(is_fine, "{said}");
+    let gateway = Setup::new().targets("targets = [\"sip:pbx.example\"]").build()?;
+    for command in ["check", "run"] {
+        let (is_fine, said) = without_resolver(&gateway, command)?;
+        assert!(!is_fine && said.contains("the resolver for the targets"), "{command}: {said}");
+    }
+    nothing_is_left(&gateway)?;
+    Ok(())
+}
+
 /// The one line by which `sbc run` refuses; nothing stays attached.
 fn refusal(gateway: &Gateway) -> Result<String> {
     let said = refusal_of(gateway)?;

@@ -50,6 +50,8 @@ pub(super) struct Prepared {
     listeners: Vec<ListenSpec>,
     pub(super) users: Option<Arc<Users>>,
     sources: Sources,
+    /// `None` if nobody is known by name.
+    dns: Option<Dns>,
 }
 
 impl Prepared {
@@ -78,6 +80,8 @@ impl Prepared {
         }
         listeners.extend(inside_listeners(config)?);
         let sources = Sources::read(config)?;
+        let dns = sources.have_names().then(|| Dns::new(&config.dns.servers));
+        let dns = dns.transpose().context("the resolver for the targets that are names")?;
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
         let users = users.transpose()?.map(Arc::new);
         for user in users.iter().flat_map(|users| users.iter()) {
@@ -88,7 +92,7 @@ impl Prepared {
                     .with_context(|| format!("user {:?}: may-assert", user.name()))?;
             }
         }
-        Ok(Self { listeners, users, sources })
+        Ok(Self { listeners, users, sources, dns })
     }
 
     /// What is allowed and hardly meant.
@@ -176,9 +180,14 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
-    let dns = Dns::new(&config.dns.servers).context("the resolver")?;
+    let dns = prepared.dns;
     tokio::spawn(async move {
-        tokio::join!(directory.keep_asking(), directory.keep_resolving(&dns));
+        let resolving = async {
+            if let Some(dns) = &dns {
+                directory.keep_resolving(dns).await;
+            }
+        };
+        tokio::join!(directory.keep_asking(), resolving);
     });
     tracing::info!(mode = config.mode().name(), "ready");
 
@@ -316,4 +325,40 @@ fn follow_kernel_log(filter: &mut Filter) -> anyhow::Result<()> {
         }
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sample::parse;
+
+    const PLAIN: &str = r#"
+        version = 1
+        interface.outside.name = "eth0"
+        listen = [{ transport = "udp", address = "203.0.113.1:5060" }]
+        upstream = { targets = ["sip:10.0.0.5"], address = "10.0.0.1:5060" }
+        dns.servers = ["10.0.0.53:53"]
+        peer = []
+    "#;
+
+    #[test]
+    fn a_resolver_is_made_before_anything_starts_and_only_if_somebody_is_known_by_name() {
+        let peer = |target: &str| {
+            let peer = format!(
+                "peer = [{{ name = \"a\", require = [\"static\"], sources = [\"192.0.2.1\"], \
+                 opens = [\"udp\"], target = {target:?} }}]"
+            );
+            PLAIN.replace("peer = []", &peer)
+        };
+        for (text, is_made) in [
+            (PLAIN.to_owned(), false),
+            (PLAIN.replace("sip:10.0.0.5", "sip:pbx.example"), true),
+            (peer("sip:192.0.2.1"), false),
+            (peer("sip:carrier.example;transport=udp"), true),
+        ] {
+            let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+            let prepared = Prepared::read(&config).unwrap();
+            assert_eq!(prepared.dns.is_some(), is_made, "{text}");
+        }
+    }
 }

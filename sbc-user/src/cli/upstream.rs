@@ -123,6 +123,12 @@ impl Sources {
     pub(super) fn read(config: &Config) -> anyhow::Result<Self> {
         Ok(Self { upstream: upstream_sources(config)?, peers: peer_sources(config)? })
     }
+
+    /// Says whether somebody has to be looked up.
+    pub(super) fn have_names(&self) -> bool {
+        let of_peers = self.peers.iter().map(|(_, source)| source);
+        self.upstream.iter().chain(of_peers).any(|source| source.target.place().is_none())
+    }
 }
 
 fn dial_tls(
