@@ -34,6 +34,8 @@ const TOUCHED: [HeaderKind; 10] = [
 const TELLTALES: [&[u8]; 3] = [b"server", b"user-agent", b"warning"];
 /// The most that is hidden at one place, in bytes.
 const HIDDEN: usize = 1024;
+/// A Via of fewer bytes is none.
+const SHORTEST_VIA: usize = "SIP/2.0/UDP a".len();
 /// By how much what is hidden grows at most: the shortest address becomes one of ours.
 const GROWTH: usize = 16;
 
@@ -136,7 +138,9 @@ fn taken(message: &Message<'_>, forwarded: Result<Forwarded, RelayRefusal>) -> O
         Err(RelayRefusal::Unwritable(RewriteError::TooManyHeaders)) => {
             let values = |kind| message.values(kind).count();
             let values: usize = TOUCHED.into_iter().map(values).sum();
-            message.headers().count() + values + ADDED > MAX_HEADERS
+            let sealed = message.top_via().raw.windows(3).any(|part| part == b";v=");
+            let hidden = if sealed { HIDDEN / SHORTEST_VIA } else { 0 };
+            message.headers().count() + values + hidden + ADDED > MAX_HEADERS
         }
         Err(RelayRefusal::TooMuchToHide) => message.bytes().len() > HIDDEN,
         Err(RelayRefusal::Unwritable(RewriteError::TooLarge)) => {
