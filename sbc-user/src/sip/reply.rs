@@ -6,12 +6,14 @@ use thiserror::Error;
 
 use super::field::{self, FieldError, write_number};
 use super::grammar::{is_token, slice};
+use super::head::MAX_HEADERS;
 use super::header::HeaderKind;
 use super::message::Message;
 use super::reason::reason_phrase;
 use super::start_line::StartLine;
 
-/// Why a reply was not written. Each one is a mistake of the caller.
+/// Why a reply was not written: [`TooManyHeaders`](Self::TooManyHeaders) because of the request, all others by
+/// a mistake of the caller.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum ReplyError {
     /// A header would break the lines of the message.
@@ -26,6 +28,9 @@ pub enum ReplyError {
     /// The tag is not a token.
     #[error("the tag is not a token")]
     Tag,
+    /// With so many Vias it would have more header lines than we read ourselves.
+    #[error("more than {MAX_HEADERS} header lines")]
+    TooManyHeaders,
 }
 
 /// A response without body to a request (RFC 3261 §8.2.6.2), in at most one allocation.
@@ -35,6 +40,7 @@ pub enum ReplyError {
 #[must_use]
 pub struct Reply {
     bytes: Vec<u8>,
+    lines: usize,
     refused: Option<ReplyError>,
 }
 
@@ -58,7 +64,8 @@ impl Reply {
     ) -> Self {
         buffer.clear();
         buffer.reserve(request.bytes().len() - request.body().len() + 512);
-        let mut reply = Self { bytes: buffer, refused: refusal(request, status, to_tag) };
+        let refused = refusal(request, status, to_tag);
+        let mut reply = Self { bytes: buffer, lines: 0, refused };
         if reply.refused.is_some() {
             return reply;
         }
@@ -88,6 +95,7 @@ impl Reply {
 
     /// Adds a header line whose value is the concatenation of `parts`.
     pub fn header_of(mut self, name: &str, parts: &[&[u8]]) -> Self {
+        self.lines += 1;
         if let Err(error) = field::write(name, parts, &mut self.bytes) {
             self.refused.get_or_insert(error.into());
         }
@@ -99,6 +107,9 @@ impl Reply {
         if let Some(error) = self.refused {
             return Err(error);
         }
+        if self.lines >= MAX_HEADERS {
+            return Err(ReplyError::TooManyHeaders);
+        }
         self.bytes.extend_from_slice(b"Content-Length: 0\r\n\r\n");
         Ok(self.bytes)
     }
@@ -108,6 +119,7 @@ impl Reply {
         let via = request.top_via();
         let mut top = request.range_of(via.raw);
         for line in request.head().lines_of(HeaderKind::Via) {
+            self.lines += 1;
             let line = line.range();
             let Some(stamped) = top.take() else {
                 self.copy(request, line);
@@ -124,6 +136,7 @@ impl Reply {
             return self.copy_first(request, HeaderKind::To);
         }
         let Some(line) = request.head().first(HeaderKind::To) else { return };
+        self.lines += 1;
         self.copy(request, line.range().start..line.value_range(request.bytes()).end);
         for part in [b";tag=", to_tag, b"\r\n"] {
             self.bytes.extend_from_slice(part);
@@ -133,6 +146,7 @@ impl Reply {
     /// RFC 3261 §16.3 item 5: what was required, all of it, because a proxy that refuses supports none.
     fn name_unsupported(&mut self, request: &Message<'_>) {
         for line in request.head().lines_of(HeaderKind::ProxyRequire) {
+            self.lines += 1;
             for part in [b"Unsupported: ", line.value(request.bytes()), b"\r\n"] {
                 self.bytes.extend_from_slice(part);
             }
@@ -141,6 +155,7 @@ impl Reply {
 
     fn copy_first(&mut self, request: &Message<'_>, kind: HeaderKind) {
         if let Some(line) = request.head().first(kind) {
+            self.lines += 1;
             self.copy(request, line.range());
         }
     }

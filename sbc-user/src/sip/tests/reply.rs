@@ -166,3 +166,20 @@ fn has_a_phrase_for_every_status() {
     assert_eq!(reason_phrase(606), "Not Acceptable");
     assert_eq!(reason_phrase(499), "Request Failure");
 }
+
+#[test]
+fn an_answer_has_no_more_header_lines_than_we_read() {
+    let answered = |vias: usize| {
+        let more = "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n".repeat(vias - 1);
+        let request = format!(
+            "OPTIONS sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+             {more}From: <sip:a@b.example>;tag=1\r\nTo: <sip:b@b.example>\r\nCall-ID: one\r\n\
+             CSeq: 1 OPTIONS\r\n\r\n"
+        );
+        let request = Message::scan(request.as_bytes()).unwrap();
+        let reply = Reply::new(&request, 400, "192.0.2.1:5060".parse().unwrap(), b"own");
+        reply.header("Warning", "399 sbc \"x\"").finish()
+    };
+    assert!(Message::scan(&answered(90).unwrap()).is_ok());
+    assert_eq!(answered(91), Err(ReplyError::TooManyHeaders));
+}
