@@ -30,9 +30,8 @@ impl<T: TrustTable> Border<T> {
         request: &Message<'_>,
         answer: &mut Vec<u8>,
     ) {
-        let standing =
-            Standing::of(evidence, flow, &self.config.peers, self.config.users.is_some());
-        if !evidence.has_answered && !matches!(standing, Standing::Proven(_)) {
+        let is_proven = matches!(self.standing(flow, evidence), Standing::Proven(_));
+        if !evidence.has_answered && !is_proven {
             return self.counters.count(Outcome::ShedStranger);
         }
         let rejection = Rejection { status: 503, outcome: Outcome::Overloaded };

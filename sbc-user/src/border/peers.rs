@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Border;
+use super::upstream::ATTEMPTS;
 use crate::config::SipTarget;
 use crate::screening::{Outcome, Rejection};
 use crate::session::{Forwarded, RelayRefusal, WayOut};
@@ -10,9 +11,6 @@ use crate::sip::{Message, StartLine};
 use crate::transport::Flow;
 use crate::trust::TrustTable;
 use crate::upstream::Pool;
-
-/// Places of a peer that are tried for one request at most.
-const ATTEMPTS: usize = 4;
 
 impl<T: TrustTable> Border<T> {
     /// Sends a request that no token routes to the peer of the first route that it matches.

@@ -15,9 +15,7 @@ use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
 use crate::proof::tls::{ClientCertificate, Identity};
 use crate::samples::SampleLog;
-use crate::screening::{
-    Evidence, Outcome, Rejection, Screen, Screened, Standing, asks_us, is_shed,
-};
+use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
 use crate::session::{Forwarder, RelayRefusal, TokenSeal};
 use crate::sip::{Malformed, Message, StartLine};
 use crate::transport::{
@@ -169,8 +167,7 @@ impl<T: TrustTable> Border<T> {
         match message.start_line() {
             StartLine::Response { .. } => {
                 let peers = &self.config.peers;
-                let standing = Standing::of(&evidence, flow, peers, self.config.users.is_some());
-                let may_assert = standing.claims(peers);
+                let may_assert = self.standing(flow, &evidence).claims(peers);
                 let forwarded = self.forwarder.response(message, flow, may_assert.as_ref());
                 self.forward(forwarded, Outcome::ResponseRelayedInwards);
             }
@@ -190,14 +187,10 @@ impl<T: TrustTable> Border<T> {
                 if let Some(user) = &proven {
                     self.promote(user.name(), flow);
                 }
+                let has_answered = proven.is_some() || evidence.has_answered;
                 if asks_us(request, &self.forwarder, self.digest.as_ref()) {
-                    let has_answered = proven.is_some() || evidence.has_answered;
                     let evidence = Evidence { has_answered, ..*evidence };
-                    let seal = self.forwarder.seal();
-                    return match OPTIONS_ANSWERED.answer(seal, request, flow, &evidence) {
-                        Ok(reply) => self.answer(OPTIONS_ANSWERED.outcome, reply, answer),
-                        Err(outcome) => self.counters.count(outcome),
-                    };
+                    return self.reject(OPTIONS_ANSWERED, flow, &evidence, request, answer);
                 }
                 let registrant = self.registrant(flow, evidence, proven.as_deref());
                 let sent = self.send_inwards(|| {
@@ -212,13 +205,12 @@ impl<T: TrustTable> Border<T> {
                 let Err(refusal) = sent else { return };
                 // Whose address the operator vouches for may be forged. There is nothing that he would have to
                 // know, and who does receive there repeats what he sent.
-                let has_answered = proven.is_some() || evidence.has_answered;
                 let is_heard = flow.transport.is_stream() || has_answered;
                 let rejection = Rejection::of_relay(refusal);
                 if refusal == RelayRefusal::NoTarget && !is_heard {
                     return self.counters.count(rejection.outcome);
                 }
-                self.reject(rejection, flow, request, answer);
+                self.reject(rejection, flow, &PROVEN, request, answer);
             }
             Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),
             Screened::Silent(outcome) => self.counters.count(outcome),
@@ -286,15 +278,16 @@ impl<T: TrustTable> Border<T> {
         }
     }
 
-    /// Answers whoever had a request accepted.
+    /// Answers a request that is not relayed.
     fn reject(
         &self,
         rejection: Rejection,
         flow: &Flow,
+        evidence: &Evidence,
         request: &Message<'_>,
         answer: &mut Vec<u8>,
     ) {
-        match rejection.answer(self.forwarder.seal(), request, flow, &PROVEN) {
+        match rejection.answer(self.forwarder.seal(), request, flow, evidence) {
             Ok(reply) => self.answer(rejection.outcome, reply, answer),
             Err(outcome) => self.counters.count(outcome),
         }

@@ -14,8 +14,8 @@ use crate::upstream::{Target, is_probe};
 
 /// A connection that cannot be made, or that has been made, leaves no doubt.
 const ONCE: NonZeroU8 = NonZeroU8::MIN;
-/// Targets that are tried for one request at most.
-const ATTEMPTS: usize = 4;
+/// Targets of the upstream, or of a peer, that are tried for one request at most.
+pub(super) const ATTEMPTS: usize = 4;
 
 impl<T: TrustTable> Border<T> {
     /// Sends a request from outside to a target. One that nothing can be sent to now is dead, and another is

@@ -31,8 +31,8 @@ const LOOK_AT_KEYS: Duration = Duration::from_mins(1);
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How long samples gather in the kernel.
 const PAUSE: Duration = Duration::from_millis(20);
-/// All connections that we take from outside and from inside, and files besides.
-const MOST_FILES: u64 = 2 * 4096 + 512;
+/// Files and sockets that are no connection.
+const OTHER_FILES: usize = 512;
 /// Batches of samples between two pauses: about what the ring holds.
 const BATCHES: usize = 4;
 
@@ -40,7 +40,9 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Arc::new(Config::load(path)?);
     let prepared = Prepared::read(&config)?;
     start_log();
-    let too_few = machine::allow_connections(MOST_FILES);
+    // Once for all connections from outside, and once more for those from inside.
+    let most_files = 2 * Limits::default().connections + OTHER_FILES;
+    let too_few = machine::allow_connections(most_files as u64);
     let warnings = prepared.warnings(&config).into_iter().chain(machine::warnings(&config));
     for warning in warnings.chain(too_few) {
         tracing::warn!("{warning}");

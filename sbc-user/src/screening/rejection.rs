@@ -77,7 +77,7 @@ impl Rejection {
 
 /// When to come back (RFC 3261 §20.33): the same for each retransmission, and not the same for everybody.
 fn seconds_to_wait(seal: &TokenSeal, request: &Message<'_>) -> u8 {
-    let [random, ..] = seal.own_tag(request).bytes();
+    let [random, ..] = *seal.own_tag(request).as_bytes();
     SHORTEST_WAIT + random % SHORTEST_WAIT
 }
 

@@ -1,4 +1,4 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -128,10 +128,6 @@ impl Forwarder {
             })
     }
 
-    pub(super) fn is_upstreams(&self, address: IpAddr) -> bool {
-        self.upstream.is_at(address)
-    }
-
     /// Rewrites an accepted request from `origin` for the upstream. `consumed` is the header whose
     /// credentials were meant for us; claims that `may_assert` does not allow are removed. Where it is a
     /// registration, requests for the phone of `registrant` will find it by the Path that is added.
@@ -180,12 +176,8 @@ impl Forwarder {
             let (Some(delivery), Some(admission)) = (delivery, admission) else {
                 return Err(RelayRefusal::NoRoute);
             };
-            // Two, because the two sides of us have different addresses (RFC 5658): each end reaches
-            // the one nearer to it first.
-            for (token, listener) in [(delivery, to.listener), (admission, origin.listener)] {
-                let uri = self.own_uri(&token, listener, "")?;
-                rewrite.insert_before_first(HeaderKind::RecordRoute, "Record-Route", uri);
-            }
+            let tokens = [(delivery, to.listener), (admission, origin.listener)];
+            self.record_routes(&mut rewrite, tokens)?;
         }
         if let Some(consumed) = consumed {
             rewrite.remove(consumed);
@@ -260,10 +252,8 @@ impl Forwarder {
             let admission = admission()?;
             let delivery = self.seal.delivery(request.call_id(), &to);
             let delivery = delivery.ok_or(RelayRefusal::NoRoute)?;
-            for (token, listener) in [(admission, to.listener), (delivery, origin.listener)] {
-                let uri = self.own_uri(&token, listener, "")?;
-                rewrite.insert_before_first(HeaderKind::RecordRoute, "Record-Route", uri);
-            }
+            let tokens = [(admission, to.listener), (delivery, origin.listener)];
+            self.record_routes(&mut rewrite, tokens)?;
         }
         write(rewrite, to)
     }
@@ -346,6 +336,21 @@ impl Forwarder {
             self.hide_in_response(&mut rewrite, response, &to)?;
         }
         write(rewrite, to)
+    }
+
+    /// Stays in the way of a dialog, by a token at each of these listeners, the one that the request leaves
+    /// by first. Two, because the two sides of us have different addresses (RFC 5658): each end reaches the
+    /// one nearer to it first.
+    fn record_routes(
+        &self,
+        rewrite: &mut Rewrite<'_>,
+        tokens: [(String, u8); 2],
+    ) -> Result<(), RelayRefusal> {
+        for (token, listener) in tokens {
+            let uri = self.own_uri(&token, listener, "")?;
+            rewrite.insert_before_first(HeaderKind::RecordRoute, "Record-Route", uri);
+        }
+        Ok(())
     }
 
     /// What every forwarded request undergoes (RFC 3261 §16.3 to §16.6).

@@ -324,7 +324,7 @@ impl Forwarder {
                     ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback()
                 }
             };
-            is_private || self.is_upstreams(ip)
+            is_private || self.upstream().is_at(ip)
         })
     }
 }

@@ -47,16 +47,10 @@ pub struct TokenSeal {
 pub struct OwnTag([u8; TAG_LENGTH]);
 
 impl OwnTag {
-    /// The tag, a token.
+    /// The tag, a token; nobody without our key can tell it from random letters.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8] {
+    pub const fn as_bytes(&self) -> &[u8; TAG_LENGTH] {
         &self.0
-    }
-
-    /// The same; nobody without our key can tell them from random letters.
-    #[must_use]
-    pub const fn bytes(self) -> [u8; TAG_LENGTH] {
-        self.0
     }
 }
 
