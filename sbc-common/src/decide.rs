@@ -2,8 +2,12 @@ use crate::standing::standing;
 use crate::{
     Action, Budget, Carried, Carrier, Datagram, Family, FirstLine, Fragment, Frame, Later, Meter,
     Mode, Packet, Protocol, Reason, Scrutiny, Service, ServiceKey, Setting, Standing, StandingKind,
-    Tables, TcpFlags, Transports, TrustEntry, UnknownAction, Verdict,
+    Tables, Transports, TrustEntry, UnknownAction, Verdict,
 };
+
+/// What all those on probation may send together: who forges the addresses of many gets no more of the
+/// daemon's time than it takes to challenge so many.
+const RETURNING: Budget = Budget::per_second(20_000, 20_000);
 
 /// Decides what happens to one received frame, and why. The frame is read from its first byte on, once,
 /// within fixed bounds.
@@ -34,10 +38,8 @@ pub fn decide_packet<F: Frame, T: Tables>(
     };
     let standing = standing(tables, packet.source, claim.port, claim.transport);
     let reason = match claim.wants {
-        Wanted::ClearSip(protocol) => {
-            decide_clear_sip(payload, tables, packet, &standing, protocol)
-        }
-        Wanted::Tls(flags) => decide_tls(tables, packet, &standing, flags),
+        Wanted::ClearSip => decide_clear_sip(payload, tables, packet, &standing),
+        Wanted::Tls => decide_tls(tables, packet, &standing),
         Wanted::Ipsec => decide_ipsec(&standing),
         Wanted::FirstFragment => decide_first_fragment(tables, packet, &standing, claim.transport),
         Wanted::LaterFragment => decide_later_fragment(tables, packet, &standing),
@@ -73,9 +75,11 @@ struct Claim {
     port: u16,
 }
 
+/// Without any data: a variant that has none of another's would leave bytes undefined, which the in-kernel
+/// verifier may take for a pointer.
 enum Wanted {
-    ClearSip(Protocol),
-    Tls(TcpFlags),
+    ClearSip,
+    Tls,
     Ipsec,
     FirstFragment,
     LaterFragment,
@@ -104,8 +108,8 @@ impl Claim {
             Some(Service::ClearSip) | None => Transports::over(protocol),
         };
         let (carrier, wants) = match service {
-            Some(Service::ClearSip) if is_whole => (packet.carrier(), Wanted::ClearSip(protocol)),
-            Some(Service::Tls) if is_whole => (Carrier::Tls, Wanted::Tls(packet.flags)),
+            Some(Service::ClearSip) if is_whole => (packet.carrier(), Wanted::ClearSip),
+            Some(Service::Tls) if is_whole => (Carrier::Tls, Wanted::Tls),
             Some(Service::Ipsec) if is_whole => (Carrier::Ipsec, Wanted::Ipsec),
             _ => return Self::of_fragment(packet, tables, transport),
         };
@@ -171,17 +175,19 @@ fn decide_clear_sip<F: Frame, T: Tables>(
     tables: &mut T,
     packet: &Packet,
     standing: &Standing,
-    protocol: Protocol,
 ) -> Reason {
     match standing.kind {
         StandingKind::Trusted => return decide_trusted(tables, packet, &standing.entry),
         StandingKind::Denied => return Reason::DeniedSource,
-        StandingKind::Stranger | StandingKind::Unknown => {}
+        StandingKind::Stranger | StandingKind::Unknown | StandingKind::Probation => {}
     }
+    let protocol = if let Carried::Udp = packet.carried { Protocol::Udp } else { Protocol::Tcp };
     decide_stranger(payload, tables, standing, protocol, Meter::Unknown)
 }
 
-/// What a stranger's clear-text SIP meets, at the expense of `meter`.
+/// What the clear-text SIP of a stranger, or of somebody on probation, meets; a stranger's is at the expense
+/// of `meter`. An address can be forged: whoever does that on probation spends what returning there is to cost,
+/// and leaves who does return with what strangers have.
 #[inline(always)]
 pub(crate) fn decide_stranger<F: Frame, T: Tables>(
     payload: &mut F,
@@ -190,9 +196,10 @@ pub(crate) fn decide_stranger<F: Frame, T: Tables>(
     protocol: Protocol,
     meter: Meter,
 ) -> Reason {
-    match UnknownAction::from_table(tables.setting(Setting::UnknownAction)) {
-        UnknownAction::Drop => return standing.refusal,
-        UnknownAction::Challenge => {}
+    let action = UnknownAction::from_table(tables.setting(Setting::UnknownAction));
+    let is_on_probation = standing.kind == StandingKind::Probation;
+    if action == UnknownAction::Drop && !is_on_probation {
+        return standing.refusal;
     }
     if protocol == Protocol::Udp {
         match FirstLine::read(payload) {
@@ -201,12 +208,26 @@ pub(crate) fn decide_stranger<F: Frame, T: Tables>(
             FirstLine::Other => return Reason::NotASipRequest,
         }
     }
+    if is_on_probation && may_return(tables, &standing.entry) {
+        return Reason::OnProbation;
+    }
+    if action == UnknownAction::Drop {
+        return standing.refusal;
+    }
     let budget = budget(tables, Setting::UnknownInterval, Setting::UnknownTolerance);
     if tables.spend(meter, budget) {
         Reason::UnknownWithinBudget
     } else {
         Reason::UnknownBudgetSpent
     }
+}
+
+/// Says whether the budget of the source, and that of all who return, has room for a packet.
+#[inline(always)]
+fn may_return<T: Tables>(tables: &mut T, entry: &TrustEntry) -> bool {
+    let own = entry.pace.budget();
+    own.is_none_or(|own| tables.spend(Meter::Source(entry.pace.slot), own))
+        && tables.spend(Meter::Probation, RETURNING)
 }
 
 /// An address can be forged: a packet that claims a trusted one has to look like its packets. What
@@ -239,23 +260,20 @@ fn decide_trusted<T: Tables>(tables: &mut T, packet: &Packet, entry: &TrustEntry
 /// Strangers reach TLS listeners, so that they can prove who they are. What they may ask for is new
 /// connections, within a budget, and what they may send is segments of those.
 #[inline(always)]
-fn decide_tls<T: Tables>(
-    tables: &mut T,
-    packet: &Packet,
-    standing: &Standing,
-    flags: TcpFlags,
-) -> Reason {
+fn decide_tls<T: Tables>(tables: &mut T, packet: &Packet, standing: &Standing) -> Reason {
     let passes = match standing.kind {
         StandingKind::Denied => return Reason::DeniedSource,
         StandingKind::Trusted => Reason::TrustedSource,
-        StandingKind::Stranger | StandingKind::Unknown => Reason::TlsReachable,
+        StandingKind::Stranger | StandingKind::Unknown | StandingKind::Probation => {
+            Reason::TlsReachable
+        }
     };
     let is_known =
         passes == Reason::TrustedSource || standing.refusal == Reason::TransportNotOpened;
     let neighbourhood =
         budget(tables, Setting::TlsAttemptsFromInterval, Setting::TlsAttemptsFromTolerance);
     let neighbourhood_meter = Meter::TlsAttemptsFrom(packet.source);
-    if !flags.opens() {
+    if !packet.flags.opens() {
         // The network stack answers what belongs to no connection with a reset, to whoever the source
         // names. A peer needs one, to learn that its connection is forgotten; a flood of them it does not.
         let passes_on = tables.is_of_connection(packet)
@@ -282,7 +300,9 @@ pub(crate) const fn decide_ipsec(standing: &Standing) -> Reason {
     match standing.kind {
         StandingKind::Trusted => Reason::TrustedSource,
         StandingKind::Denied => Reason::DeniedSource,
-        StandingKind::Stranger | StandingKind::Unknown => Reason::UnknownIpsecPeer,
+        StandingKind::Stranger | StandingKind::Unknown | StandingKind::Probation => {
+            Reason::UnknownIpsecPeer
+        }
     }
 }
 
@@ -298,7 +318,9 @@ fn decide_first_fragment<T: Tables>(
     match standing.kind {
         StandingKind::Trusted => {}
         StandingKind::Denied => return Reason::DeniedSource,
-        StandingKind::Stranger | StandingKind::Unknown => return Reason::UnknownFragment,
+        StandingKind::Stranger | StandingKind::Unknown | StandingKind::Probation => {
+            return Reason::UnknownFragment;
+        }
     }
     // What proves itself is not judged by where it seems to come from.
     let reason = if transport == Transports::TLS || transport == Transports::IPSEC {
@@ -326,7 +348,7 @@ fn decide_later_fragment<T: Tables>(
         StandingKind::Denied => return Reason::DeniedSource,
         StandingKind::Stranger => return Reason::UnknownFragment,
         // A port of the address may be trusted, which this fragment does not tell.
-        StandingKind::Unknown => false,
+        StandingKind::Unknown | StandingKind::Probation => false,
         StandingKind::Trusted => true,
     };
     let datagram = Datagram::of(packet, tables.setting(Setting::Seed));

@@ -7,7 +7,7 @@ use crate::{
 
 /// Version of the layout of keys, values and map meanings. It is part of the directory that maps are
 /// pinned in, so that two versions that disagree never share one.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// A map type by its number in the kernel's `enum bpf_map_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,8 @@ pub enum Meter {
     Unknown,
     /// The same at the daemon's sockets.
     UnknownAtSocket,
+    /// SIP requests of all those who proved themselves of late, on the wire.
+    Probation,
     /// Strangers' attempts to connect to TLS listeners, all of them.
     TlsAttempts,
     /// Those of one neighbourhood: an IPv4 /24, an IPv6 /48.
@@ -43,6 +45,7 @@ impl Meter {
             Self::Unknown => 0,
             Self::UnknownAtSocket => 1,
             Self::TlsAttempts => 2,
+            Self::Probation => 3,
             Self::TlsAttemptsFrom(source) => {
                 SINGLE + upper_bits(mix(source.neighbourhood(), seed)) % NEIGHBOURHOODS
             }
@@ -69,11 +72,12 @@ mod tests {
     fn no_two_kinds_of_meter_share_a_word() {
         let source = |number: u32| Address::from_ipv4_word(number.to_be());
         let sources = || (0..20_000).map(|number| source(number * 0x0001_0301));
-        let singles: Vec<u32> = [Meter::Unknown, Meter::UnknownAtSocket, Meter::TlsAttempts]
-            .iter()
-            .map(|meter| meter.index(9))
-            .collect();
-        assert_eq!(singles, [0, 1, 2]);
+        let singles: Vec<u32> =
+            [Meter::Unknown, Meter::UnknownAtSocket, Meter::TlsAttempts, Meter::Probation]
+                .iter()
+                .map(|meter| meter.index(9))
+                .collect();
+        assert_eq!(singles, [0, 1, 2, 3]);
         let neighbourhoods = SINGLE..SINGLE + NEIGHBOURHOODS;
         let fragments = neighbourhoods.end..neighbourhoods.end + FRAGMENTS;
         let slots = fragments.end..Meter::COUNT;

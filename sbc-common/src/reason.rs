@@ -74,6 +74,9 @@ reasons! {
     TlsReachable => Pass "tls-reachable",
     /// A stranger's SIP request within the budget of the unknown lane, let up to be challenged.
     UnknownWithinBudget => Pass "unknown-within-budget",
+    /// A SIP request from where somebody has proved himself of late, within the budget for those: the
+    /// daemon may challenge it.
+    OnProbation => Pass "on-probation",
 
     /// The frame ends inside its Ethernet or VLAN header.
     FrameTooShort => Drop "frame-too-short",

@@ -42,12 +42,14 @@ pub fn decide_packet_at_socket<F: Frame, T: Tables>(
         Service::Ipsec => (Carrier::Ipsec, Transports::IPSEC),
     };
     let standing = standing(tables, packet.source, packet.source_port, transport);
-    let reason = match (service, standing.kind) {
-        (_, StandingKind::Denied) => Reason::DeniedSource,
-        (_, StandingKind::Trusted) => Reason::TrustedSource,
-        (Service::Tls, StandingKind::Stranger | StandingKind::Unknown) => Reason::TlsReachable,
-        (Service::Ipsec, StandingKind::Stranger | StandingKind::Unknown) => decide_ipsec(&standing),
-        (Service::ClearSip | Service::Inside, StandingKind::Stranger | StandingKind::Unknown) => {
+    let reason = match (standing.kind, service) {
+        (StandingKind::Denied, _) => Reason::DeniedSource,
+        (StandingKind::Trusted, _) => Reason::TrustedSource,
+        (_, Service::Tls) => Reason::TlsReachable,
+        (_, Service::Ipsec) => decide_ipsec(&standing),
+        // Its budget was spent on the wire.
+        (StandingKind::Probation, Service::ClearSip | Service::Inside) => Reason::OnProbation,
+        (StandingKind::Stranger | StandingKind::Unknown, Service::ClearSip | Service::Inside) => {
             decide_stranger(payload, tables, &standing, protocol, Meter::UnknownAtSocket)
         }
     };

@@ -10,7 +10,7 @@ pub struct Standing {
     pub kind: StandingKind,
     /// The most telling reason why nothing opens the transport.
     pub refusal: Reason,
-    /// The entry that opens the transport; one that opens nothing if there is none.
+    /// The entry that opens the transport, or did until of late; one that opens nothing if there is none.
     pub entry: TrustEntry,
 }
 
@@ -23,6 +23,8 @@ pub enum StandingKind {
     Unknown,
     /// A live entry denies it.
     Denied,
+    /// Nothing opens the transport for it, but a live entry says that it was open until of late.
+    Probation,
     /// A live entry opens the transport for it.
     Trusted,
 }
@@ -41,7 +43,7 @@ impl Standing {
     #[inline(always)]
     pub(crate) const fn lane(&self) -> Option<Lane> {
         match self.kind {
-            StandingKind::Trusted => self.entry.lane(),
+            StandingKind::Trusted | StandingKind::Probation => self.entry.lane(),
             StandingKind::Denied => Some(Lane::Denied),
             StandingKind::Stranger | StandingKind::Unknown => None,
         }
@@ -75,33 +77,33 @@ pub fn look_up<T: Tables>(
     port: u16,
     transport: Transports,
 ) -> Standing {
-    let mut refusal = Reason::UnknownSource;
+    let mut otherwise = Standing::UNKNOWN;
     if gate.source {
         if port != 0
             && let Some(entry) = tables.trusted_source(&SourceKey::new(source, port))
-            && let Some(standing) = weigh(tables, entry, transport, &mut refusal)
+            && let Some(standing) = weigh(tables, entry, transport, &mut otherwise)
         {
             return standing;
         }
         if let Some(entry) = tables.trusted_source(&SourceKey::every_port(source))
-            && let Some(standing) = weigh(tables, entry, transport, &mut refusal)
+            && let Some(standing) = weigh(tables, entry, transport, &mut otherwise)
         {
             return standing;
         }
         if !source.is_ipv4()
             && let Some(entry) = tables.trusted_source(&SourceKey::subnet(source))
-            && let Some(standing) = weigh(tables, entry, transport, &mut refusal)
+            && let Some(standing) = weigh(tables, entry, transport, &mut otherwise)
         {
             return standing;
         }
     }
     if gate.prefix
         && let Some(entry) = tables.trusted_prefix(&source)
-        && let Some(standing) = weigh(tables, entry, transport, &mut refusal)
+        && let Some(standing) = weigh(tables, entry, transport, &mut otherwise)
     {
         return standing;
     }
-    Standing::nothing(StandingKind::Unknown, refusal)
+    otherwise
 }
 
 /// What the tables may hold for `source`.
@@ -123,31 +125,39 @@ pub(crate) fn gate<T: Tables>(tables: &T, source: &Address) -> Gate {
     gate
 }
 
-/// Returns the standing that `entry` gives, or leaves in `refusal` why it gives none.
+/// Returns the standing that `entry` gives, or leaves in `otherwise` why it gives none that others could not
+/// better.
 #[inline(always)]
 fn weigh<T: Tables>(
     tables: &T,
     entry: TrustEntry,
     transport: Transports,
-    refusal: &mut Reason,
+    otherwise: &mut Standing,
 ) -> Option<Standing> {
     if entry.expires_at != TrustEntry::NEVER && entry.is_expired(tables.now()) {
-        if *refusal == Reason::UnknownSource {
-            *refusal = Reason::ExpiredSource;
+        if otherwise.refusal == Reason::UnknownSource {
+            otherwise.refusal = Reason::ExpiredSource;
         }
         return None;
     }
     match entry.lane() {
         Some(Lane::Denied) => {
-            Some(Standing { kind: StandingKind::Denied, refusal: *refusal, entry })
+            Some(Standing { kind: StandingKind::Denied, refusal: otherwise.refusal, entry })
+        }
+        Some(Lane::Probation) => {
+            if entry.transports.contains(transport) {
+                otherwise.kind = StandingKind::Probation;
+                otherwise.entry = entry;
+            }
+            None
         }
         Some(Lane::Static | Lane::Digest | Lane::Tls | Lane::Ipsec)
             if entry.transports.contains(transport) =>
         {
-            Some(Standing { kind: StandingKind::Trusted, refusal: *refusal, entry })
+            Some(Standing { kind: StandingKind::Trusted, refusal: otherwise.refusal, entry })
         }
         Some(Lane::Static | Lane::Digest | Lane::Tls | Lane::Ipsec) => {
-            *refusal = Reason::TransportNotOpened;
+            otherwise.refusal = Reason::TransportNotOpened;
             None
         }
         None => None,

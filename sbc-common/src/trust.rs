@@ -8,19 +8,23 @@ use crate::{Address, Budget, MonotonicNanos, Protocol};
 pub enum Lane {
     /// Listed by the operator as hostile.
     Denied = 1,
+    /// Proved itself of late, and has to do so again: within a budget of its own it is heard before
+    /// strangers are.
+    Probation = 2,
     /// Listed by the operator as a peer.
-    Static = 2,
+    Static = 3,
     /// Answered our digest challenge (RFC 3261 §22).
-    Digest = 3,
+    Digest = 4,
     /// Presented a certificate of the peer in a TLS handshake (RFC 5922).
-    Tls = 4,
+    Tls = 5,
     /// Speaks through an IPsec security association of the peer (RFC 4301).
-    Ipsec = 5,
+    Ipsec = 6,
 }
 
 impl Lane {
     /// Every lane, in the order of their values.
-    pub const ALL: [Self; 5] = [Self::Denied, Self::Static, Self::Digest, Self::Tls, Self::Ipsec];
+    pub const ALL: [Self; 6] =
+        [Self::Denied, Self::Probation, Self::Static, Self::Digest, Self::Tls, Self::Ipsec];
 
     /// Reads the value kept in the table; `None` for one that this version does not know.
     #[must_use]
@@ -28,10 +32,11 @@ impl Lane {
     pub const fn from_table(value: u8) -> Option<Self> {
         match value {
             1 => Some(Self::Denied),
-            2 => Some(Self::Static),
-            3 => Some(Self::Digest),
-            4 => Some(Self::Tls),
-            5 => Some(Self::Ipsec),
+            2 => Some(Self::Probation),
+            3 => Some(Self::Static),
+            4 => Some(Self::Digest),
+            5 => Some(Self::Tls),
+            6 => Some(Self::Ipsec),
             _ => None,
         }
     }
@@ -41,6 +46,7 @@ impl Lane {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Denied => "denied",
+            Self::Probation => "probation",
             Self::Static => "static",
             Self::Digest => "digest",
             Self::Tls => "tls",

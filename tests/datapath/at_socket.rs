@@ -9,7 +9,7 @@ use crate::ends::FAMILIES;
 use crate::fixture::load;
 use crate::frames::Frame;
 use crate::host_tables::HostTables;
-use crate::policy::{BOTH, Policy, denied, expired, opening};
+use crate::policy::{AMPLE_PACE, BOTH, Policy, denied, expired, on_probation, opening};
 use crate::rows;
 
 /// The kernel wants an IP header behind that of Ethernet.
@@ -68,6 +68,7 @@ fn who_comes_another_way_meets_the_same_tables() {
         let trusting = edge.clone().knowing(ends.peer, opening(BOTH));
         let denying = edge.clone().knowing(ends.around_peer, denied());
         let forgetting = edge.clone().knowing(ends.peer, expired(BOTH));
+        let returning = edge.clone().knowing(ends.peer, on_probation(BOTH, AMPLE_PACE));
         let spent = edge.clone().challenging_nobody_any_more();
         let udp = |source| Frame::udp(source, ends.edge);
         let tcp = |source| Frame::tcp(source, ends.edge);
@@ -80,6 +81,8 @@ fn who_comes_another_way_meets_the_same_tables() {
             (&trusting, udp(ends.peer), Reason::TrustedSource),
             (&trusting, tcp(ends.peer), Reason::TrustedSource),
             (&trusting, udp(ends.stranger), Reason::UnknownSource),
+            (&returning, udp(ends.peer), Reason::OnProbation),
+            (&returning, udp(ends.stranger), Reason::UnknownSource),
             (&denying, udp(ends.peer), Reason::DeniedSource),
             (&denying, tcp(ends.peer).with(&[]).sent_to(5061), Reason::DeniedSource),
             (&edge, tcp(ends.stranger).with(&[]).sent_to(5061), Reason::TlsReachable),

@@ -3,7 +3,7 @@ use sbc_common::{Budget, Pace, Reason};
 use crate::ends::{FAMILIES, IPV4};
 use crate::fixture::Datapath;
 use crate::frames::Frame;
-use crate::policy::{BOTH, Policy, opening, paced};
+use crate::policy::{BOTH, Policy, on_probation, opening, paced};
 
 /// One packet an hour: none comes back while the test runs.
 const TEN_A_DAY: Budget = Budget { interval: HOUR, tolerance: 10 * HOUR };
@@ -108,4 +108,20 @@ fn a_source_spends_the_budget_of_its_slot_alone() {
     // One more may be earned while the test runs.
     assert!((1000..1010).contains(&passed(IPV4.peer)));
     assert!((1000..1010).contains(&passed(IPV4.neighbour)));
+}
+
+#[test]
+fn whoever_spends_what_returning_may_cost_leaves_strangers_budget_to_those_who_return() {
+    let mut datapath = Datapath::load();
+    let pace = Pace { interval: u32::MAX, burst: 100, slot: 9 };
+    let policy = Policy::edge().challenging_within(TEN_A_DAY);
+    datapath.apply(&policy.knowing(IPV4.peer, on_probation(BOTH, pace)));
+    let request = Frame::udp(IPV4.peer, IPV4.edge).build();
+    let reasons: Vec<_> = (0..150).map(|_| datapath.judge(&request).unwrap().0.reason).collect();
+
+    let count = |reason| reasons.iter().filter(|it| **it == reason).count();
+    // One more may be earned while the test runs.
+    assert!((100..105).contains(&count(Reason::OnProbation)), "{reasons:?}");
+    assert_eq!(count(Reason::UnknownWithinBudget), 10);
+    assert_eq!(reasons.last(), Some(&Reason::UnknownBudgetSpent));
 }

@@ -11,7 +11,8 @@ use crate::ends::{FAMILIES, IPV4, IPV6};
 use crate::fixture::Datapath;
 use crate::mutation::{change_id, mutation};
 use crate::policy::{
-    AMPLE_PACE, BOTH, Policy, SPENT, SPENT_PACE, denied, expired, of_unknown_lane, opening, paced,
+    AMPLE_PACE, BOTH, Policy, SPENT, SPENT_PACE, denied, expired, of_unknown_lane, on_probation,
+    opening, paced,
 };
 use crate::rows;
 use crate::second_reader::Reading;
@@ -45,6 +46,8 @@ fn policies() -> [Policy; 7] {
         .serving(IPV4.edge, 5062, Protocol::Udp, Service::Inside)
         .serving(IPV6.edge, 5062, Protocol::Udp, Service::Inside)
         .knowing(IPV4.peer, expired(BOTH))
+        .knowing(IPV4.stranger, on_probation(BOTH, AMPLE_PACE))
+        .knowing(IPV6.peer, on_probation(Transports::UDP, AMPLE_PACE))
         .knowing(IPV6.around_peer, expired(BOTH));
     let suspicious = Policy::edge()
         .knowing(IPV4.peer, paced(AMPLE_PACE))
@@ -134,6 +137,7 @@ fn agrees_with_second_reader(frame: &[u8], reason: Reason) -> Result<(), TestCas
         (Reason::TrustedSource, is_opened_somewhere(reading.source)),
         (Reason::TlsReachable, is_whole && reading.may_be_tcp && may_be_to(5061)),
         (Reason::UnknownWithinBudget, is_whole && may_be_to(5060)),
+        (Reason::OnProbation, is_whole && may_be_to(5060)),
         (Reason::NotProtected, !reading.is_sip_to_the_edge()),
     ];
     prop_assert!(!needed.contains(&(reason, false)), "{} and {:?}", reason.name(), reading);

@@ -146,6 +146,11 @@ pub(crate) fn expired(transports: Transports) -> TrustEntry {
     TrustEntry::new(Lane::Digest, transports, LONG_AGO, 3)
 }
 
+/// Of a source that was trusted of late.
+pub(crate) fn on_probation(transports: Transports, pace: Pace) -> TrustEntry {
+    TrustEntry::new(Lane::Probation, transports, TrustEntry::NEVER, 0).limited(HopBand::ANY, pace)
+}
+
 pub(crate) fn denied() -> TrustEntry {
     TrustEntry::new(Lane::Denied, Transports::NONE, TrustEntry::NEVER, 0)
 }

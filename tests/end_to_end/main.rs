@@ -40,6 +40,7 @@ mod promotion;
 mod refusal_to_start;
 mod registration;
 mod request;
+mod returning;
 mod second_layer;
 mod silence;
 mod socket_guard;

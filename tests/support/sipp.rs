@@ -47,6 +47,8 @@ pub enum Scenario {
     Registration,
     /// The same from behind a NAT: Via and Contact name a private address.
     RegistrationBehindNat,
+    /// The same of many phones: see [`Sipp::phones`].
+    RegistrationOfMany,
     /// A registration whose credentials are wrong: another 401, or 403.
     RefusedRegistration,
     /// The other side: answers a call and waits for its end; answers OPTIONS and REGISTER with 200.
@@ -87,6 +89,7 @@ pub struct Sipp {
     domain: String,
     username: String,
     password: String,
+    phones: Vec<[String; 2]>,
     calls: Option<u32>,
     rate: u32,
     pause: Duration,
@@ -133,6 +136,7 @@ impl Sipp {
             domain: "example.com".to_owned(),
             username: String::new(),
             password: String::new(),
+            phones: Vec::new(),
             calls: None,
             rate: 10,
             pause: Duration::from_millis(100),
@@ -170,6 +174,12 @@ impl Sipp {
         Self { caller: username.clone(), username, password, ..self }
     }
 
+    /// Each of these users, with its password, calls once, over UDP from a port of its own.
+    pub fn phones(self, users: &[[String; 2]]) -> Result<Self> {
+        let calls = u32::try_from(users.len())?;
+        Ok(Self { phones: users.to_vec(), transport: "un", calls: Some(calls), ..self })
+    }
+
     /// How many calls are made, or waited for.
     #[must_use]
     pub fn calls(self, calls: u32) -> Self {
@@ -198,7 +208,20 @@ impl Sipp {
     pub fn start(&self, host: &Host) -> Result<Running> {
         let scratch = Scratch::new()?;
         scratch.write("scenario.xml", self.scenario.xml())?;
-        let mut command = host.command("sipp");
+        let mut command = if self.phones.is_empty() {
+            host.command("sipp")
+        } else {
+            let files = self.phones.len() + 1024;
+            let mut command = host.command("prlimit");
+            command.args([&format!("--nofile={files}"), "sipp"]);
+            command.args(["-max_socket", &(files - 512).to_string()]);
+            command
+        };
+        if !self.phones.is_empty() {
+            let lines: String = self.phones.iter().map(in_file).collect();
+            scratch.write("phones.csv", format!("SEQUENTIAL\n{lines}"))?;
+            command.args(["-inf", "phones.csv"]);
+        }
         command.current_dir(scratch.path()).args(self.arguments());
         command.args(self.remote.map(|remote| remote.to_string()));
         let process = host.spawn("sipp", command)?;
@@ -261,13 +284,21 @@ impl Sipp {
         let at_once = calls.as_deref().unwrap_or("1");
         if self.remote.is_some() {
             arguments.extend(["-r", &rate, "-l", at_once]);
-            arguments.extend(["-timeout", &patience, "-recv_timeout", "10000"]);
+            // What is not answered is repeated for 32 seconds (RFC 3261 §17.1.2.2, timer F).
+            let (whole, answer) =
+                if self.phones.is_empty() { (&*patience, "10000") } else { ("60", "32000") };
+            arguments.extend(["-timeout", whole, "-recv_timeout", answer]);
         }
         if let Some(calls) = &calls {
             arguments.extend(["-m", calls]);
         }
         arguments.into_iter().map(str::to_owned).collect()
     }
+}
+
+/// What the file says of a phone. A field is looked at for keywords, and a keyword not for fields.
+fn in_file([user, password]: &[String; 2]) -> String {
+    format!("{user};[authentication username={user} password={password}];\n")
 }
 
 impl Running {
@@ -295,9 +326,10 @@ impl Running {
         let values = lines.next_back().unwrap_or_default();
         let count = |wanted: &str| -> Result<u64> {
             let mut columns = names.split(';').zip(values.split(';'));
-            let (_, value) = columns
-                .find(|(name, _)| *name == wanted)
-                .with_context(|| format!("{wanted} is not in sipp's statistics"))?;
+            let (_, value) = columns.find(|(name, _)| *name == wanted).with_context(|| {
+                let said = self.process.output().unwrap_or_default();
+                format!("{wanted} is not in sipp's statistics: {said}{}", self.read("errors"))
+            })?;
             value.parse().with_context(|| format!("{wanted} is {value:?}"))
         };
         Ok(Calls {
@@ -329,7 +361,13 @@ impl Running {
 impl Scenario {
     /// Whether the Request-URI is the domain's own.
     fn registers(self) -> bool {
-        matches!(self, Self::Registration | Self::RegistrationBehindNat | Self::RefusedRegistration)
+        matches!(
+            self,
+            Self::Registration
+                | Self::RegistrationBehindNat
+                | Self::RegistrationOfMany
+                | Self::RefusedRegistration
+        )
     }
 
     fn xml(self) -> &'static str {
@@ -353,6 +391,7 @@ impl Scenario {
             Self::HeldCall => include_str!("scenarios/held_call.xml"),
             Self::Registration => include_str!("scenarios/registration.xml"),
             Self::RegistrationBehindNat => include_str!("scenarios/registration_behind_nat.xml"),
+            Self::RegistrationOfMany => include_str!("scenarios/registration_of_many.xml"),
             Self::RefusedRegistration => include_str!("scenarios/refused_registration.xml"),
             Self::Answer => include_str!("scenarios/answer.xml"),
             Self::Busy => include_str!("scenarios/busy.xml"),

@@ -10,6 +10,8 @@ use crate::samples::Moment;
 pub struct Clock {
     wall_at_start: UnixMillis,
     start: Instant,
+    #[cfg(test)]
+    ahead: std::time::Duration,
 }
 
 impl Clock {
@@ -17,13 +19,21 @@ impl Clock {
     #[must_use]
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { wall_at_start: UnixMillis(0).saturating_add(wall), start: Instant::now() }
+        Self {
+            wall_at_start: UnixMillis(0).saturating_add(wall),
+            start: Instant::now(),
+            #[cfg(test)]
+            ahead: std::time::Duration::ZERO,
+        }
     }
 
     /// Milliseconds since 1970, by the wall clock as it was at the start.
     #[must_use]
     pub fn wall(&self) -> UnixMillis {
-        self.wall_at_start.saturating_add(self.start.elapsed())
+        let wall = self.wall_at_start.saturating_add(self.start.elapsed());
+        #[cfg(test)]
+        let wall = wall.saturating_add(self.ahead);
+        wall
     }
 
     /// The time by the wall clock as it is now, for people to read.
@@ -48,6 +58,15 @@ impl Clock {
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
         let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
-        MonotonicNanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+        let now = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+        #[cfg(test)]
+        let now = now.saturating_add(u64::try_from(self.ahead.as_nanos()).unwrap_or(0));
+        MonotonicNanos(now)
+    }
+
+    /// Lets time pass at once.
+    #[cfg(test)]
+    pub(super) fn advance(&mut self, by: std::time::Duration) {
+        self.ahead += by;
     }
 }

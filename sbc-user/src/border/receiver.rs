@@ -330,7 +330,12 @@ impl<T: TrustTable> Border<T> {
         let now = self.now();
         let lifetime = users.lifetime();
         let user = Arc::from(user);
-        self.report(self.ledger().digest_proven(&user, flow, lifetime, now));
+        let mut ledger = self.ledger();
+        let entered = ledger
+            .digest_proven(&user, flow, lifetime, now)
+            .and_then(|()| ledger.may_return(&user, flow, lifetime, now));
+        drop(ledger);
+        self.report(entered);
     }
 
     /// A proof that the kernel did not take is no reason to refuse the message that brought it.

@@ -328,7 +328,7 @@ impl Border<KernelTables> {
         let grant = ledger.grant_for(source, verdict.lane)?;
         match &grant.holder {
             Holder::Peer(_) | Holder::User(_) => Some(self.holder_name(&grant.holder)),
-            Holder::Earlier | Holder::Operator => None,
+            Holder::Returning(_) | Holder::Earlier | Holder::Operator => None,
         }
     }
 
@@ -339,6 +339,7 @@ impl Border<KernelTables> {
                 format!("peer {name}")
             }
             Holder::User(user) => format!("user {user}"),
+            Holder::Returning(user) => format!("returning like {user}"),
             Holder::Earlier => "earlier".to_owned(),
             Holder::Operator => "operator".to_owned(),
         }

@@ -272,11 +272,27 @@ pub struct Trust {
     /// From how many addresses one peer's connections can have entries of their own at a time; a further
     /// one takes the place of the oldest, and of one that is still connected from last.
     pub sources_per_peer: NonZeroUsize,
+    probation: Lifetime,
+    /// What one address on probation may send before anybody there proves himself again.
+    pub probation_budget: Rate,
+}
+
+impl Trust {
+    /// How long an address where a user proved himself is heard before strangers are, beyond his proof.
+    #[must_use]
+    pub const fn probation(&self) -> Duration {
+        self.probation.0
+    }
 }
 
 impl Default for Trust {
     fn default() -> Self {
-        Self { ipv6_subnet: true, sources_per_peer: NonZeroUsize::MIN.saturating_add(63) }
+        Self {
+            ipv6_subnet: true,
+            sources_per_peer: NonZeroUsize::MIN.saturating_add(63),
+            probation: Lifetime(Duration::from_hours(1)),
+            probation_budget: Rate::new(1000, 2000),
+        }
     }
 }
 

@@ -81,7 +81,8 @@ impl Stale {
 fn both(old: &TrustEntry, new: &TrustEntry) -> TrustEntry {
     match (old.lane(), new.lane()) {
         (None, _) | (_, None | Some(Lane::Denied)) => *new,
-        (Some(Lane::Denied), Some(_)) => *old,
+        (Some(Lane::Denied), Some(_)) | (Some(_), Some(Lane::Probation)) => *old,
+        (Some(Lane::Probation), Some(_)) => *new,
         (Some(_), Some(_)) => {
             let mut both = *new;
             both.transports = old.transports.union(new.transports);

@@ -26,6 +26,8 @@ pub enum Holder {
     Peer(usize),
     /// A user of the users file.
     User(Arc<str>),
+    /// A user who did so of late, wherever behind the same address he comes back.
+    Returning(Arc<str>),
     /// Somebody who did so before this process began.
     Earlier,
     /// The operator's list of denied sources.
@@ -85,7 +87,7 @@ impl Holder {
             Self::Peer(position) => {
                 position.checked_add(1).and_then(|it| u32::try_from(it).ok()).unwrap_or(0)
             }
-            Self::User(_) | Self::Earlier | Self::Operator => 0,
+            Self::User(_) | Self::Returning(_) | Self::Earlier | Self::Operator => 0,
         }
     }
 }

@@ -1,6 +1,7 @@
 mod adoption;
 mod grants;
 mod lasting;
+mod probation;
 mod registration;
 mod rows;
 mod shares;
@@ -17,6 +18,7 @@ use sbc_common::{
 use shares::Shares;
 
 use self::grants::Grants;
+use self::probation::Probation;
 use super::difference::Difference;
 use super::distances::Distances;
 use super::hops::{band_around, either};
@@ -45,6 +47,7 @@ pub struct Ledger<T> {
     distances: Distances,
     paces: Paces,
     subnets: Subnets,
+    probation: Probation,
     /// The places that a /64 speaks for, where there are any.
     places_of_subnet: HashMap<Ipv6Addr, HashSet<Place>>,
 }
@@ -77,6 +80,7 @@ impl<T: TrustTable> Ledger<T> {
             distances: Distances::new(config),
             paces: Paces::new(config),
             subnets: Subnets::new(config),
+            probation: Probation::new(config),
             places_of_subnet: HashMap::new(),
         };
         let held = ledger.held();
@@ -283,7 +287,11 @@ impl<T: TrustTable> Ledger<T> {
                 grant.lane == Lane::Tls && grant.is_live(now) && grant.transports.opens(protocol);
             match grant.holder {
                 Holder::Peer(position) if is_good => Some(position),
-                Holder::Peer(_) | Holder::User(_) | Holder::Earlier | Holder::Operator => None,
+                Holder::Peer(_)
+                | Holder::User(_)
+                | Holder::Returning(_)
+                | Holder::Earlier
+                | Holder::Operator => None,
             }
         };
         let in_subnet = || {

@@ -24,12 +24,20 @@ impl Paces {
         peer.budget.map_or(Pace::UNLIMITED, |budget| budget.pace(Holder::Peer(position).number()))
     }
 
+    /// Of all who return to `place`.
+    pub(super) fn of_returning(&self, place: Place, budget: Rate) -> Pace {
+        budget.pace(self.slot(place))
+    }
+
     /// Of what the kernel knows by `place`. Peers' slots are their numbers, from one on; users' follow.
     pub(super) fn of_source(&self, place: Place) -> Pace {
-        let Some(budget) = self.of_users else { return Pace::UNLIMITED };
+        self.of_users.map_or(Pace::UNLIMITED, |budget| budget.pace(self.slot(place)))
+    }
+
+    fn slot(&self, place: Place) -> u32 {
         let first = self.peers.saturating_add(1).min(Meter::SLOTS - 1);
         let left = u64::from(Meter::SLOTS - first).max(1);
         let offset = u32::try_from(self.slots.hash_one(place) % left).unwrap_or(0);
-        budget.pace(first + offset)
+        first + offset
     }
 }

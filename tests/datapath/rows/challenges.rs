@@ -3,7 +3,7 @@ use sbc_common::{Reason, Transports};
 use super::{Row, row};
 use crate::ends::{Ends, FAMILIES};
 use crate::frames::{Frame, INVITE};
-use crate::policy::{BOTH, Policy, denied, expired, opening};
+use crate::policy::{AMPLE_PACE, BOTH, Policy, denied, expired, on_probation, opening};
 
 const METHODS: [&str; 14] = [
     "INVITE",
@@ -48,6 +48,7 @@ pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for ends in &FAMILIES {
         rows.extend([requests(ends), others(ends), connections(ends), known(ends)].concat());
+        rows.extend(returning(ends));
     }
     rows
 }
@@ -126,6 +127,32 @@ fn known(ends: &Ends) -> Vec<Row> {
     ]
     .map(|(name, policy, frame, expected)| {
         row(format!("{} challenge: {name}", ends.family), policy, frame.build(), expected)
+    })
+    .to_vec()
+}
+
+/// Who was trusted of late is heard before strangers are, and no more than heard.
+fn returning(ends: &Ends) -> Vec<Row> {
+    let edge = |entry| Policy::edge().knowing(ends.peer, entry);
+    let dropping = edge(on_probation(BOTH, AMPLE_PACE));
+    let spent = Policy::edge().challenging_nobody_any_more();
+    let of_tcp = spent.clone().knowing(ends.peer, on_probation(Transports::TCP, AMPLE_PACE));
+    let spent = spent.knowing(ends.peer, on_probation(BOTH, AMPLE_PACE));
+    let frame = |payload: &[u8]| Frame::udp(ends.peer, ends.edge).with(payload);
+    let segment = Frame::tcp(ends.peer, ends.edge);
+    let fragment = frame(INVITE).fragment(0, true);
+    [
+        ("INVITE where strangers are dropped", &dropping, frame(INVITE), Reason::OnProbation),
+        ("INVITE beyond strangers' budget", &spent, frame(INVITE), Reason::OnProbation),
+        ("segment", &dropping, segment.clone(), Reason::OnProbation),
+        ("response", &dropping, frame(b"SIP/2.0 200 OK\r\n\r\n"), Reason::ResponseFromStranger),
+        ("ping", &dropping, frame(b"\r\n\r\n"), Reason::NotASipRequest),
+        ("INVITE over UDP, trusted over TCP", &of_tcp, frame(INVITE), Reason::UnknownBudgetSpent),
+        ("fragment", &dropping, fragment, Reason::UnknownFragment),
+        ("connection over TLS", &dropping, segment.with(&[]).sent_to(5061), Reason::TlsReachable),
+    ]
+    .map(|(name, policy, frame, expected)| {
+        row(format!("{} probation: {name}", ends.family), policy, frame.build(), expected)
     })
     .to_vec()
 }

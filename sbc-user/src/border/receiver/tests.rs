@@ -17,6 +17,7 @@ use crate::trust::memory_table::MemoryTable;
 use crate::upstream::Pool;
 
 mod answers;
+mod forged;
 mod overload;
 mod registration;
 

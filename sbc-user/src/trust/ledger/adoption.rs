@@ -41,6 +41,9 @@ impl<T: TrustTable> Ledger<T> {
         now: MonotonicNanos,
     ) -> Option<(Place, Grant)> {
         let place = Place::of_key(key);
+        if entry.lane() == Some(Lane::Probation) {
+            return self.adopted_probation(place, entry, now);
+        }
         if let Place::Address(address) = place {
             return self.adopted_address(address, entry, config, now);
         }

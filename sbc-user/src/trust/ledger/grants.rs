@@ -2,18 +2,25 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use sbc_common::Lane;
+
 use super::{Grant, Place};
 use crate::trust::Acquaintances;
 
 /// All grants by their place, and the counts by which strangers are told from those who have one.
 pub(super) struct Grants {
     by_place: HashMap<Place, Grant>,
+    on_probation: usize,
     acquaintances: Arc<Acquaintances>,
 }
 
 impl Grants {
     pub(super) fn new() -> Self {
-        Self { by_place: HashMap::new(), acquaintances: Arc::new(Acquaintances::new()) }
+        Self {
+            by_place: HashMap::new(),
+            on_probation: 0,
+            acquaintances: Arc::new(Acquaintances::new()),
+        }
     }
 
     pub(super) const fn acquaintances(&self) -> &Arc<Acquaintances> {
@@ -21,7 +28,9 @@ impl Grants {
     }
 
     pub(super) fn insert(&mut self, place: Place, grant: Grant) -> Option<Grant> {
+        self.on_probation += usize::from(is_on_probation(&grant));
         let displaced = self.by_place.insert(place, grant);
+        self.on_probation -= usize::from(displaced.as_ref().is_some_and(is_on_probation));
         if displaced.is_none() {
             self.acquaintances.add(&place);
         }
@@ -30,13 +39,24 @@ impl Grants {
 
     pub(super) fn remove(&mut self, place: &Place) -> Option<Grant> {
         let removed = self.by_place.remove(place)?;
+        self.on_probation -= usize::from(is_on_probation(&removed));
         self.acquaintances.remove(place);
         Some(removed)
     }
 
+    /// How many there are whose lane is that of probation.
+    pub(super) const fn on_probation(&self) -> usize {
+        self.on_probation
+    }
+
+    /// The lane of a grant is not to be changed by this.
     pub(super) fn get_mut(&mut self, place: &Place) -> Option<&mut Grant> {
         self.by_place.get_mut(place)
     }
+}
+
+fn is_on_probation(grant: &Grant) -> bool {
+    grant.lane == Lane::Probation
 }
 
 impl Deref for Grants {

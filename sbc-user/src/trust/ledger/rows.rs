@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use sbc_common::{HopBand, MonotonicNanos, TrustEntry};
+use sbc_common::{HopBand, Lane, MonotonicNanos, Pace, TrustEntry};
 
 use super::Ledger;
 use crate::trust::row::Row;
@@ -86,9 +86,15 @@ impl<T> Ledger<T> {
     }
 }
 
-/// One entry for two proofs: open is what either opened, until the later of them ends, and it claims no
-/// more than the weaker. Nobody is held to a budget for his neighbour's sake.
+/// One entry for two proofs, of which probation is none where there is another: open is what either opened, until the later of them ends, and it claims no
+/// more than the weaker. Nobody is held to a budget for his neighbour's sake: users have theirs together.
 fn both(one: TrustEntry, other: TrustEntry) -> TrustEntry {
+    let is_probation = |entry: &TrustEntry| entry.lane() == Some(Lane::Probation);
+    match (is_probation(&one), is_probation(&other)) {
+        (true, false) => return other,
+        (false, true) => return one,
+        (true, true) | (false, false) => {}
+    }
     let mut both = if one.lane <= other.lane { one } else { other };
     both.expires_at = one.expires_at.max(other.expires_at);
     both.transports = one.transports.union(other.transports);
@@ -100,5 +106,24 @@ fn both(one: TrustEntry, other: TrustEntry) -> TrustEntry {
     }
     let cost = |entry: &TrustEntry| (entry.pace.interval, Reverse(entry.pace.burst));
     both.pace = if cost(&one) <= cost(&other) { one.pace } else { other.pace };
+    let are_users = [&one, &other].iter().all(|entry| entry.lane() == Some(Lane::Digest));
+    if are_users && one.pace.slot == other.pace.slot {
+        both.pace = together(one.pace, other.pace);
+    }
     both
+}
+
+/// What both may send, counted in one slot.
+fn together(one: Pace, other: Pace) -> Pace {
+    let rates = u64::from(one.interval) + u64::from(other.interval);
+    let interval = (u64::from(one.interval) * u64::from(other.interval)).checked_div(rates);
+    match (one.budget(), other.budget()) {
+        (Some(_), Some(_)) => Pace {
+            // Zero would be no limit at all.
+            interval: interval.and_then(|it| u32::try_from(it).ok()).unwrap_or(u32::MAX).max(1),
+            burst: one.burst.saturating_add(other.burst),
+            slot: one.slot,
+        },
+        _ => Pace { slot: one.slot, ..Pace::UNLIMITED },
+    }
 }

@@ -30,7 +30,7 @@ impl Shares {
     /// How many places `holder` may have; `None` where the configuration names each of them.
     fn of(&self, holder: &Holder, place: Place) -> Option<usize> {
         match (holder, place) {
-            (Holder::User(_), _) => Some(self.of_user),
+            (Holder::User(_) | Holder::Returning(_), _) => Some(self.of_user),
             (Holder::Peer(_), Place::Address(_)) => Some(self.of_peer),
             (Holder::Peer(_), Place::Port(_) | Place::Subnet(_) | Place::Network(_))
             | (Holder::Earlier | Holder::Operator, _) => None,

@@ -5,6 +5,7 @@ mod digest;
 mod holders;
 mod hops;
 mod pace;
+mod probation;
 mod properties;
 mod registration;
 mod scene;

@@ -52,3 +52,18 @@ fn without_a_budget_nobody_has_one() {
     scene.connect(CARRIER, 7, "198.51.100.9");
     assert!(scene.ledger.table().entries().values().all(|entry| entry.pace == Pace::UNLIMITED));
 }
+
+#[test]
+fn the_users_of_a_slash_64_have_their_budgets_together() {
+    let mut scene = scene();
+    let subnet = crate::trust::Place::Subnet("2001:db8:7::".parse().unwrap());
+    scene.prove("alice", Udp, "[2001:db8:7::9]:5060");
+    assert_eq!((pace(&scene, subnet).interval, pace(&scene, subnet).burst), (20_000_000, 200));
+    scene.prove("bob", Udp, "[2001:db8:7::a]:5060");
+    scene.prove("carol", Udp, "[2001:db8:7::a]:5062");
+    let both = pace(&scene, subnet);
+    assert_eq!((both.interval, both.burst), (6_666_666, 600));
+    scene.pass(LIFETIME.as_secs());
+    scene.sweep();
+    assert!(!scene.ledger.table().entries().contains_key(&subnet));
+}
