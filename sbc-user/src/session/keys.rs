@@ -9,9 +9,10 @@ use super::registration::MARK_LENGTH;
 use super::{DatedKey, KeyRing, Registrant, RoutingKey};
 
 /// What the keys of tags and of loop marks are derived for.
-const TAGS: &[u8] = b"sbc own tag 1";
+const TAGS: &[u8] = b"sbc own tag 2";
 const LOOPS: &[u8] = b"sbc loop mark 1";
 const HMAC_BLOCK: usize = 64;
+const SIPHASH_KEY: usize = 16;
 
 /// The routing keys at some moment.
 pub(super) struct Keys {
@@ -20,9 +21,10 @@ pub(super) struct Keys {
     pub(super) others: Vec<DatedKey>,
     /// What these have sealed was accepted once.
     pub(super) retired: Vec<DatedKey>,
-    /// Makes tags: has taken in a key of its own, and is copied for each.
-    pub(super) tags: Hmac<Sha256>,
-    /// Makes loop marks, likewise. They are part of branches, and so change with these.
+    /// Makes tags.
+    pub(super) tags: Zeroizing<[u8; SIPHASH_KEY]>,
+    /// Makes loop marks: has taken in a key of its own, and is copied for each. They are part of branches,
+    /// and so change with these.
     pub(super) loops: Hmac<Sha256>,
 }
 
@@ -35,11 +37,16 @@ impl Keys {
     }
 
     pub(super) fn new(current: DatedKey, others: Vec<DatedKey>, retired: Vec<DatedKey>) -> Self {
-        let [tags, loops] = [TAGS, LOOPS].map(|purpose| {
+        let derived = |purpose| {
             let mut derived = keyed(current.key.bytes());
             derived.update(purpose);
-            keyed(&derived.finalize().into_bytes())
-        });
+            derived.finalize().into_bytes()
+        };
+        let loops = keyed(&derived(LOOPS));
+        let mut tags = Zeroizing::new([0; SIPHASH_KEY]);
+        for (to, from) in tags.iter_mut().zip(derived(TAGS)) {
+            *to = from;
+        }
         Self { current, others, retired, tags, loops }
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac as _};
+use hmac::Hmac;
+use sbc_common::SipHash;
 use sha2::Sha256;
 
 use super::hiding::MOST_CONCEALED;
@@ -214,13 +215,13 @@ impl TokenSeal {
     #[must_use]
     pub fn own_tag(&self, request: &Message<'_>) -> OwnTag {
         let (call_id, from_tag) = (request.call_id(), request.from().tag.unwrap_or_default());
-        let mut mac = self.keys.load().tags.clone();
+        let mut mac = SipHash::new(&self.keys.load().tags);
         // Neither holds a zero byte: what is no text was refused by the scanner.
         for part in [call_id, b"\0", from_tag, b"\0", &request.cseq().number.to_be_bytes()] {
             mac.update(part);
         }
         let mut tag = OwnTag([0; TAG_LENGTH]);
-        let mac = mac.finalize().into_bytes();
+        let mac = mac.finish();
         // It is as long as what is written.
         let _ = URL_SAFE_NO_PAD.encode_slice(mac.get(..TAG_BYTES).unwrap_or_default(), &mut tag.0);
         tag
@@ -314,6 +315,8 @@ fn read(bytes: &[u8; FLOW_LENGTH]) -> Option<Flow> {
 
 #[cfg(test)]
 mod tests {
+    use hmac::Mac as _;
+
     use super::*;
     use crate::session::Rotation;
 

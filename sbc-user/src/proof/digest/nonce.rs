@@ -6,6 +6,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use sbc_common::SipHash;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -16,23 +17,24 @@ use super::{Realm, UnixMillis};
 pub const NONCE_LENGTH: usize = 43;
 
 /// Separates these MACs from whatever else the key may ever be used for.
-const PURPOSE: &[u8] = b"sbc digest nonce 2";
+const PURPOSE: &[u8] = b"sbc digest nonce 3";
 
 const TIME_LENGTH: usize = 8;
 const RANDOM_LENGTH: usize = 8;
 const MAC_LENGTH: usize = 16;
 const DECODED_LENGTH: usize = TIME_LENGTH + RANDOM_LENGTH + MAC_LENGTH;
 const HMAC_BLOCK: usize = 64;
+const MAC_KEY_LENGTH: usize = 16;
 
 /// Issues nonces and recognizes its own, without remembering any.
 ///
 /// A nonce is base64url(time | random | MAC), where time is the 64-bit big-endian number of
-/// milliseconds since the Unix epoch and MAC is HMAC-SHA-256, truncated to 128 bits, over time,
-/// random and source address (16 bytes, IPv4 mapped), with a key of the realm's own.
+/// milliseconds since the Unix epoch and MAC is `SipHash-2-4` of 128 bits over time, random and source
+/// address (16 bytes, IPv4 mapped), with a key of the realm's own
+/// ([decision 18](../../../../docs/decisions/0018-nonces-and-tags-are-siphashes.md)).
 pub struct NonceMint {
-    /// Has taken in the key that is derived for the purpose and the realm: with both in the message, each
-    /// nonce would need another block of the hash.
-    keyed: Hmac<Sha256>,
+    /// Derived for the purpose and the realm.
+    key: Zeroizing<[u8; MAC_KEY_LENGTH]>,
     lifetime: Duration,
     realm: Realm,
 }
@@ -69,7 +71,11 @@ impl NonceMint {
         let mut derived = keyed(key.as_slice());
         derived.update(PURPOSE);
         derived.update(realm.as_bytes());
-        Self { keyed: keyed(&derived.finalize().into_bytes()), lifetime, realm }
+        let mut key = Zeroizing::new([0; MAC_KEY_LENGTH]);
+        for (to, from) in key.iter_mut().zip(derived.finalize().into_bytes()) {
+            *to = from;
+        }
+        Self { key, lifetime, realm }
     }
 
     /// Issues a nonce to `source`, in ASCII.
@@ -128,15 +134,11 @@ impl NonceMint {
         random: [u8; RANDOM_LENGTH],
         source: IpAddr,
     ) -> [u8; MAC_LENGTH] {
-        let mut hmac = self.keyed.clone();
-        hmac.update(&time);
-        hmac.update(&random);
-        hmac.update(&mapped(source).octets());
-        let mut truncated = [0; MAC_LENGTH];
-        for (to, from) in truncated.iter_mut().zip(hmac.finalize().into_bytes()) {
-            *to = from;
-        }
-        truncated
+        let mut mac = SipHash::new(&self.key);
+        mac.update(&time);
+        mac.update(&random);
+        mac.update(&mapped(source).octets());
+        mac.finish()
     }
 }
 
