@@ -46,18 +46,17 @@ pub(super) fn check_value(value: &[u8]) -> Result<(), FieldError> {
 
 /// Appends a number in decimal digits.
 pub(super) fn write_number(number: u16, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; 5];
-    let mut rest = number;
-    let mut count = 0;
-    for digit in digits.iter_mut().rev() {
-        if rest == 0 && count > 0 {
-            break;
+    for power in [10_000, 1000, 100, 10] {
+        if number >= power {
+            out.push(digit(number / power));
         }
-        *digit += u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        count += 1;
     }
-    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+    out.push(digit(number));
+}
+
+/// The last digit of a number.
+fn digit(number: u16) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
 
 /// Appends an address as it is written in parameters: without brackets.

@@ -99,7 +99,7 @@ impl HeaderKind {
         }
         let kind = BY_SHAPE.get(shape(name)).copied().unwrap_or(Self::Other);
         let full = kind.name().as_bytes();
-        if name == full || name.eq_ignore_ascii_case(full) { kind } else { Self::Other }
+        if is_same(name, full) || name.eq_ignore_ascii_case(full) { kind } else { Self::Other }
     }
 
     /// The compact forms registered with IANA for the kinds we know.
@@ -160,6 +160,27 @@ impl HeaderKind {
             self,
             Self::Via | Self::ReferTo | Self::ReferredBy | Self::ReplyTo | Self::HistoryInfo
         )
+    }
+}
+
+/// Compares two texts without the call that comparing slices is: by their two ends, which overlap.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    match one.len() {
+        length if length != other.len() => false,
+        2..4 => {
+            one.first_chunk::<2>() == other.first_chunk()
+                && one.last_chunk::<2>() == other.last_chunk()
+        }
+        4..8 => {
+            one.first_chunk::<4>() == other.first_chunk()
+                && one.last_chunk::<4>() == other.last_chunk()
+        }
+        8..=16 => {
+            one.first_chunk::<8>() == other.first_chunk()
+                && one.last_chunk::<8>() == other.last_chunk()
+        }
+        _ => one == other,
     }
 }
 

@@ -6,6 +6,41 @@ use super::grammar::{self, Class, take_while, trim};
 use super::malformed::Malformed;
 use super::search::find;
 
+/// Splits after the host that a text begins with, in one pass, if it is as nearly all are: a dotted quad, or
+/// a name whose last label begins with a letter; and the text ends there, or goes on with one of `marks`.
+///
+/// What it yields [is a host](is_host), all of it. `None` says nothing.
+#[inline]
+pub(super) fn take_plain<'a>(text: &'a [u8], marks: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let (host, rest) = if text.first()?.is_ascii_digit() {
+        let (_, rest) = take_dotted_quad(text)?;
+        text.split_at_checked(text.len() - rest.len())?
+    } else {
+        take_name(text)?
+    };
+    rest.first().is_none_or(|mark| marks.contains(mark)).then_some((host, rest))
+}
+
+#[inline]
+fn take_name(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (mut label, mut end) = (0, text.len());
+    for (at, byte) in text.iter().enumerate() {
+        if Class::LABEL.has(*byte) {
+            continue;
+        }
+        if *byte != b'.' {
+            end = at;
+            break;
+        }
+        if at == label {
+            return None;
+        }
+        label = at + 1;
+    }
+    let (name, rest) = text.split_at_checked(end)?;
+    name.get(label..)?.first()?.is_ascii_alphabetic().then_some((name, rest))
+}
+
 /// Splits `host [":" port]` into the host, an IPv6 reference with its brackets, and what follows it.
 pub(super) fn split_port(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if text.first() == Some(&b'[') {
@@ -37,24 +72,31 @@ pub(super) fn address(host: &[u8]) -> Option<IpAddr> {
 /// Reads an IPv4 address as `Ipv4Addr` does, which wants UTF-8 to be checked first: four numbers without
 /// leading zeros.
 fn dotted_quad(host: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0; 4];
-    let mut place = 0;
-    let mut number: Option<u8> = None;
-    for byte in host {
-        if *byte == b'.' {
-            *octets.get_mut(place)? = number.take()?;
-            place += 1;
-            continue;
+    take_dotted_quad(host).filter(|(_, rest)| rest.is_empty()).map(|(address, _)| address)
+}
+
+/// The same at the beginning of a text; returns what follows, which may be another digit.
+#[inline]
+fn take_dotted_quad(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let (a, rest) = take_octet(text)?;
+    let (b, rest) = take_octet(rest.strip_prefix(b".")?)?;
+    let (c, rest) = take_octet(rest.strip_prefix(b".")?)?;
+    let (d, rest) = take_octet(rest.strip_prefix(b".")?)?;
+    Some((Ipv4Addr::new(a, b, c, d), rest))
+}
+
+#[inline]
+fn take_octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |byte: &u8| u16::from(byte - b'0');
+    let (number, rest) = match text {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
+            (digit(a) * 100 + digit(b) * 10 + digit(c), rest)
         }
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        number = match number {
-            None => Some(digit),
-            Some(0) => return None,
-            Some(number) => Some(number.checked_mul(10)?.checked_add(digit)?),
-        };
-    }
-    *octets.get_mut(place)? = number?;
-    (place == 3).then(|| octets.into())
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', rest @ ..] => (digit(a) * 10 + digit(b), rest),
+        [a @ b'0'..=b'9', rest @ ..] => (digit(a), rest),
+        [..] => return None,
+    };
+    Some((u8::try_from(number).ok()?, rest))
 }
 
 /// Whether it is a host name, an IPv4 address or a bracketed IPv6 address.
@@ -96,6 +138,27 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn what_is_taken_as_a_plain_host_is_one(
+            text in "((0|1|25|255|256|01|a|b-|_|0x1|é|)\\.?){0,6}(:5060|;lr|\\?| |)",
+        ) {
+            let text = text.as_bytes();
+            let end = text.iter().position(|byte| b":;? ".contains(byte)).unwrap_or(text.len());
+            let (expected, rest) = text.split_at(end);
+            match take_plain(text, b":;?") {
+                Some(taken) => {
+                    prop_assert_eq!(taken, (expected, rest));
+                    prop_assert!(is_host(expected) && rest.first() != Some(&b' '));
+                }
+                None => prop_assert!(
+                    !is_host(expected)
+                        || rest.first() == Some(&b' ')
+                        || !expected.rsplit(|byte| *byte == b'.').next().unwrap().starts_with(b"a")
+                        || expected.first().is_some_and(u8::is_ascii_digit)
+                ),
+            }
+        }
+
         #[test]
         fn a_dotted_quad_is_what_the_standard_library_takes_for_one(
             text in "((0|1|25|255|256|01|00|0000|999|-1|a|)\\.?){0,6}|[0-9.]{0,20}",

@@ -59,15 +59,15 @@ impl<'a> Message<'a> {
             let line = head.first(kind).ok_or(Malformed::MissingHeader(kind))?;
             Ok(line.value(bytes))
         };
-        let top_via = Split::new(required(HeaderKind::Via)?, 0).next().ok_or(Malformed::Via)?;
-        let top_via = Via::parse(top_via.bytes)?;
+        let mut vias = Split::new(required(HeaderKind::Via)?, 0);
+        let top_via = Via::parse(vias.next().ok_or(Malformed::Via)?.bytes)?;
         let from = NameAddr::parse(required(HeaderKind::From)?)?;
         let to = NameAddr::parse(required(HeaderKind::To)?)?;
         let call_id = checked_call_id(required(HeaderKind::CallId)?)?;
         let cseq = CSeq::parse(required(HeaderKind::CSeq)?)?;
         let max_forwards = checked_max_forwards(&head, bytes)?;
         check_cseq_method(&start_line, &cseq)?;
-        check_lists(&head, bytes)?;
+        check_lists(&head, bytes, vias.is_at_end())?;
         // Made where it is returned: it is too large to be moved for nothing.
         Ok(Self { bytes, head, start_line, from, to, call_id, cseq, top_via, max_forwards })
     }
@@ -223,19 +223,20 @@ fn check_cseq_method(start_line: &StartLine<'_>, cseq: &CSeq<'_>) -> Result<(), 
     }
 }
 
-/// Checks the headers that hold lists of addresses.
-fn check_lists(head: &Head, bytes: &[u8]) -> Result<(), Malformed> {
+/// Checks the headers that hold lists of addresses. `is_read` says whether the first Via line holds
+/// nothing but the one value that was read.
+fn check_lists(head: &Head, bytes: &[u8], mut is_read: bool) -> Result<(), Malformed> {
     let mut contacts = 0_usize;
     let mut has_wildcard = false;
     for line in head.lines() {
+        if line.kind == HeaderKind::Via {
+            if !std::mem::take(&mut is_read) {
+                check_vias(line.value(bytes))?;
+            }
+            continue;
+        }
         if line.kind.is_balanced() {
             check_balance(line.value(bytes))?;
-        }
-        // Once the top value is removed, an empty one would be the top.
-        if line.kind == HeaderKind::Via
-            && Split::new(line.value(bytes), 0).any(|value| value.bytes.is_empty())
-        {
-            return Err(Malformed::Via);
         }
         if !line.kind.is_address_list() {
             continue;
@@ -254,6 +255,15 @@ fn check_lists(head: &Head, bytes: &[u8]) -> Result<(), Malformed> {
     }
     if has_wildcard && contacts > 1 {
         return Err(Malformed::WildcardContact);
+    }
+    Ok(())
+}
+
+fn check_vias(value: &[u8]) -> Result<(), Malformed> {
+    check_balance(value)?;
+    // Once the top value is removed, an empty one would be the top.
+    if Split::new(value, 0).any(|value| value.bytes.is_empty()) {
+        return Err(Malformed::Via);
     }
     Ok(())
 }

@@ -56,10 +56,15 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    #[inline]
     fn split(raw: &'a [u8]) -> Result<Self, Malformed> {
-        if raw.first() == Some(&b'"') {
-            let (name, rest) = take_quoted(raw).ok_or(Malformed::UnbalancedQuotes)?;
-            return Self::bracketed(Some(name), trim_start(rest));
+        match raw {
+            [b'<', ..] => return Self::bracketed(None, raw),
+            [b'"', ..] => {
+                let (name, rest) = take_quoted(raw).ok_or(Malformed::UnbalancedQuotes)?;
+                return Self::bracketed(Some(name), trim_start(rest));
+            }
+            [..] => {}
         }
         // A `<` after a `;` or a quote belongs to a parameter of a bare URI.
         let (before, rest) = split_before(raw, |byte| matches!(byte, b'<' | b'"' | b';'));
@@ -73,6 +78,7 @@ impl<'a> Parts<'a> {
         Self::bracketed(Some(name).filter(|name| !name.is_empty()), rest)
     }
 
+    #[inline]
     fn bracketed(display_name: Option<&'a [u8]>, text: &'a [u8]) -> Result<Self, Malformed> {
         let inner = text.strip_prefix(b"<").ok_or(Malformed::NameAddr)?;
         let (uri, params) = split_once(inner, b'>').ok_or(Malformed::UnbalancedAngleBrackets)?;

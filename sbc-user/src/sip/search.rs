@@ -14,13 +14,13 @@ pub(super) fn find<const N: usize>(wanted: [u8; N], text: &[u8]) -> Option<usize
             found | bytes_below(differences, 1)
         })
     };
-    first(text, in_word, |byte| wanted.contains(&byte))
+    first(text, in_word)
 }
 
 /// Where the first byte is that stands before the space: a line end, a tab, or what no text has.
 #[inline]
 pub(super) fn find_control(text: &[u8]) -> Option<usize> {
-    first(text, |word| bytes_below(word, b' '), |byte| byte < b' ')
+    first(text, |word| bytes_below(word, b' '))
 }
 
 /// Marks the bytes of a word that are below `limit` in their highest bits. The lowest mark is right; one
@@ -32,20 +32,44 @@ fn bytes_below(word: u64, limit: u8) -> u64 {
 }
 
 #[inline]
-fn first(
-    text: &[u8],
-    in_word: impl Fn(u64) -> u64,
-    is_wanted: impl Fn(u8) -> bool,
-) -> Option<usize> {
+fn first(text: &[u8], in_word: impl Fn(u64) -> u64) -> Option<usize> {
     let (words, rest) = text.as_chunks::<BYTES>();
     for (number, word) in words.iter().enumerate() {
         let marks = in_word(u64::from_le_bytes(*word));
         if marks != 0 {
-            return Some(number * BYTES + marks.trailing_zeros() as usize / 8);
+            return Some(number * BYTES + place(marks));
         }
     }
-    let found = rest.iter().position(|byte| is_wanted(*byte))?;
-    Some(words.len() * BYTES + found)
+    if rest.is_empty() {
+        return None;
+    }
+    // Also marks above the text are above the lowest one, and those below it are right.
+    let found = place(in_word(last_word(text, rest)));
+    (found < rest.len()).then_some(words.len() * BYTES + found)
+}
+
+/// The position of the lowest marked byte; past the word if there is none.
+#[inline]
+const fn place(marks: u64) -> usize {
+    marks.trailing_zeros() as usize / 8
+}
+
+/// The `rest` of a text, which is one to seven bytes, in the lowest bytes of a word; zeros above.
+#[inline]
+fn last_word(text: &[u8], rest: &[u8]) -> u64 {
+    if let Some(last) = text.last_chunk() {
+        return u64::from_le_bytes(*last) >> ((BYTES - rest.len()) * 8);
+    }
+    // Two pieces that overlap, where there is no word to take it from.
+    if let (Some(low), Some(high)) = (rest.first_chunk(), rest.last_chunk()) {
+        let [low, high] = [low, high].map(|half| u64::from(u32::from_le_bytes(*half)));
+        return low | high << ((rest.len() - 4) * 8);
+    }
+    if let (Some(low), Some(high)) = (rest.first_chunk(), rest.last_chunk()) {
+        let [low, high] = [low, high].map(|half| u64::from(u16::from_le_bytes(*half)));
+        return low | high << ((rest.len() - 2) * 8);
+    }
+    rest.first().copied().map_or(0, u64::from)
 }
 
 #[cfg(test)]

@@ -153,20 +153,26 @@ impl<'a> Uri<'a> {
             self.user = Some(user);
             self.password = password;
         }
-        if let Some(end) = find([b';', b'?'], remainder) {
-            self.read_tail(slice(remainder, end..remainder.len()))?;
-            remainder = slice(remainder, 0..end);
-        }
-        let (host, port) = host::split_port(remainder).ok_or(Malformed::UriHost)?;
-        if !host::is_host(host) {
-            return Err(Malformed::UriHost);
-        }
-        self.host = host;
+        let (host, port) = match host::take_plain(remainder, b":;?") {
+            Some((host, rest)) => (Some(host), self.read_after(rest)?),
+            None => host::split_port(self.read_after(remainder)?)
+                .map_or((None, &[][..]), |(host, port)| {
+                    (Some(host).filter(|it| host::is_host(it)), port)
+                }),
+        };
+        self.host = host.ok_or(Malformed::UriHost)?;
         if !port.is_empty() {
             let port = port.strip_prefix(b":").and_then(grammar::port);
             self.port = Some(port.ok_or(Malformed::UriPort)?);
         }
         Ok(self)
+    }
+
+    /// Reads parameters and headers part, if there are any, and returns what stands before them.
+    fn read_after(&mut self, text: &'a [u8]) -> Result<&'a [u8], Malformed> {
+        let Some(end) = find([b';', b'?'], text) else { return Ok(text) };
+        self.read_tail(slice(text, end..text.len()))?;
+        Ok(slice(text, 0..end))
     }
 
     /// Reads what follows host and port: parameters and the headers part.

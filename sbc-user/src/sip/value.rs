@@ -25,6 +25,11 @@ impl<'a> Split<'a> {
     pub(super) const fn new(text: &'a [u8], at: usize) -> Self {
         Self { rest: Some(text), at }
     }
+
+    /// Whether there is no other value.
+    pub(super) const fn is_at_end(&self) -> bool {
+        self.rest.is_none()
+    }
 }
 
 impl<'a> Iterator for Split<'a> {

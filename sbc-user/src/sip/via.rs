@@ -43,11 +43,12 @@ impl<'a> Via<'a> {
     pub fn parse(value: &'a [u8]) -> Result<Self, Malformed> {
         let raw = trim(value);
         let (transport, sent_by, params) = parts(raw).ok_or(Malformed::Via)?;
-        let (host, after) = host::split_port(sent_by).ok_or(Malformed::Via)?;
-        let host = trim(host);
-        if !host::is_host(host) {
-            return Err(Malformed::Via);
-        }
+        let (host, after) = if let Some(plain) = host::take_plain(sent_by, b":") {
+            plain
+        } else {
+            let (host, after) = host::split_port(sent_by).ok_or(Malformed::Via)?;
+            (Some(trim(host)).filter(|host| host::is_host(host)).ok_or(Malformed::Via)?, after)
+        };
         let port = host::port_after(trim(after)).map_err(|_| Malformed::Via)?;
         let params = Params::new(params);
         let blank = Self {
