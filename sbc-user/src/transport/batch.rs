@@ -10,15 +10,18 @@ use tracing::debug;
 
 /// Datagrams of one system call.
 pub(super) const BATCH: usize = 32;
-/// The largest datagram that IP can carry.
-const DATAGRAM_SIZE: usize = 65_535;
+/// Room for the largest datagram that IP can carry, and ten lines of a cache more: the heads of a batch
+/// would else be in the way of each other, at the same places of a cache.
+const DATAGRAM_ROOM: usize = 65_536 + 10 * 64;
 
-/// What answers usually need; a buffer grows for a longer one, and stays so.
-const ANSWER_SIZE: usize = 2048;
+/// What answers usually need; a buffer grows for a longer one, and stays so. No power of two, for the same
+/// reason.
+const ANSWER_SIZE: usize = 1600;
 
 /// Room for a batch and its answers.
 pub(super) struct Desk {
-    received: Vec<Box<[u8]>>,
+    /// Of as many datagrams as a batch has, each in a room of its own.
+    received: Vec<u8>,
     answers: Vec<Vec<u8>>,
     destinations: [Option<SockaddrStorage>; BATCH],
     outgoing: Outgoing,
@@ -40,7 +43,7 @@ impl Incoming {
 impl Desk {
     pub(super) fn new() -> Self {
         Self {
-            received: (0..BATCH).map(|_| vec![0; DATAGRAM_SIZE].into_boxed_slice()).collect(),
+            received: vec![0; BATCH * DATAGRAM_ROOM],
             answers: (0..BATCH).map(|_| Vec::with_capacity(ANSWER_SIZE)).collect(),
             destinations: [None; BATCH],
             outgoing: Outgoing::default(),
@@ -59,10 +62,9 @@ impl Desk {
         let mut lengths = [(0, None); BATCH];
         let mut count = 0;
         {
-            let mut buffers = self.received.iter_mut();
-            let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
-                [IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| &mut buffer[..]))]
-            });
+            let mut rooms = self.received.chunks_exact_mut(DATAGRAM_ROOM);
+            let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
+                std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
             let received = recvmmsg(
                 socket.as_raw_fd(),
                 &mut incoming.0,
@@ -76,8 +78,9 @@ impl Desk {
             }
         }
         let mut due = 0;
-        for ((length, source), buffer) in lengths.iter().zip(&self.received) {
-            let (Some(source), Some(datagram)) = (source, buffer.get(..*length)) else { continue };
+        let rooms = self.received.chunks_exact(DATAGRAM_ROOM);
+        for ((length, source), room) in lengths.iter().take(count).zip(rooms) {
+            let (Some(source), Some(datagram)) = (source, room.get(..*length)) else { continue };
             let Some(answer) = self.answers.get_mut(due) else { break };
             answer.clear();
             serve(datagram, *source, answer);

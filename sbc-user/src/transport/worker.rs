@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::UdpSocket;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +25,8 @@ use super::{Flow, Load, Receiver};
 
 /// How long a worker waits for a datagram before it shows that it lives.
 const LOOK: u16 = 100;
+/// Batches of a socket that are served before others are looked at.
+const TURNS: usize = 4;
 /// Time to wait after a socket failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -88,8 +91,9 @@ impl Worker {
                 return;
             }
             for ((post, queue), polled) in self.posts.iter().zip(&mut queues).zip(sockets) {
+                // After a whole batch there is likely to be more, which need not be asked for.
                 if is_ready(polled) {
-                    post.serve(&mut desk, queue, receiver);
+                    let _ = (0..TURNS).try_for_each(|_| post.serve(&mut desk, queue, receiver));
                 }
             }
         }
@@ -97,15 +101,23 @@ impl Worker {
 }
 
 impl Post {
-    fn serve(&self, desk: &mut Desk, queue: &mut Queue, receiver: &dyn Receiver) {
+    /// Breaks off where less than a batch waited.
+    fn serve(
+        &self,
+        desk: &mut Desk,
+        queue: &mut Queue,
+        receiver: &dyn Receiver,
+    ) -> ControlFlow<()> {
         let (listener, Queue { incoming, gauge }) = (self.listener, queue);
         match serve_batch(desk, &self.socket, incoming, gauge, listener, receiver) {
+            Ok(BATCH) => return ControlFlow::Continue(()),
             Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(error) => {
                 debug!(listener, %error, "cannot receive");
                 thread::sleep(PAUSE);
             }
         }
+        ControlFlow::Break(())
     }
 }
 
