@@ -412,13 +412,14 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
                 return self.counters.count(Outcome::ShedStranger);
             }
         }
-        match Message::scan(bytes) {
+        // It is looked at where it is made: it is too large to be moved for nothing.
+        match &Message::scan(bytes) {
             Err(malformed) => {
-                let outcome = self.say_what_is_wrong(flow, bytes, malformed, answer);
-                self.counters.count_malformed(malformed, outcome);
+                let outcome = self.say_what_is_wrong(flow, bytes, *malformed, answer);
+                self.counters.count_malformed(*malformed, outcome);
             }
-            Ok(message) if is_inside => self.receive_from_inside(flow, &message, load, answer),
-            Ok(message) => self.receive_from_outside(flow, &message, load, answer),
+            Ok(message) if is_inside => self.receive_from_inside(flow, message, load, answer),
+            Ok(message) => self.receive_from_outside(flow, message, load, answer),
         }
     }
 
