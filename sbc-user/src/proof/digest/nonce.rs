@@ -30,8 +30,7 @@ const MAC_KEY_LENGTH: usize = 16;
 ///
 /// A nonce is base64url(time | random | MAC), where time is the 64-bit big-endian number of
 /// milliseconds since the Unix epoch and MAC is `SipHash-2-4` of 128 bits over time, random and source
-/// address (16 bytes, IPv4 mapped), with a key of the realm's own
-/// ([decision 18](../../../../docs/decisions/0018-nonces-and-tags-are-siphashes.md)).
+/// address (16 bytes, IPv4 mapped), with a key of the realm's own.
 pub struct NonceMint {
     /// Derived for the purpose and the realm.
     key: Zeroizing<[u8; MAC_KEY_LENGTH]>,
