@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(1);
 /// What the low bits of a call's number tell: its place among those under way.
 const PLACE_BITS: u32 = 16;
+/// Calls of all callers: a server may remember a transaction for longer than its caller is there.
+static NUMBERED: AtomicU64 = AtomicU64::new(1);
 
 /// How calls follow each other.
 #[derive(Clone, Copy, Debug)]
@@ -169,7 +172,7 @@ impl Caller {
                 self.calls.len() - 1
             });
             self.begun += 1;
-            let id = self.begun << PLACE_BITS | place as u64;
+            let id = NUMBERED.fetch_add(1, Ordering::Relaxed) << PLACE_BITS | place as u64;
             let ports = self.ports.len();
             let port = self.ports.get_mut(place % ports).context("no port")?;
             port.due.push(Call { id, local: &port.local, number: 1 }.invite(None));
