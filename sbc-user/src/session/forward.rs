@@ -165,7 +165,7 @@ impl Forwarder {
         self.pass_on(&mut rewrite, request, origin, to.listener, None)?;
         self.reveal_in_request(&mut rewrite, request);
         if let Some(registrant) = registrant.filter(|_| is_registration(request)) {
-            let token = self.seal.registration(registrant, origin).ok_or(RelayRefusal::NoRoute)?;
+            let token = self.seal.registration(registrant, origin);
             let outbound = if is_outbound(request, origin) { ";ob" } else { "" };
             let uri = self.own_uri(&token, to.listener, outbound)?;
             add_path(&mut rewrite, request, &uri);
@@ -173,9 +173,6 @@ impl Forwarder {
         if forms_a_dialog(request) {
             let delivery = self.seal.delivery(request.call_id(), origin);
             let admission = self.seal.admission(request, origin, &target);
-            let (Some(delivery), Some(admission)) = (delivery, admission) else {
-                return Err(RelayRefusal::NoRoute);
-            };
             let tokens = [(delivery, to.listener), (admission, origin.listener)];
             self.record_routes(&mut rewrite, tokens)?;
         }
@@ -242,8 +239,7 @@ impl Forwarder {
         }
         let admission = || {
             let upstream = self.upstream.behind(origin).ok_or(RelayRefusal::NotOurs)?;
-            let admission = self.seal.admission_of_callee(request, &to, &upstream);
-            admission.ok_or(RelayRefusal::NoRoute)
+            Ok::<_, RelayRefusal>(self.seal.admission_of_callee(request, &to, &upstream))
         };
         if self.hides_inside {
             let admission = forms_a_dialog(request).then(admission).transpose()?;
@@ -251,7 +247,6 @@ impl Forwarder {
         } else if forms_a_dialog(request) {
             let admission = admission()?;
             let delivery = self.seal.delivery(request.call_id(), &to);
-            let delivery = delivery.ok_or(RelayRefusal::NoRoute)?;
             let tokens = [(admission, to.listener), (delivery, origin.listener)];
             self.record_routes(&mut rewrite, tokens)?;
         }
@@ -388,7 +383,7 @@ impl Forwarder {
         };
         let (transport, address) = self.written(leaving_by).ok_or(RelayRefusal::NoRoute)?;
         let facts = TransactionFacts::of_request(request);
-        let branch = self.seal.branch(&facts, origin, mark).ok_or(RelayRefusal::NoRoute)?;
+        let branch = self.seal.branch(&facts, origin, mark);
         let (transport, hidden) = (transport.name(), hidden_vias.unwrap_or_default());
         let via = ["SIP/2.0/", transport, " ", address, ";branch=", &branch, ";rport", hidden];
         let via = via.concat();

@@ -139,8 +139,7 @@ impl Forwarder {
         }
         let token = ours.uri.user.unwrap_or_default();
         let near = self.seal().admitted_callee(response, token).unwrap_or(*arrival);
-        let delivery =
-            self.seal().delivery(response.call_id(), &near).ok_or(RelayRefusal::NoRoute)?;
+        let delivery = self.seal().delivery(response.call_id(), &near);
         let token = std::str::from_utf8(token).unwrap_or_default();
         let outer = self.own_uri(token, near.listener, "")?;
         let inner = self.own_uri(&delivery, inside, "")?;
@@ -289,7 +288,7 @@ impl Forwarder {
         if text.len() > MOST_CONCEALED {
             return Err(RelayRefusal::TooMuchToHide);
         }
-        self.seal().conceal(headers, text).ok_or(RelayRefusal::TooMuchToHide)
+        Ok(self.seal().conceal(headers, text))
     }
 
     /// The last of ours among Record-Routes, with what is before and behind it.

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
 use super::registration::MARK_LENGTH;
-use super::{DatedKey, KeyRing, Registrant, RoutingKey};
+use super::{DatedKey, KeyRing, Registrant};
 
 /// What the keys of tags and of loop marks are derived for.
 const TAGS: &[u8] = b"sbc own tag 2";
@@ -16,11 +16,11 @@ const SIPHASH_KEY: usize = 16;
 
 /// The routing keys at some moment.
 pub(super) struct Keys {
-    pub(super) current: DatedKey,
+    pub(super) current: ReadyKey,
     /// What others have sealed is accepted too.
-    pub(super) others: Vec<DatedKey>,
+    others: Vec<ReadyKey>,
     /// What these have sealed was accepted once.
-    pub(super) retired: Vec<DatedKey>,
+    pub(super) retired: Vec<ReadyKey>,
     /// Makes tags.
     pub(super) tags: Zeroizing<[u8; SIPHASH_KEY]>,
     /// Makes loop marks: has taken in a key of its own, and is copied for each. They are part of branches,
@@ -28,15 +28,21 @@ pub(super) struct Keys {
     pub(super) loops: Hmac<Sha256>,
 }
 
+/// A routing key that can be used at once.
+pub(super) struct ReadyKey {
+    pub(super) number: u8,
+    cipher: Cipher,
+}
+
 impl Keys {
     pub(super) fn of(ring: &KeyRing, now: u64) -> Option<Self> {
-        let current = ring.current(now)?.clone();
+        let current = ring.current(now)?;
         let others = ring.keys().iter().filter(|key| key.number != current.number).cloned();
-        let (others, retired) = others.partition(|key| ring.accepts(key, now));
-        Some(Self::new(current, others, retired))
+        let (others, retired): (Vec<_>, Vec<_>) = others.partition(|key| ring.accepts(key, now));
+        Some(Self::new(current, &others, &retired))
     }
 
-    pub(super) fn new(current: DatedKey, others: Vec<DatedKey>, retired: Vec<DatedKey>) -> Self {
+    pub(super) fn new(current: &DatedKey, others: &[DatedKey], retired: &[DatedKey]) -> Self {
         let derived = |purpose| {
             let mut derived = keyed(current.key.bytes());
             derived.update(purpose);
@@ -47,29 +53,37 @@ impl Keys {
         for (to, from) in tags.iter_mut().zip(derived(TAGS)) {
             *to = from;
         }
-        Self { current, others, retired, tags, loops }
+        let all = |keys: &[DatedKey]| keys.iter().map(ReadyKey::of).collect();
+        let (others, retired) = (all(others), all(retired));
+        Self { current: ReadyKey::of(current), others, retired, tags, loops }
     }
 
-    pub(super) fn accepted(&self) -> impl Iterator<Item = &DatedKey> {
+    pub(super) fn accepted(&self) -> impl Iterator<Item = &ReadyKey> {
         std::iter::once(&self.current).chain(&self.others)
     }
 }
 
-pub(super) fn seal_with(key: &DatedKey, headers: &[&[u8]], bytes: &[u8]) -> Option<String> {
-    let sealed = cipher(&key.key).encrypt(headers, bytes)?;
-    Some(URL_SAFE_NO_PAD.encode([&[key.number][..], &sealed].concat()))
+impl ReadyKey {
+    fn of(key: &DatedKey) -> Self {
+        Self { number: key.number, cipher: Cipher::new(key.key.bytes()) }
+    }
+}
+
+pub(super) fn seal_with(key: &ReadyKey, headers: &[&[u8]], bytes: &[u8]) -> String {
+    let sealed = key.cipher.encrypt(headers, bytes);
+    URL_SAFE_NO_PAD.encode([&[key.number][..], &sealed].concat())
 }
 
 /// Yields the number of the key too.
 pub(super) fn open_with<'k>(
-    keys: impl IntoIterator<Item = &'k DatedKey>,
+    keys: impl IntoIterator<Item = &'k ReadyKey>,
     headers: &[&[u8]],
     token: &[u8],
 ) -> Option<(u8, Vec<u8>)> {
     let decoded = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (number, sealed) = decoded.split_first()?;
     let key = keys.into_iter().find(|key| key.number == *number)?;
-    Some((*number, cipher(&key.key).decrypt(headers, sealed)?))
+    Some((*number, key.cipher.decrypt(headers, sealed)?))
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
@@ -80,16 +94,12 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new((&*padded).into())
 }
 
-fn cipher(key: &RoutingKey) -> Cipher {
-    Cipher::new(key.bytes())
-}
-
 /// What stands for a registrant in a token: its name would make the token as long as that is.
-pub(super) fn mark(key: &RoutingKey, registrant: Registrant<'_>) -> [u8; MARK_LENGTH] {
+pub(super) fn mark(key: &ReadyKey, registrant: Registrant<'_>) -> [u8; MARK_LENGTH] {
     let headers: [&[u8]; 2] = match registrant {
         Registrant::User(name) => [b"user", name.as_bytes()],
         Registrant::Peer(name) => [b"peer", name.as_bytes()],
     };
-    let sealed = cipher(key).encrypt(&headers, b"").unwrap_or_default();
+    let sealed = key.cipher.encrypt(&headers, b"");
     sealed.first_chunk().copied().unwrap_or_default()
 }

@@ -387,7 +387,7 @@ fn an_admission_passes_the_rest_of_a_dialog_and_no_new_call() {
     let invite = request("INVITE", "alice@example.com", "");
     let flow = Flow::udp(0, STRANGER.parse().unwrap());
     let message = Message::scan(invite.as_bytes()).unwrap();
-    let token = scene.forwarder.seal().admission(&message, &flow, &flow).unwrap();
+    let token = scene.forwarder.seal().admission(&message, &flow, &flow);
     let route = format!("Route: <sip:{token}@203.0.113.1:5060;lr>\r\n");
 
     let new_call = request("INVITE", "alice@example.com", &route);

@@ -131,7 +131,7 @@ async fn a_phone_whose_connection_is_gone_is_not_called_and_who_was_promised_hea
     let token = scene.border.forwarder.seal().registration(Registrant::User("alice"), &gone);
     let address = scene.listeners.addresses()[usize::from(INSIDE)];
     for (outbound, status) in [("", "480"), (";ob", "430")] {
-        let route = format!("Path: <sip:{}@{address};lr{outbound}>\r\n", token.as_ref().unwrap());
+        let route = format!("Path: <sip:{token}@{address};lr{outbound}>\r\n");
         scene.upstream_sends(&call_to(&route));
         let refusal = scene.upstream_hears().await;
         assert!(refusal.starts_with(&format!("SIP/2.0 {status} ")), "{refusal}");

@@ -146,7 +146,7 @@ fn a_path_that_is_not_ours_or_not_the_first_leads_nowhere() {
     let forged = path.replace(&token(&path)[4..8], "AAAA");
     let nobody = "<sip:AAAA@10.0.0.1:5060;lr>".to_owned();
     let elsewhere = path.replace("10.0.0.1", "10.0.0.2");
-    let gone = seal().registration(ALICE, &Flow { listener: 99, ..phone() }).unwrap();
+    let gone = seal().registration(ALICE, &Flow { listener: 99, ..phone() });
     for (what, routes, refusal) in [
         ("forged", vec![forged], RelayRefusal::ForgedRoute),
         ("second", vec![nobody, path.clone()], RelayRefusal::ForgedRoute),
