@@ -16,7 +16,8 @@ use super::dial::dial_all;
 use super::line::Wish;
 use super::running::Stop;
 use super::slots::Slots;
-use super::udp::{Datagrams, Sockets};
+use super::turn::turns;
+use super::udp::Sockets;
 use super::worker::{Worker, Workers};
 use super::{
     BindError, Limits, Loads, Outbox, Pulse, Receiver, Running, StreamListener, Transport,
@@ -35,9 +36,8 @@ pub struct ListenSpec {
     /// Whether it is towards the upstream: what arrives may be handed on to connections, and a connection
     /// carries what many others send.
     ///
-    /// The runtime serves such a UDP socket, a few datagrams at a time, so that the connections' writers
-    /// have their turn; otherwise there is a socket, and a thread that serves it, for each core. For streams
-    /// see [`StreamListener::for_many`].
+    /// One thread serves such a UDP socket, and waits for the connections' writers to have their turn;
+    /// otherwise there is a socket, and a thread that serves it, for each core. For streams see [`StreamListener::for_many`].
     pub feeds_connections: bool,
     /// The certificate and whom to believe; needed for TLS, and not used otherwise.
     pub tls: Option<Arc<ServerConfig>>,
@@ -143,20 +143,12 @@ impl Listeners {
         let (stop_sender, stop) = Stop::channel();
         let mut tasks = JoinSet::new();
         let (mut pulse, mut loads) = (Pulse::default(), Loads::default());
-        let mut workers = Vec::new();
+        let (mut workers, mut feeding) = (Vec::new(), Vec::new());
         for (position, listener) in (0..=u8::MAX).zip(self.bound) {
             let (switchboard, stop) = (Arc::clone(&switchboard), stop.clone());
             match listener {
                 Listener::Udp(listener) => match listener.sockets {
-                    Sockets::Watched(socket) => {
-                        let datagrams = Datagrams::register(socket)?;
-                        let receiver = Arc::clone(&switchboard.receiver);
-                        let gauge = loads.add();
-                        tasks.spawn(async move {
-                            datagrams.receive(position, receiver, gauge, stop).await;
-                            0
-                        });
-                    }
+                    Sockets::Feeding(socket) => feeding.push((position, socket)),
                     Sockets::Shared(sockets) => {
                         workers.resize_with(sockets.len().max(workers.len()), || {
                             Worker::new(pulse.add())
@@ -172,6 +164,21 @@ impl Listeners {
                     tasks.spawn(acceptor.accept(position, switchboard, stop));
                 }
             }
+        }
+        if !feeding.is_empty() {
+            // On one core another thread would take turns with the only worker, for nothing.
+            if workers.len() != 1 {
+                workers.push(Worker::new(pulse.add()));
+            }
+            let (turns, giver) = turns()?;
+            if let Some(worker) = workers.last_mut() {
+                worker.feeds_connections(feeding, turns, || loads.add());
+            }
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                giver.give(stop).await;
+                0
+            });
         }
         tasks.spawn(dial_all(self.wished, Arc::clone(&switchboard), stop.clone()));
         let workers = Workers::start(workers, &switchboard.receiver)?;

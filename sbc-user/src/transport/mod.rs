@@ -38,6 +38,7 @@ mod socket_option;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod udp;
 mod worker;
 mod writer;

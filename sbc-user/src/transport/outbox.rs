@@ -109,6 +109,7 @@ impl Outbox {
     }
 
     fn enqueue(&self, flow: &Flow, message: Vec<u8>) -> Result<(), SendFailure> {
+        post::note_queued();
         match self.queue(flow) {
             Some(queue) => queue.push(message),
             None => self.0.lines.send(flow, message),

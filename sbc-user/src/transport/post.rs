@@ -1,6 +1,7 @@
 //! Datagrams that are forwarded while a batch is served, and leave together.
 
 use std::cell::RefCell;
+use std::mem;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ thread_local! {
 #[derive(Default)]
 struct Post {
     is_open: bool,
+    /// Messages that were queued for connections since this was last asked.
+    queued: usize,
     letters: Letters,
     outgoing: Outgoing,
 }
@@ -60,6 +63,16 @@ pub(super) fn send_together<T>(
         told(note, sent);
     }
     served
+}
+
+/// Notes that this thread has queued a message for a connection.
+pub(super) fn note_queued() {
+    POST.with_borrow_mut(|post| post.queued = post.queued.saturating_add(1));
+}
+
+/// How many messages this thread has queued for connections since it was last asked.
+pub(super) fn take_queued() -> usize {
+    POST.with_borrow_mut(|post| mem::take(&mut post.queued))
 }
 
 /// While it lives, this thread collects; also a panic ends that.

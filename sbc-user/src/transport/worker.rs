@@ -1,4 +1,5 @@
-//! The threads that serve datagrams from outside, one for each core.
+//! The threads that serve datagrams: one for each core for those from outside, and one for those from inside,
+//! which on one core is the same.
 
 use std::io;
 use std::net::UdpSocket;
@@ -18,9 +19,10 @@ use tracing::{debug, error};
 use super::batch::{BATCH, Desk, Incoming};
 use super::datagram::is_keepalive;
 use super::load::Gauge;
-use super::post::send_together;
+use super::post::{send_together, take_queued};
 use super::pulse::Beat;
 use super::running::Stop;
+use super::turn::Turns;
 use super::{Flow, Load, Receiver};
 
 /// How long a worker waits for a datagram before it shows that it lives.
@@ -35,11 +37,14 @@ pub(super) struct Worker {
     posts: Vec<Post>,
     gauges: Vec<Gauge>,
     beat: Beat,
+    /// With those who write what sockets that feed connections bring.
+    turns: Option<Turns>,
 }
 
 /// One socket.
 struct Post {
     listener: u8,
+    feeds_connections: bool,
     socket: Arc<UdpSocket>,
 }
 
@@ -58,24 +63,44 @@ pub(super) struct Workers {
 
 impl Worker {
     pub(super) fn new(beat: Beat) -> Self {
-        Self { posts: Vec::new(), gauges: Vec::new(), beat }
+        Self { posts: Vec::new(), gauges: Vec::new(), beat, turns: None }
     }
 
     pub(super) fn serves(&mut self, listener: u8, socket: Arc<UdpSocket>, gauge: Gauge) {
-        self.posts.push(Post { listener, socket });
+        self.posts.push(Post { listener, feeds_connections: false, socket });
         self.gauges.push(gauge);
+    }
+
+    /// Has it serve these too, whose datagrams may be handed on to connections.
+    pub(super) fn feeds_connections(
+        &mut self,
+        sockets: Vec<(u8, Arc<UdpSocket>)>,
+        turns: Turns,
+        mut gauge: impl FnMut() -> Gauge,
+    ) {
+        self.turns = Some(turns);
+        for (listener, socket) in sockets {
+            self.posts.push(Post { listener, feeds_connections: true, socket });
+            self.gauges.push(gauge());
+        }
     }
 
     /// Serves until the other end of `wake` is closed.
     fn run(self, wake: &OwnedFd, receiver: &dyn Receiver) {
+        let Self { posts, gauges, beat, turns } = self;
         let mut desk = Desk::new();
         let queue = |gauge| Queue { incoming: Incoming::new(), gauge };
-        let mut queues: Vec<_> = self.gauges.into_iter().map(queue).collect();
-        let sockets = self.posts.iter().map(|post| post.socket.as_fd());
+        let mut queues: Vec<_> = gauges.into_iter().map(queue).collect();
+        let sockets = posts.iter().map(|post| post.socket.as_fd());
+        let turn = turns.as_ref().map(|turns| turns.as_fd());
         let mut polled: Vec<_> = std::iter::once(wake.as_fd())
             .chain(sockets)
+            .chain(turn)
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
+        // While connections have their turn, nothing more is taken that may be for them.
+        let is_held =
+            |post: &Post| post.feeds_connections && turns.as_ref().is_some_and(Turns::is_awaited);
         loop {
             match poll(&mut polled, PollTimeout::from(LOOK)) {
                 Ok(_) | Err(Errno::EINTR) => {}
@@ -84,17 +109,33 @@ impl Worker {
                     thread::sleep(PAUSE);
                 }
             }
-            self.beat.tell();
+            beat.tell();
             let is_ready = |polled: &PollFd<'_>| polled.any().unwrap_or(false);
-            let Some((wake, sockets)) = polled.split_first() else { return };
+            let Some((wake, rest)) = polled.split_first_mut() else { return };
             if is_ready(wake) {
                 return;
             }
-            for ((post, queue), polled) in self.posts.iter().zip(&mut queues).zip(sockets) {
+            let Some((sockets, turn)) = rest.split_at_mut_checked(posts.len()) else { return };
+            if let Some(turns) = turns.as_ref().filter(|_| turn.iter().any(is_ready)) {
+                turns.had();
+            }
+            for ((post, queue), polled) in posts.iter().zip(&mut queues).zip(sockets) {
                 // After a whole batch there is likely to be more, which need not be asked for.
-                if is_ready(polled) {
-                    let _ = (0..TURNS).try_for_each(|_| post.serve(&mut desk, queue, receiver));
+                for _ in 0..TURNS {
+                    if !is_ready(polled) || is_held(post) {
+                        break;
+                    }
+                    let served = post.serve(&mut desk, queue, receiver);
+                    let count = take_queued();
+                    if let Some(turns) = turns.as_ref().filter(|_| post.feeds_connections) {
+                        turns.queued(count);
+                    }
+                    if served.is_break() {
+                        break;
+                    }
                 }
+                let awaited = if is_held(post) { PollFlags::empty() } else { PollFlags::POLLIN };
+                polled.set_events(awaited);
             }
         }
     }

@@ -26,7 +26,7 @@ use crate::proof::tls::Identity;
 use crate::sip::Malformed;
 
 /// Time in which everything that a test waits for must have happened.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a receiver was told.
 #[derive(Debug, PartialEq, Eq)]
