@@ -14,7 +14,7 @@ use sbc_common::{Prefix, SourceKey, TrustEntry};
 use sbc_user::border::{Border, BorderParts, Clock};
 use sbc_user::config::Config;
 use sbc_user::kernel::KernelError;
-use sbc_user::proof::digest::{DigestCheck, DigestSettings};
+use sbc_user::proof::digest::{DigestCheck, DigestSettings, Failures};
 use sbc_user::proof::users::Users;
 use sbc_user::session::{Forwarder, RoutingKey, TokenSeal};
 use sbc_user::transport::{Flow, Limits, ListenSpec, Listeners, Transport};
@@ -119,11 +119,19 @@ fn listeners_and_border() -> (Listeners, Arc<Border<NoTable>>) {
     let clock = Clock::start();
     let settings = DigestSettings {
         offered: users.algorithms.clone(),
+        qops: config.digest.qop,
+        offers_userhash: config.digest.userhash,
         nonce_key: [7; 32].into(),
         nonce_lifetime: users.nonce_lifetime(),
         replay_capacity: users.remembered_nonces,
+        failures: Failures::new(
+            config.digest.failures_per_source(),
+            config.digest.failures_per_user(),
+            users.longest_grant(),
+            clock.wall(),
+        ),
     };
-    let digest = DigestCheck::new(&settings, Arc::new(Users::parse(USERS).unwrap()), clock.wall());
+    let digest = DigestCheck::new(settings, Arc::new(Users::parse(USERS).unwrap()), clock.wall());
     let forwarder = Forwarder::new(
         TokenSeal::new(RoutingKey::new([7; 32])),
         listeners.addresses().iter().map(|address| (Transport::Udp, *address)).collect(),

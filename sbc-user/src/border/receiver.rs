@@ -185,7 +185,7 @@ impl<T: TrustTable> Border<T> {
         match self.screen(flow, evidence, request, answer) {
             Screened::Accepted { proven, may_assert, consumed } => {
                 if let Some(user) = &proven {
-                    self.promote(user.name(), flow);
+                    self.promote(user.label(), flow);
                 }
                 let has_answered = proven.is_some() || evidence.has_answered;
                 if asks_us(request, &self.forwarder, self.digest.as_ref()) {

@@ -23,7 +23,7 @@ impl<T: TrustTable> Border<T> {
         proven: Option<&'a User>,
     ) -> Option<Registrant<'a>> {
         if let Some(user) = proven {
-            return Some(Registrant::User(user.name()));
+            return Some(Registrant::User(user.label()));
         }
         match self.standing(flow, evidence) {
             Standing::Proven(peer) => Some(Registrant::Peer(&self.config.peers.get(peer)?.name)),

@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use zeroize::Zeroizing;
 
-use crate::proof::digest::{Algorithm, Realm};
+use crate::proof::digest::{HashFunction, Realm};
 use crate::proof::users::{Username, stanza};
 
 #[derive(Debug, Args)]
@@ -24,6 +24,6 @@ pub(super) fn ha1(arguments: &Ha1Arguments) -> anyhow::Result<()> {
     io::stdin().take(1024).read_to_string(&mut password).context("cannot read the password")?;
     let password = password.strip_suffix('\n').unwrap_or(&password);
     ensure!(!password.is_empty(), "the password on standard input is empty");
-    print!("{}", *stanza(&name, &realm, password, &Algorithm::ALL, &[]));
+    print!("{}", *stanza(&name, &realm, password, &HashFunction::ALL, &[]));
     Ok(())
 }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,9 @@ use crate::border::{Border, BorderParts, Clock, hold_back_strangers, keep_beatin
 use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
 use crate::kernel::{Filter, KernelTables, SampleRing};
-use crate::proof::digest::{DigestCheck, DigestSettings};
+use crate::proof::digest::{
+    Algorithm, DigestCheck, DigestSettings, Failures, HashFunction, OfferedAlgorithms,
+};
 use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
 use crate::proof::users::Users;
 use crate::session::{Forwarder, KeyFile, TokenSeal};
@@ -95,7 +98,7 @@ impl Prepared {
                 pattern
                     .parse::<AssertablePattern>()
                     .map_err(anyhow::Error::msg)
-                    .with_context(|| format!("user {:?}: may-assert", user.name()))?;
+                    .with_context(|| format!("user {:?}: may-assert", user.label()))?;
             }
         }
         Ok(Self { listeners, users, sources, dns })
@@ -105,12 +108,14 @@ impl Prepared {
     pub(super) fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         if let (Some(settings), Some(users)) = (&config.users, &self.users) {
-            for algorithm in settings.algorithms.iter() {
-                for user in users.lacking(algorithm) {
+            let of_peers = config.peers.iter().filter_map(|peer| peer.algorithms.as_ref());
+            let offered = of_peers.chain([&settings.algorithms]).flat_map(OfferedAlgorithms::iter);
+            let functions: HashSet<_> = offered.map(Algorithm::function).collect();
+            for function in HashFunction::ALL.into_iter().filter(|it| functions.contains(it)) {
+                for user in users.lacking(function) {
                     warnings.push(format!(
-                        "user {:?} has no hash for {}: a phone that prefers it is refused",
-                        user.name(),
-                        algorithm.name()
+                        "user {:?} has no hash for {function}: a phone that prefers it is refused",
+                        user.label()
                     ));
                 }
             }
@@ -292,13 +297,19 @@ fn digest_check(
     let (Some(settings), Some(users)) = (&config.users, &prepared.users) else { return Ok(None) };
     let mut nonce_key = Zeroizing::new([0; 32]);
     getrandom::fill(nonce_key.as_mut())?;
+    let (digest, started) = (&config.digest, clock.wall());
+    let (per_source, per_user) = (digest.failures_per_source(), digest.failures_per_user());
+    let failures = Failures::new(per_source, per_user, settings.longest_grant(), started);
     let settings = DigestSettings {
         offered: settings.algorithms.clone(),
+        qops: digest.qop,
+        offers_userhash: digest.userhash,
         nonce_key,
         nonce_lifetime: settings.nonce_lifetime(),
         replay_capacity: settings.remembered_nonces,
+        failures,
     };
-    Ok(Some(DigestCheck::new(&settings, Arc::clone(users), clock.wall())))
+    Ok(Some(DigestCheck::new(settings, Arc::clone(users), started)))
 }
 
 fn forwarder(

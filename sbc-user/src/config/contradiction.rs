@@ -219,6 +219,8 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
         )
     } else if !has_static && !has_tls && peer.budget.is_some() {
         Some("budget without static or tls in require: its sources have that of [users]")
+    } else if !peer.requires(Proof::Digest) && peer.algorithms.is_some() {
+        Some("algorithms without digest in require: it is never challenged")
     } else if !has_tls && peer.has_connection_settings() {
         Some("lifetime and on-disconnect are about TLS connections: require has no tls")
     } else {

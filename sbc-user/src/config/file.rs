@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::values::{
     Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
 };
-use super::{ConfigError, Limits, Peers, Route, Session, Upstream, contradiction};
+use super::{ConfigError, Digest, Limits, Peers, Route, Session, Upstream, contradiction};
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::ClientCertificate;
@@ -66,6 +66,9 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Those who are known by password.
     pub users: Option<Users>,
+    /// How they are challenged.
+    #[serde(default)]
+    pub digest: Digest,
 }
 
 /// A fresh installation observes: it decides and counts, and lets everything pass.
@@ -302,7 +305,8 @@ impl Default for Trust {
 pub struct Users {
     /// Where they are kept; a relative path starts at the configuration file's directory.
     pub store: UserStore,
-    /// The digest algorithms offered, best first.
+    /// The digest algorithms offered, first header first.
+    #[serde(default)]
     pub algorithms: OfferedAlgorithms,
     #[serde(default = "default_user_lifetime")]
     lifetime: Lifetime,

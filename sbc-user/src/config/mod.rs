@@ -1,6 +1,7 @@
 //! `sbc.toml`: one declarative file, read whole or refused whole.
 
 mod contradiction;
+mod digest;
 mod error;
 mod file;
 mod ipsec;
@@ -18,6 +19,7 @@ mod tests;
 mod upstream;
 mod values;
 
+pub use digest::Digest;
 pub use error::ConfigError;
 pub use file::{
     Config, Control, Denied, Dns, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence,

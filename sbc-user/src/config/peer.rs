@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, from_text};
 use super::{Assertables, SipTarget};
+use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::Identity;
 use crate::transport::Transport;
 
@@ -83,6 +84,8 @@ pub struct Peer {
     on_disconnect: Option<OnDisconnect>,
     /// How many packets its sources may send in clear, all together; absent: without limit.
     pub budget: Option<Rate>,
+    /// The digest algorithms offered to it, instead of those of `[users]`.
+    pub algorithms: Option<OfferedAlgorithms>,
     /// The identities it may claim; absent: any, or under `digest` those of the user who answered.
     pub may_assert: Option<Assertables>,
 }

@@ -1,12 +1,17 @@
 //! The users file: who may authenticate by digest, and what each of them may assert.
 //!
 //! ```toml
-//! realm = "example.com"
+//! realm = "example.com"    # of all users who name no other, and of requests for no domain of ours
+//!
+//! [[domain]]               # a domain whose realm has another name than itself
+//! name = "branch.example"
+//! realm = "Branch"
 //!
 //! [[user]]
 //! name = "alice"
 //! md5 = "…"                # 32 hexadecimal digits: MD5(name:realm:password)
-//! sha-256 = "…"            # 64 hexadecimal digits; at least one of both
+//! sha-256 = "…"            # 64 hexadecimal digits
+//! sha-512-256 = "…"        # 64 hexadecimal digits; at least one of the three
 //! may-assert = ["sip:alice@example.com", "tel:+12125551234"]
 //! ```
 //!
@@ -14,12 +19,11 @@
 //! but its owner may access is refused.
 
 mod file;
+mod realm_users;
 mod stanza;
 mod username;
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
-    fmt,
     fs::File,
     io::{self, Read},
     os::unix::fs::PermissionsExt,
@@ -31,28 +35,33 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use file::{UsersMistake, UsersProblem};
+pub use realm_users::RealmUsers;
 pub use stanza::stanza;
 pub use username::{InvalidUsername, Username};
 
-use crate::proof::digest::{Algorithm, Ha1, Realm};
+use crate::proof::digest::{Ha1, HashFunction};
 
 /// Access for the group or for others.
 const NOT_THE_OWNER: u32 = 0o077;
 const PERMISSION_BITS: u32 = 0o7777;
 
-/// A snapshot of the users of one realm.
+/// A snapshot of the users of all realms.
+#[derive(Debug)]
 pub struct Users {
-    realm: Realm,
-    /// The standard hasher is seeded at random: names to look up come from strangers.
-    by_name: HashMap<Box<[u8]>, Arc<User>>,
+    default: RealmUsers,
+    others: Vec<RealmUsers>,
+    /// In lower case and in order, each with the position of its realm among the others, or `None` for
+    /// the default one.
+    domains: Vec<(Box<[u8]>, Option<usize>)>,
 }
 
 /// Someone who can prove who it is by digest.
 #[derive(Clone, Debug)]
 pub struct User {
     name: Username,
-    md5: Option<Ha1>,
-    sha_256: Option<Ha1>,
+    label: Box<str>,
+    /// In the order of [`HashFunction::ALL`].
+    ha1s: [Option<Ha1>; 3],
     may_assert: Vec<String>,
 }
 
@@ -116,63 +125,68 @@ impl Users {
         file::read(text)
     }
 
-    /// The realm that every HA1 was made for.
-    #[must_use]
-    pub fn realm(&self) -> &Realm {
-        &self.realm
+    fn of(default: RealmUsers, others: Vec<RealmUsers>) -> Self {
+        let of_realm = |position, users: &RealmUsers| {
+            let domains = users.domains().iter();
+            domains.map(move |it| (it.as_bytes().into(), position)).collect::<Vec<_>>()
+        };
+        let mut domains = of_realm(None, &default);
+        for (position, users) in others.iter().enumerate() {
+            domains.extend(of_realm(Some(position), users));
+        }
+        domains.sort();
+        Self { default, others, domains }
     }
 
-    /// The user with exactly this name.
+    /// The realm of requests that are for no domain of ours.
     #[must_use]
-    pub fn find(&self, name: &[u8]) -> Option<&Arc<User>> {
-        self.by_name.get(name)
+    pub const fn default_realm(&self) -> &RealmUsers {
+        &self.default
+    }
+
+    /// All other realms, in the order of the file.
+    #[must_use]
+    pub fn others(&self) -> &[RealmUsers] {
+        &self.others
+    }
+
+    /// Whose domain it is: the position among the others, or `None` inside for the default realm. A realm's
+    /// own name is a domain of its, in any case.
+    ///
+    /// Takes steps by the logarithm of the number of domains.
+    #[must_use]
+    pub fn position_at(&self, domain: &[u8]) -> Option<Option<usize>> {
+        let lower = || domain.iter().map(u8::to_ascii_lowercase);
+        let compare = |(known, _): &(Box<[u8]>, _)| known.iter().copied().cmp(lower());
+        let at = self.domains.binary_search_by(compare).ok()?;
+        self.domains.get(at).map(|(_, position)| *position)
     }
 
     /// All users, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<User>> {
-        self.by_name.values()
+        self.realms().flat_map(RealmUsers::iter)
     }
 
-    /// The users that can never answer a challenge with `algorithm`; offering it before one that
-    /// they have locks them out, since clients answer the first challenge they know.
-    pub fn lacking(&self, algorithm: Algorithm) -> impl Iterator<Item = &Arc<User>> {
-        self.iter().filter(move |user| user.ha1(algorithm).is_none())
+    /// The users that can never answer a challenge with an algorithm of this hash function; offering it
+    /// before one that they have locks them out, since clients answer the first challenge they know.
+    pub fn lacking(&self, function: HashFunction) -> impl Iterator<Item = &Arc<User>> {
+        self.iter().filter(move |user| user.ha1(function).is_none())
     }
 
     /// How many users there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_name.len()
+        self.realms().map(RealmUsers::len).sum()
     }
 
     /// Whether nobody can authenticate.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.len() == 0
     }
 
-    fn without_users(realm: Realm) -> Self {
-        Self { realm, by_name: HashMap::new() }
-    }
-
-    /// Adds a user unless there is one of that name; says whether it did.
-    fn add(&mut self, user: User) -> bool {
-        match self.by_name.entry(user.name.as_str().as_bytes().into()) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
-                place.insert(Arc::new(user));
-                true
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Users {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Users")
-            .field("realm", &self.realm)
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+    fn realms(&self) -> impl Iterator<Item = &RealmUsers> {
+        [&self.default].into_iter().chain(&self.others)
     }
 }
 
@@ -183,13 +197,17 @@ impl User {
         self.name.as_str()
     }
 
-    /// What its responses with `algorithm` are verified against.
+    /// What it is told from all others by: the name, followed by `@` and the realm where that is not the
+    /// default one. No two users have the same.
     #[must_use]
-    pub fn ha1(&self, algorithm: Algorithm) -> Option<&Ha1> {
-        match algorithm {
-            Algorithm::Sha256 => self.sha_256.as_ref(),
-            Algorithm::Md5 => self.md5.as_ref(),
-        }
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// What its responses with algorithms of this hash function are verified against.
+    #[must_use]
+    pub fn ha1(&self, function: HashFunction) -> Option<&Ha1> {
+        self.ha1s.iter().flatten().find(|ha1| ha1.function() == function)
     }
 
     /// The patterns of the identities that it may assert, as written in the file.

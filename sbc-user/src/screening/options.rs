@@ -16,10 +16,7 @@ pub fn asks_us(request: &Message<'_>, forwarder: &Forwarder, digest: Option<&Dig
     if !method.is(KnownMethod::Options) || request.to().tag.is_some() {
         return false;
     }
-    let is_realm = || {
-        let realm = digest.map(|digest| digest.realm().as_bytes());
-        uri.is_sip() && realm.is_some_and(|realm| uri.host.eq_ignore_ascii_case(realm))
-    };
+    let is_realm = || uri.is_sip() && digest.is_some_and(|digest| digest.serves(uri.host));
     let is_ours = uri.user.is_none() && (forwarder.names_us(&uri) || is_realm());
     is_ours || request.max_forwards() == Some(0)
 }

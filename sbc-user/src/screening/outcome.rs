@@ -27,6 +27,8 @@ closed_list! {
         StaleCredentials "stale-credentials",
         /// A wrong password or an unknown user got a challenge; nothing tells the two apart.
         WrongCredentials "wrong-credentials",
+        /// Credentials from where too many have been wrong, or for a user for whom they have: 403, unread.
+        TooManyFailures "too-many-failures",
         /// A response to a challenge that was not made to this source got a challenge.
         ForeignNonce "foreign-nonce",
         /// Credentials that were used before, for another request, got a challenge.

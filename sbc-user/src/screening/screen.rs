@@ -7,8 +7,11 @@ use super::options::asks_us;
 use super::rejection::{begin_reply, reply_limit};
 use super::{Evidence, Outcome, Rejection, Standing};
 use crate::config::{AssertablePattern, Assertables, Config};
-use crate::proof::digest::{Credentials, DigestCheck, DigestVerdict, RequestFacts, UnixMillis};
-use crate::proof::users::User;
+use crate::proof::digest::{
+    Credentials, DigestCheck, DigestVerdict, OfferedAlgorithms, ProtectedRealm, RequestFacts,
+    UnixMillis,
+};
+use crate::proof::users::{RealmUsers, User};
 use crate::session::{Forwarder, TokenSeal};
 use crate::sip::{Header, HeaderKind, Message, Method, StartLine, Uri};
 use crate::transport::Flow;
@@ -149,9 +152,12 @@ impl Screen<'_> {
         let Some(digest) = self.digest else {
             return Screened::Silent(Outcome::ProofMissing);
         };
-        let (header, credentials) = match own_credentials(digest, request, method) {
+        let realm = digest.realm_of(domains_of(request, method, uri));
+        let offered = offered_to(self.config, digest, position);
+        let challenged = Challenged { request, method, realm, offered };
+        let (header, credentials) = match own_credentials(realm, request, method) {
             OwnCredentials::None => {
-                return self.challenge(request, method, flow, evidence, Outcome::Challenged);
+                return self.challenge(challenged, flow, evidence, Outcome::Challenged);
             }
             OwnCredentials::Bad => {
                 let rejection = Rejection { status: 400, outcome: Outcome::BadCredentials };
@@ -162,13 +168,14 @@ impl Screen<'_> {
         let facts = RequestFacts {
             method: method.as_bytes(),
             request_uri: uri.raw,
-            source: flow.remote.ip(),
+            body: request.body(),
+            source: flow.remote,
             fingerprint: (self.fingerprint)(request.bytes()),
         };
-        let outcome = match digest.judge(&credentials, &facts, self.now) {
+        let outcome = match realm.judge(&credentials, &facts, offered, self.now) {
             DigestVerdict::Proven { user, .. } => {
-                let may_assert = assertables_of(&user, digest.realm().as_str())
-                    .within(self.claims_of_peer(position));
+                let may_assert =
+                    assertables_of(&user, realm.users()).within(self.claims_of_peer(position));
                 if !may_claim(Some(&may_assert), request, method) {
                     let rejection = Rejection { status: 403, outcome: Outcome::IdentityNotAllowed };
                     let evidence = Evidence { has_answered: true, ..*evidence };
@@ -184,13 +191,17 @@ impl Screen<'_> {
                 let rejection = Rejection { status: 400, outcome: Outcome::BadCredentials };
                 return self.reject(request, flow, evidence, rejection);
             }
+            DigestVerdict::TooManyFailures => {
+                let rejection = Rejection { status: 403, outcome: Outcome::TooManyFailures };
+                return self.reject(request, flow, evidence, rejection);
+            }
             DigestVerdict::Stale => Outcome::StaleCredentials,
             DigestVerdict::Replayed => Outcome::ReplayedCredentials,
             DigestVerdict::Wrong => Outcome::WrongCredentials,
             DigestVerdict::NonceNotOurs => Outcome::ForeignNonce,
             DigestVerdict::ForeignRealm => Outcome::Challenged,
         };
-        self.challenge(request, method, flow, evidence, outcome)
+        self.challenge(challenged, flow, evidence, outcome)
     }
 
     /// Challenges with one header for each algorithm, best first (RFC 8760 §2.3). A source that has
@@ -198,13 +209,12 @@ impl Screen<'_> {
     /// out, then the answer.
     fn challenge<'m>(
         &mut self,
-        request: &Message<'m>,
-        method: &Method<'_>,
+        challenged: Challenged<'_, 'm>,
         flow: &Flow,
         evidence: &Evidence,
         outcome: Outcome,
     ) -> Screened<'m> {
-        let Some(digest) = self.digest else { return Screened::Silent(outcome) };
+        let Challenged { request, method, realm, offered } = challenged;
         let (status, name) = if method.is(KnownMethod::Register) {
             (401, "WWW-Authenticate")
         } else {
@@ -212,12 +222,12 @@ impl Screen<'_> {
         };
         let is_stale = matches!(outcome, Outcome::StaleCredentials | Outcome::ReplayedCredentials);
         let limit = reply_limit(request, flow, evidence);
-        let nonce = digest.nonce(flow.remote.ip(), self.now, self.random);
-        for count in (1..=digest.algorithms().count()).rev() {
+        let nonce = realm.nonce(flow.remote, self.now, self.random);
+        for count in (1..=offered.iter().count()).rev() {
             let buffer = mem::take(&mut self.buffer);
             let mut reply = begin_reply(buffer, self.seal(), request, flow, status);
-            for algorithm in digest.algorithms().take(count) {
-                reply = reply.header_of(name, &digest.challenge(algorithm, &nonce, is_stale));
+            for algorithm in offered.iter().take(count) {
+                reply = reply.header_of(name, &realm.challenge(algorithm, &nonce, is_stale));
             }
             match reply.finish() {
                 Ok(reply) if reply.len() <= limit => return Screened::Answered(outcome, reply),
@@ -238,7 +248,33 @@ impl Screen<'_> {
     }
 }
 
-/// The credentials in a request that are for our realm.
+/// A request, and what it is challenged with.
+#[derive(Clone, Copy)]
+struct Challenged<'a, 'm> {
+    request: &'a Message<'m>,
+    method: &'a Method<'a>,
+    realm: ProtectedRealm<'a>,
+    offered: &'a OfferedAlgorithms,
+}
+
+/// What a peer's phones are challenged with may be another list than that of everybody else.
+fn offered_to<'s>(
+    config: &'s Config,
+    digest: &'s DigestCheck,
+    position: Option<usize>,
+) -> &'s OfferedAlgorithms {
+    let peer = position.and_then(|position| config.peers.get(position));
+    peer.and_then(|peer| peer.algorithms.as_ref()).unwrap_or(digest.offered())
+}
+
+/// The domains that may say which realm a request belongs to: whom it registers, or whom it is for; and else
+/// whose it says to be.
+fn domains_of<'m>(request: &Message<'m>, method: &Method<'_>, uri: &Uri<'m>) -> [&'m [u8]; 2] {
+    let addressed = if method.is(KnownMethod::Register) { request.to().uri.host } else { uri.host };
+    [addressed, request.from().uri.host]
+}
+
+/// The credentials in a request that are for its realm.
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 enum OwnCredentials<'m> {
     None,
@@ -248,7 +284,7 @@ enum OwnCredentials<'m> {
 }
 
 fn own_credentials<'m>(
-    digest: &DigestCheck,
+    realm: ProtectedRealm<'_>,
     request: &Message<'m>,
     method: &Method<'_>,
 ) -> OwnCredentials<'m> {
@@ -259,7 +295,7 @@ fn own_credentials<'m>(
     };
     let mut found = OwnCredentials::None;
     for header in request.headers_of(kind) {
-        match (digest.read(header.value), &found) {
+        match (realm.read(header.value), &found) {
             (Err(error), _) if error.is_not_for_us() => {}
             (Ok(credentials), OwnCredentials::None) => {
                 found = OwnCredentials::One(header, credentials);
@@ -282,19 +318,21 @@ fn may_claim(may_assert: Option<&Assertables>, request: &Message<'_>, method: &M
         && (!method.is(KnownMethod::Register) || may_assert.allow(&request.to().uri))
 }
 
-/// A user may claim the address of record that the user name makes in the realm, or what the users
-/// file lists instead.
-fn assertables_of(user: &User, realm: &str) -> Assertables {
+/// A user may claim the addresses of record that the user name makes in the domains of its realm, or what
+/// the users file lists instead.
+fn assertables_of(user: &User, realm: &RealmUsers) -> Assertables {
     if user.may_assert().is_empty() {
-        let own = AssertablePattern::AddressOfRecord {
+        let own = realm.domains().iter().map(|domain| AssertablePattern::AddressOfRecord {
             user: user.name().to_owned(),
-            host: realm.to_ascii_lowercase(),
-        };
-        return Assertables::new(vec![own]);
+            host: domain.clone(),
+        });
+        return Assertables::new(own.collect());
     }
     let patterns = user.may_assert().iter();
     Assertables::new(patterns.filter_map(|pattern| pattern.parse().ok()).collect())
 }
 
+#[cfg(test)]
+mod challenge_tests;
 #[cfg(test)]
 mod tests;

@@ -67,19 +67,22 @@ fn is_about_realm(error: MalformedCredentials) -> bool {
 }
 
 /// Everything that the credentials say.
-fn values(it: &Credentials<'_>) -> ([Vec<u8>; 7], &'static str, u32) {
+fn values(it: &Credentials<'_>) -> ([Vec<u8>; 7], (&'static str, &'static str, bool), u32) {
     let texts = [&*it.username, &*it.realm, it.nonce, it.uri, it.cnonce, it.nonce_count.digits];
     let [username, realm, nonce, uri, cnonce, digits] = texts.map(<[u8]>::to_vec);
     let response = it.response.to_hex().as_bytes().to_vec();
     let all = [username, realm, nonce, uri, cnonce, digits, response];
-    (all, it.algorithm.name(), it.nonce_count.number.get())
+    let said = (it.algorithm.name(), it.qop.name(), it.userhash);
+    (all, said, it.nonce_count.number.get())
 }
 
 fn written(it: &Credentials<'_>) -> Vec<u8> {
     let response = it.response.to_hex();
     let mut out = b"Digest algorithm=".to_vec();
     out.extend_from_slice(it.algorithm.name().as_bytes());
-    out.extend_from_slice(b", qop=auth, nc=");
+    out.extend_from_slice(b", qop=");
+    out.extend_from_slice(it.qop.name().as_bytes());
+    out.extend_from_slice(if it.userhash { b", userhash=true, nc=" } else { b", nc=" });
     out.extend_from_slice(it.nonce_count.digits);
     for (name, value) in [
         ("username", escaped(&it.username)),

@@ -3,31 +3,55 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A digest algorithm of the IANA registry (RFC 7616 §6.1) that the border offers.
+use super::HashFunction;
+
+/// A digest algorithm of the IANA registry (RFC 7616 §6.1) that the border can offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
-pub enum Algorithm {
-    /// `SHA-256`
-    Sha256,
-    /// `MD5`: broken as a hash, and all that many phones know.
-    Md5,
+pub struct Algorithm {
+    function: HashFunction,
+    is_session: bool,
 }
 
-/// The name is not one of `SHA-256` and `MD5`.
+/// The name is none of those that we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("unknown digest algorithm, expected SHA-256 or MD5")]
+#[error(
+    "unknown digest algorithm, expected SHA-512-256, SHA-256 or MD5, or one of them with -sess"
+)]
 pub struct UnknownAlgorithm;
 
 impl Algorithm {
-    /// All of them, best first.
-    pub const ALL: [Self; 2] = [Self::Sha256, Self::Md5];
+    /// `SHA-512-256`
+    pub const SHA_512_256: Self = Self { function: HashFunction::Sha512_256, is_session: false };
+    /// `SHA-256`
+    pub const SHA_256: Self = Self { function: HashFunction::Sha256, is_session: false };
+    /// `MD5`
+    pub const MD5: Self = Self { function: HashFunction::Md5, is_session: false };
+    /// `SHA-512-256-sess`
+    pub const SHA_512_256_SESS: Self = Self { is_session: true, ..Self::SHA_512_256 };
+    /// `SHA-256-sess`
+    pub const SHA_256_SESS: Self = Self { is_session: true, ..Self::SHA_256 };
+    /// `MD5-sess`
+    pub const MD5_SESS: Self = Self { is_session: true, ..Self::MD5 };
+
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::SHA_512_256,
+        Self::SHA_256,
+        Self::MD5,
+        Self::SHA_512_256_SESS,
+        Self::SHA_256_SESS,
+        Self::MD5_SESS,
+    ];
 
     /// The registered name, as it is written in challenges and in the configuration.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sha256 => "SHA-256",
-            Self::Md5 => "MD5",
+    pub const fn name(self) -> &'static str {
+        match (self.function, self.is_session) {
+            (function, false) => function.name(),
+            (HashFunction::Sha512_256, true) => "SHA-512-256-sess",
+            (HashFunction::Sha256, true) => "SHA-256-sess",
+            (HashFunction::Md5, true) => "MD5-sess",
         }
     }
 
@@ -37,13 +61,16 @@ impl Algorithm {
         Self::ALL.into_iter().find(|it| it.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
-    /// Length of a hash value in bytes.
+    /// What it hashes with.
     #[must_use]
-    pub fn hash_length(self) -> usize {
-        match self {
-            Self::Sha256 => 32,
-            Self::Md5 => 16,
-        }
+    pub const fn function(self) -> HashFunction {
+        self.function
+    }
+
+    /// Whether the nonces of both sides are hashed into the secret (A1 of RFC 7616 §3.4.2).
+    #[must_use]
+    pub const fn is_session(self) -> bool {
+        self.is_session
     }
 }
 
@@ -84,6 +111,13 @@ pub enum InvalidOffer {
     /// RFC 8760 §2.3 wants one header per algorithm.
     #[error("digest algorithm {0} is offered twice")]
     Repeated(Algorithm),
+}
+
+/// SHA-256 alone: MD5 is broken, and SHA-512-256 takes a hash that few users files have.
+impl Default for OfferedAlgorithms {
+    fn default() -> Self {
+        Self(vec![Algorithm::SHA_256])
+    }
 }
 
 impl OfferedAlgorithms {
@@ -137,18 +171,24 @@ mod tests {
 
     #[test]
     fn reads_registered_names_in_any_case_and_nothing_else() {
-        assert_eq!(Algorithm::from_name(b"SHA-256"), Some(Algorithm::Sha256));
-        assert_eq!(Algorithm::from_name(b"sha-256"), Some(Algorithm::Sha256));
-        assert_eq!(Algorithm::from_name(b"md5"), Some(Algorithm::Md5));
+        assert_eq!(Algorithm::from_name(b"SHA-256"), Some(Algorithm::SHA_256));
+        assert_eq!(Algorithm::from_name(b"sha-256"), Some(Algorithm::SHA_256));
+        assert_eq!(Algorithm::from_name(b"md5"), Some(Algorithm::MD5));
         assert_eq!(Algorithm::from_name(b"SHA256"), None);
-        assert_eq!(Algorithm::from_name(b"SHA-512-256"), None);
+        assert_eq!(Algorithm::from_name(b"sha-512-256"), Some(Algorithm::SHA_512_256));
+        assert_eq!(Algorithm::from_name(b"md5-SESS"), Some(Algorithm::MD5_SESS));
+        assert_eq!(Algorithm::from_name(b"SHA-512"), None);
+        assert_eq!(Algorithm::from_name(b"-sess"), None);
         assert_eq!(Algorithm::from_name(b""), None);
     }
 
     #[test]
     fn an_offer_in_the_configuration_keeps_its_order() {
         let read: Configured = toml::from_str(r#"algorithms = ["MD5", "sha-256"]"#).unwrap();
-        assert_eq!(read.algorithms.iter().collect::<Vec<_>>(), [Algorithm::Md5, Algorithm::Sha256]);
+        assert_eq!(
+            read.algorithms.iter().collect::<Vec<_>>(),
+            [Algorithm::MD5, Algorithm::SHA_256]
+        );
     }
 
     #[test]
@@ -156,6 +196,7 @@ mod tests {
         for (text, message) in [
             ("algorithms = []", "no digest algorithm"),
             (r#"algorithms = ["MD5", "md5"]"#, "MD5 is offered twice"),
+            (r#"algorithms = ["SHA-256-sess", "MD5", "sha-256-SESS"]"#, "-sess is offered twice"),
             (r#"algorithms = ["SHA-1"]"#, "unknown digest algorithm"),
         ] {
             let error = toml::from_str::<Configured>(text).err().unwrap().to_string();

@@ -1,5 +1,5 @@
 use std::{
-    net::IpAddr,
+    net::SocketAddr,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -9,34 +9,53 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::{
-    Algorithm, Credentials, HashValue, MalformedCredentials, NONCE_LENGTH, NonceMint, NonceState,
-    OfferedAlgorithms, Realm, ReplayVerdict, ReplayWindow, UnixMillis, uri::names_same_target,
+    Algorithm, Credentials, Failures, HashFunction, HashValue, MalformedCredentials, NONCE_LENGTH,
+    NonceMint, NonceState, OfferedAlgorithms, OfferedQops, Qop, Realm, ReplayVerdict, ReplayWindow,
+    UnixMillis, failures::Attempt, uri::names_same_target,
 };
-use crate::proof::users::{User, Users};
+use crate::proof::users::{RealmUsers, User, Users};
 
 /// The digits that stand in for the HA1 of an unknown user. They need not be secret: a response that
 /// was made with them is refused for having no user.
 const NOBODY: [u8; 64] = [b'0'; 64];
 
 /// Challenges the requests of users, and judges their responses.
-#[derive(Debug)]
 pub struct DigestCheck {
     offered: OfferedAlgorithms,
-    mint: NonceMint,
+    qops: OfferedQops,
+    offers_userhash: bool,
     users: Arc<Users>,
+    default: NonceMint,
+    /// By the position of the realm among [`Users::others`].
+    others: Vec<NonceMint>,
     replay: Mutex<ReplayWindow>,
+    failures: Failures,
 }
 
 /// What a [`DigestCheck`] is made of, besides the users.
 pub struct DigestSettings {
     /// What challenges offer, and in which order.
     pub offered: OfferedAlgorithms,
+    /// What clients may protect.
+    pub qops: OfferedQops,
+    /// Whether clients may hash their user names.
+    pub offers_userhash: bool,
     /// The secret behind the nonces.
     pub nonce_key: Zeroizing<[u8; 32]>,
     /// How long a client may use a nonce.
     pub nonce_lifetime: Duration,
     /// How many nonces in use are remembered; see [`ReplayWindow`] for what happens when full.
     pub replay_capacity: NonZeroUsize,
+    /// What slows down who guesses.
+    pub failures: Failures,
+}
+
+/// One of our realms, for requests that are addressed to it.
+#[derive(Clone, Copy)]
+pub struct ProtectedRealm<'c> {
+    check: &'c DigestCheck,
+    mint: &'c NonceMint,
+    users: &'c RealmUsers,
 }
 
 /// What the check needs to know of a request.
@@ -46,8 +65,10 @@ pub struct RequestFacts<'a> {
     pub method: &'a [u8],
     /// The Request-URI as received.
     pub request_uri: &'a [u8],
+    /// The body as received.
+    pub body: &'a [u8],
     /// Where the request came from.
-    pub source: IpAddr,
+    pub source: SocketAddr,
     /// A keyed hash of the whole request; see [`ReplayWindow::admit`].
     pub fingerprint: u64,
 }
@@ -78,99 +99,51 @@ pub enum DigestVerdict {
     /// A correct response that was used by another request. Old clients that never count look like
     /// this too, and a challenge with `stale=true` helps them and nobody else.
     Replayed,
+    /// Too many proofs have failed from there: it was not looked at.
+    TooManyFailures,
 }
 
 impl DigestCheck {
-    /// Makes a check for the realm of `users`. Nonces issued before `started` are stale.
+    /// Makes a check for the realms of `users`. Nonces issued before `started` are stale.
     #[must_use]
-    pub fn new(settings: &DigestSettings, users: Arc<Users>, started: UnixMillis) -> Self {
+    pub fn new(settings: DigestSettings, users: Arc<Users>, started: UnixMillis) -> Self {
         let lifetime = settings.nonce_lifetime;
+        let mint = |users: &RealmUsers| {
+            NonceMint::new(&settings.nonce_key, lifetime, users.realm().clone())
+        };
         Self {
-            offered: settings.offered.clone(),
-            mint: NonceMint::new(&settings.nonce_key, lifetime, users.realm().clone()),
+            offered: settings.offered,
+            qops: settings.qops,
+            offers_userhash: settings.offers_userhash,
+            default: mint(users.default_realm()),
+            others: users.others().iter().map(mint).collect(),
             users,
             replay: Mutex::new(ReplayWindow::new(settings.replay_capacity, lifetime, started)),
+            failures: settings.failures,
         }
     }
 
-    /// The realm that is challenged for.
+    /// The realm of the first of these domains that is ours, or the default one.
+    pub fn realm_of<'a>(&self, domains: impl IntoIterator<Item = &'a [u8]>) -> ProtectedRealm<'_> {
+        let found = || domains.into_iter().find_map(|domain| self.users.position_at(domain));
+        // Where there is but one there is nothing to look for.
+        let position = if self.others.is_empty() { None } else { found().flatten() };
+        let other =
+            position.and_then(|at| Some((self.others.get(at)?, self.users.others().get(at)?)));
+        let (mint, users) = other.unwrap_or((&self.default, self.users.default_realm()));
+        ProtectedRealm { check: self, mint, users }
+    }
+
+    /// Says whether a domain is one of ours.
     #[must_use]
-    pub fn realm(&self) -> &Realm {
-        self.mint.realm()
+    pub fn serves(&self, domain: &[u8]) -> bool {
+        self.users.position_at(domain).is_some()
     }
 
-    /// The algorithms to challenge with, one header each, in this order (RFC 8760 §2.3).
-    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
-        self.offered.iter()
-    }
-
-    /// A nonce for `source`; see [`NonceMint::nonce`].
+    /// The algorithms to challenge with where nothing else is said, first header first.
     #[must_use]
-    pub fn nonce(&self, source: IpAddr, now: UnixMillis, random: [u8; 8]) -> [u8; NONCE_LENGTH] {
-        self.mint.nonce(now, random, source)
-    }
-
-    /// The value of one `WWW-Authenticate` or `Proxy-Authenticate` header, in parts.
-    ///
-    /// It is as short as RFC 7616 allows: over UDP an answer must not be larger than the request.
-    #[must_use]
-    pub fn challenge<'a>(
-        &'a self,
-        algorithm: Algorithm,
-        nonce: &'a [u8; NONCE_LENGTH],
-        stale: bool,
-    ) -> [&'a [u8]; 8] {
-        [
-            b"Digest realm=\"",
-            self.realm().as_bytes(),
-            b"\",nonce=\"",
-            nonce,
-            b"\",algorithm=",
-            algorithm.name().as_bytes(),
-            b",qop=\"auth\"",
-            if stale { b",stale=true" } else { b"" },
-        ]
-    }
-
-    /// Reads a header value if it answers our realm; see [`MalformedCredentials::is_not_for_us`].
-    pub fn read<'a>(&self, value: &'a [u8]) -> Result<Credentials<'a>, MalformedCredentials> {
-        Credentials::parse_for(value, self.realm())
-    }
-
-    /// Judges the credentials of a request.
-    ///
-    /// What does not depend on the users comes first, so that forged nonces cost one MAC; what does
-    /// costs the same for every user that exists or not.
-    pub fn judge(
-        &self,
-        credentials: &Credentials<'_>,
-        request: &RequestFacts<'_>,
-        now: UnixMillis,
-    ) -> DigestVerdict {
-        if *credentials.realm != *self.realm().as_bytes() {
-            return DigestVerdict::ForeignRealm;
-        }
-        let fresh = match self.mint.check(credentials.nonce, request.source, now) {
-            NonceState::NotOurs => return DigestVerdict::NonceNotOurs,
-            NonceState::Expired => None,
-            NonceState::Fresh(nonce) => Some(nonce),
-        };
-        if !names_same_target(credentials.uri, request.request_uri) {
-            return DigestVerdict::UriMismatch;
-        }
-        let Some(user) = self.user_who_answered(credentials, request.method) else {
-            return DigestVerdict::Wrong;
-        };
-        let Some(nonce) = fresh else {
-            return DigestVerdict::Stale;
-        };
-        let count = credentials.nonce_count.number;
-        match self.replay().admit(nonce, count, request.fingerprint, now) {
-            ReplayVerdict::New => DigestVerdict::Proven { user, retransmission: false },
-            ReplayVerdict::Retransmission => DigestVerdict::Proven { user, retransmission: true },
-            ReplayVerdict::Replayed => DigestVerdict::Replayed,
-            ReplayVerdict::Stale => DigestVerdict::Stale,
-        }
+    pub fn offered(&self) -> &OfferedAlgorithms {
+        &self.offered
     }
 
     /// Waits for the one lock that is taken here, after a correct response.
@@ -182,43 +155,194 @@ impl DigestCheck {
     fn replay(&self) -> MutexGuard<'_, ReplayWindow> {
         self.replay.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn user_who_answered(&self, credentials: &Credentials<'_>, method: &[u8]) -> Option<Arc<User>> {
-        let algorithm = credentials.algorithm;
-        let user = self.users.find(&credentials.username);
-        let ha1 =
-            user.filter(|_| self.offered.contains(algorithm)).and_then(|it| it.ha1(algorithm));
-        let digits = ha1.map_or_else(|| nobody(algorithm), |it| it.expose().as_bytes());
-        let expected = expected_response(digits, credentials, method);
+impl<'c> ProtectedRealm<'c> {
+    /// Its name.
+    #[must_use]
+    pub fn realm(&self) -> &'c Realm {
+        self.users.realm()
+    }
+
+    /// Who can prove himself in it.
+    #[must_use]
+    pub fn users(&self) -> &'c RealmUsers {
+        self.users
+    }
+
+    /// A nonce for `source`; see [`NonceMint::nonce`].
+    #[must_use]
+    pub fn nonce(
+        &self,
+        source: SocketAddr,
+        now: UnixMillis,
+        random: [u8; 8],
+    ) -> [u8; NONCE_LENGTH] {
+        self.mint.nonce(now, random, source.ip())
+    }
+
+    /// The value of one `WWW-Authenticate` or `Proxy-Authenticate` header, in parts.
+    ///
+    /// It is as short as RFC 7616 allows: over UDP an answer must not be larger than the request.
+    #[must_use]
+    pub fn challenge<'a>(
+        &self,
+        algorithm: Algorithm,
+        nonce: &'a [u8; NONCE_LENGTH],
+        stale: bool,
+    ) -> [&'a [u8]; 9]
+    where
+        'c: 'a,
+    {
+        [
+            b"Digest realm=\"",
+            self.realm().as_bytes(),
+            b"\",nonce=\"",
+            nonce,
+            b"\",algorithm=",
+            algorithm.name().as_bytes(),
+            self.check.qops.parameter(),
+            if self.check.offers_userhash { b",userhash=true" } else { b"" },
+            if stale { b",stale=true" } else { b"" },
+        ]
+    }
+
+    /// Reads a header value if it answers this realm; see [`MalformedCredentials::is_not_for_us`].
+    pub fn read<'a>(&self, value: &'a [u8]) -> Result<Credentials<'a>, MalformedCredentials> {
+        let credentials = Credentials::parse_for(value, self.realm())?;
+        if !self.check.qops.contains(credentials.qop) {
+            return Err(MalformedCredentials::QopNotOffered);
+        }
+        if credentials.userhash && !self.check.offers_userhash {
+            return Err(MalformedCredentials::UserhashNotOffered);
+        }
+        Ok(credentials)
+    }
+
+    /// Judges the credentials of a request that was challenged with `offered`.
+    ///
+    /// What does not depend on the users comes first, so that forged nonces cost one MAC; what does
+    /// costs the same for every user that exists or not.
+    pub fn judge(
+        &self,
+        credentials: &Credentials<'_>,
+        request: &RequestFacts<'_>,
+        offered: &OfferedAlgorithms,
+        now: UnixMillis,
+    ) -> DigestVerdict {
+        if *credentials.realm != *self.realm().as_bytes() {
+            return DigestVerdict::ForeignRealm;
+        }
+        let fresh = match self.mint.check(credentials.nonce, request.source.ip(), now) {
+            NonceState::NotOurs => return DigestVerdict::NonceNotOurs,
+            NonceState::Expired => None,
+            NonceState::Fresh(nonce) => Some(nonce),
+        };
+        if !names_same_target(credentials.uri, request.request_uri) {
+            return DigestVerdict::UriMismatch;
+        }
+        // Only who received the nonce gets here, so nobody fails in the name of another address.
+        let (failures, attempt) = (&self.check.failures, self.attempt(credentials, request, now));
+        if failures.refuses(attempt) {
+            return DigestVerdict::TooManyFailures;
+        }
+        let Some(user) = self.user_who_answered(credentials, request, offered) else {
+            failures.failed(attempt);
+            return DigestVerdict::Wrong;
+        };
+        let Some(nonce) = fresh else {
+            return DigestVerdict::Stale;
+        };
+        let count = credentials.nonce_count.number;
+        let verdict = self.check.replay().admit(nonce, count, request.fingerprint, now);
+        let retransmission = match verdict {
+            ReplayVerdict::New => false,
+            ReplayVerdict::Retransmission => true,
+            ReplayVerdict::Replayed => return DigestVerdict::Replayed,
+            ReplayVerdict::Stale => return DigestVerdict::Stale,
+        };
+        failures.succeeded(attempt);
+        DigestVerdict::Proven { user, retransmission }
+    }
+
+    /// Where names may be hashed they all are, so that a user who exists has no more and no fewer
+    /// attempts than one who does not, however he is named.
+    fn attempt(
+        &self,
+        credentials: &Credentials<'_>,
+        request: &RequestFacts<'_>,
+        now: UnixMillis,
+    ) -> Attempt {
+        let (source, realm) = (request.source, self.realm().as_bytes());
+        let attempt = |name: &[u8]| self.check.failures.attempt(source, realm, name, now);
+        if !self.check.offers_userhash {
+            return attempt(&credentials.username);
+        }
+        let function = credentials.algorithm.function();
+        if credentials.userhash {
+            return attempt(&credentials.username.to_ascii_lowercase());
+        }
+        let hashed = HashValue::of_user(function, &credentials.username, self.realm());
+        attempt(hashed.to_hex().as_bytes())
+    }
+
+    fn user_who_answered(
+        &self,
+        credentials: &Credentials<'_>,
+        request: &RequestFacts<'_>,
+        offered: &OfferedAlgorithms,
+    ) -> Option<Arc<User>> {
+        let function = credentials.algorithm.function();
+        let name = &credentials.username;
+        let user = if credentials.userhash {
+            self.users.find_hashed(function, name)
+        } else {
+            self.users.find(name)
+        };
+        let ha1 = user
+            .filter(|_| offered.contains(credentials.algorithm))
+            .and_then(|it| it.ha1(function));
+        let digits = ha1.map_or_else(|| nobody(function), |it| it.expose().as_bytes());
+        let expected = expected_response(digits, credentials, request.method, request.body);
         let is_someone = Choice::from(u8::from(ha1.is_some()));
         let is_correct = expected.ct_eq(&credentials.response) & is_someone;
         if bool::from(is_correct) { user.cloned() } else { None }
     }
 }
 
-/// RFC 7616 §3.4.1 to §3.4.3 for `qop=auth`, everything as received.
-fn expected_response(ha1: &[u8], credentials: &Credentials<'_>, method: &[u8]) -> HashValue {
-    let algorithm = credentials.algorithm;
-    let ha2 = HashValue::of(algorithm, &[method, b":", credentials.uri]).to_hex();
-    HashValue::of(
-        algorithm,
-        &[
-            ha1,
-            b":",
-            credentials.nonce,
-            b":",
-            credentials.nonce_count.digits,
-            b":",
-            credentials.cnonce,
-            b":auth:",
-            ha2.as_bytes(),
-        ],
-    )
+/// RFC 7616 §3.4.1 to §3.4.3, everything as received.
+///
+/// In a session (`-sess`) the secret is made with the nonces of both sides: those of this very response,
+/// since nothing is remembered of an earlier one. That is what clients send too.
+fn expected_response(
+    ha1: &[u8],
+    credentials: &Credentials<'_>,
+    method: &[u8],
+    body: &[u8],
+) -> HashValue {
+    let Credentials { nonce, cnonce, uri, qop, algorithm, .. } = credentials;
+    let hash = |parts: &[&[u8]]| HashValue::of(algorithm.function(), parts);
+    let session;
+    let ha1 = if algorithm.is_session() {
+        session = hash(&[ha1, b":", nonce, b":", cnonce]).to_hex();
+        session.as_bytes()
+    } else {
+        ha1
+    };
+    let ha2 = match qop {
+        Qop::Auth => hash(&[method, b":", uri]),
+        Qop::AuthInt => hash(&[method, b":", uri, b":", hash(&[body]).to_hex().as_bytes()]),
+    };
+    let count = credentials.nonce_count.digits;
+    let (qop, ha2) = (qop.name().as_bytes(), ha2.to_hex());
+    hash(&[ha1, b":", nonce, b":", count, b":", cnonce, b":", qop, b":", ha2.as_bytes()])
 }
 
-fn nobody(algorithm: Algorithm) -> &'static [u8] {
-    NOBODY.get(..algorithm.hash_length() * 2).unwrap_or(&NOBODY)
+fn nobody(function: HashFunction) -> &'static [u8] {
+    NOBODY.get(..function.hash_length() * 2).unwrap_or(&NOBODY)
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

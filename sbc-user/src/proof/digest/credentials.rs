@@ -3,7 +3,7 @@ use std::{borrow::Cow, num::NonZeroU32};
 use thiserror::Error;
 
 use super::{
-    Algorithm, HashValue, Realm,
+    Algorithm, HashValue, Qop, Realm,
     parameter::{Parameter, Reader, Text},
 };
 
@@ -11,11 +11,13 @@ const LONGEST_VALUE: usize = 4096;
 const MOST_PARAMETERS: usize = 32;
 const LONGEST_USERNAME: usize = 255;
 
-/// A Digest response (RFC 7616 §3.4) with `qop=auth`, read but not verified.
+/// A Digest response (RFC 7616 §3.4) with `qop`, read but not verified.
 #[derive(Clone, Debug)]
 pub struct Credentials<'a> {
     /// Who the sender says it is, 1 to 255 bytes, escapes resolved.
     pub username: Cow<'a, [u8]>,
+    /// Whether that is the hexadecimal hash of name and realm (RFC 7616 §3.4.4).
+    pub userhash: bool,
     /// The realm that the sender answers, escapes resolved.
     pub realm: Cow<'a, [u8]>,
     /// The nonce as received.
@@ -28,6 +30,8 @@ pub struct Credentials<'a> {
     pub nonce_count: NonceCount<'a>,
     /// The algorithm; MD5 if the client named none (RFC 7616 §3.4).
     pub algorithm: Algorithm,
+    /// What the response protects.
+    pub qop: Qop,
     /// The claimed proof.
     pub response: HashValue,
 }
@@ -77,9 +81,15 @@ pub enum MalformedCredentials {
     /// Empty, or more than 255 bytes.
     #[error("the username is empty or longer than {LONGEST_USERNAME} bytes")]
     UsernameLength,
-    /// `username*` or `userhash=true` (RFC 7616 §3.4), which our challenges do not offer.
-    #[error("the username is hashed or encoded, which was not offered")]
+    /// `username*` (RFC 7616 §3.4), which no client needs whose name can be written here.
+    #[error("the username is encoded")]
     UsernameEncoding,
+    /// `userhash=true`, which our challenges do not offer.
+    #[error("the username is hashed, which was not offered")]
+    UserhashNotOffered,
+    /// `userhash` is neither true nor false.
+    #[error("userhash is neither true nor false")]
+    Userhash,
     /// `nc` is not eight hexadecimal digits, or zero.
     #[error("nc is not a positive number of eight hexadecimal digits")]
     NonceCount,
@@ -89,15 +99,15 @@ pub enum MalformedCredentials {
     /// An algorithm that we never offer.
     #[error("the algorithm is unknown")]
     UnknownAlgorithm,
-    /// `MD5-sess` and relatives, which our challenges do not offer.
-    #[error("session algorithms are not offered")]
-    SessionAlgorithm,
     /// The old scheme of RFC 2069: nothing in it protects from replay.
     #[error("qop is missing")]
     QopMissing,
-    /// `auth-int` or anything else that our challenges do not offer.
-    #[error("qop is not auth")]
-    QopNotAuth,
+    /// One that we know, and our challenges do not offer.
+    #[error("qop was not offered")]
+    QopNotOffered,
+    /// Anything else.
+    #[error("qop is neither auth nor auth-int")]
+    UnknownQop,
 }
 
 impl MalformedCredentials {
@@ -198,29 +208,31 @@ impl<'a> Fields<'a> {
         use MalformedCredentials as Reason;
 
         let algorithm = match self.algorithm {
-            Some(name) => read_algorithm(&name.unescaped())?,
-            None => Algorithm::Md5,
+            Some(name) => {
+                Algorithm::from_name(&name.unescaped()).ok_or(Reason::UnknownAlgorithm)?
+            }
+            None => Algorithm::MD5,
         };
-        if *self.qop.ok_or(Reason::QopMissing)?.unescaped() != *b"auth" {
-            return Err(Reason::QopNotAuth);
-        }
+        let qop = self.qop.ok_or(Reason::QopMissing)?.unescaped();
+        let qop = Qop::from_name(&qop).ok_or(Reason::UnknownQop)?;
         let response = self.response.ok_or(Reason::Missing("response"))?.unescaped();
         Ok(Credentials {
             username: self.read_username()?,
+            userhash: self.is_username_hashed()?,
             realm: self.realm.ok_or(Reason::Missing("realm"))?.unescaped(),
             nonce: as_hashed("nonce", self.nonce)?,
             uri: as_hashed("uri", self.uri)?,
             cnonce: as_hashed("cnonce", self.cnonce)?,
             nonce_count: NonceCount::read(as_hashed("nc", self.nc)?).ok_or(Reason::NonceCount)?,
             algorithm,
-            response: HashValue::from_hex(algorithm, &response).ok_or(Reason::Response)?,
+            qop,
+            response: HashValue::from_hex(algorithm.function(), &response)
+                .ok_or(Reason::Response)?,
         })
     }
 
     fn read_username(&self) -> Result<Cow<'a, [u8]>, MalformedCredentials> {
-        let is_hashed =
-            self.userhash.is_some_and(|it| it.unescaped().eq_ignore_ascii_case(b"true"));
-        if is_hashed || self.extended_username.is_some() {
+        if self.extended_username.is_some() {
             return Err(MalformedCredentials::UsernameEncoding);
         }
         let username = self.username.ok_or(MalformedCredentials::Missing("username"))?.unescaped();
@@ -228,6 +240,16 @@ impl<'a> Fields<'a> {
             return Err(MalformedCredentials::UsernameLength);
         }
         Ok(username)
+    }
+
+    fn is_username_hashed(&self) -> Result<bool, MalformedCredentials> {
+        let Some(userhash) = self.userhash else { return Ok(false) };
+        let is = |word: &[u8]| userhash.unescaped().eq_ignore_ascii_case(word);
+        if is(b"true") || is(b"false") {
+            Ok(is(b"true"))
+        } else {
+            Err(MalformedCredentials::Userhash)
+        }
     }
 }
 
@@ -248,19 +270,6 @@ fn as_hashed<'a>(
 ) -> Result<&'a [u8], MalformedCredentials> {
     let text = text.ok_or(MalformedCredentials::Missing(name))?;
     text.without_escapes().ok_or(MalformedCredentials::Escaped(name))
-}
-
-fn read_algorithm(name: &[u8]) -> Result<Algorithm, MalformedCredentials> {
-    if let Some(algorithm) = Algorithm::from_name(name) {
-        return Ok(algorithm);
-    }
-    let is_session =
-        name.last_chunk::<5>().is_some_and(|suffix| suffix.eq_ignore_ascii_case(b"-sess"));
-    Err(if is_session {
-        MalformedCredentials::SessionAlgorithm
-    } else {
-        MalformedCredentials::UnknownAlgorithm
-    })
 }
 
 #[cfg(test)]

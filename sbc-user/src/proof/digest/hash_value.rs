@@ -1,35 +1,42 @@
 use std::fmt;
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::Algorithm;
+use super::{HashFunction, Realm};
 
 const LONGEST: usize = 32;
 
-/// The value of a digest hash: 16 bytes for MD5, 32 for SHA-256.
+/// The value of a digest hash: 16 bytes for MD5, 32 for the others.
 #[derive(Clone, Copy)]
 pub struct HashValue {
-    algorithm: Algorithm,
-    /// Bytes past the length of the algorithm are zero.
+    function: HashFunction,
+    /// Bytes past the length of the function are zero.
     bytes: [u8; LONGEST],
 }
 
 impl HashValue {
     /// Hashes the concatenation of `parts`.
     #[must_use]
-    pub fn of(algorithm: Algorithm, parts: &[&[u8]]) -> Self {
-        match algorithm {
-            Algorithm::Sha256 => Self::of_prefix(algorithm, &hashed::<Sha256>(parts)),
-            Algorithm::Md5 => Self::of_prefix(algorithm, &hashed::<Md5>(parts)),
+    pub fn of(function: HashFunction, parts: &[&[u8]]) -> Self {
+        match function {
+            HashFunction::Sha512_256 => Self::of_prefix(function, &hashed::<Sha512_256>(parts)),
+            HashFunction::Sha256 => Self::of_prefix(function, &hashed::<Sha256>(parts)),
+            HashFunction::Md5 => Self::of_prefix(function, &hashed::<Md5>(parts)),
         }
     }
 
-    /// Reads exactly the number of hexadecimal digits that the algorithm has, in either case.
+    /// What a client sends instead of its user name (RFC 7616 §3.4.4).
     #[must_use]
-    pub fn from_hex(algorithm: Algorithm, digits: &[u8]) -> Option<Self> {
-        if digits.len() != algorithm.hash_length() * 2 {
+    pub fn of_user(function: HashFunction, name: &[u8], realm: &Realm) -> Self {
+        Self::of(function, &[name, b":", realm.as_bytes()])
+    }
+
+    /// Reads exactly the number of hexadecimal digits that the function has, in either case.
+    #[must_use]
+    pub fn from_hex(function: HashFunction, digits: &[u8]) -> Option<Self> {
+        if digits.len() != function.hash_length() * 2 {
             return None;
         }
         let mut bytes = [0; LONGEST];
@@ -37,7 +44,7 @@ impl HashValue {
         for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
             *byte = nibble(*high)? << 4 | nibble(*low)?;
         }
-        Some(Self { algorithm, bytes })
+        Some(Self { function, bytes })
     }
 
     /// The lower-case hexadecimal digits (LHEX of RFC 7616 §3.1), as hashed and as sent.
@@ -49,29 +56,35 @@ impl HashValue {
             *high = digit(byte >> 4);
             *low = digit(byte & 0x0f);
         }
-        HexDigits { digits, length: self.algorithm.hash_length() * 2 }
+        HexDigits { digits, length: self.function.hash_length() * 2 }
     }
 
-    fn of_prefix(algorithm: Algorithm, value: &[u8]) -> Self {
+    /// The value itself; bytes past its length are zero.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; LONGEST] {
+        &self.bytes
+    }
+
+    fn of_prefix(function: HashFunction, value: &[u8]) -> Self {
         let mut bytes = [0; LONGEST];
         for (to, from) in bytes.iter_mut().zip(value) {
             *to = *from;
         }
-        Self { algorithm, bytes }
+        Self { function, bytes }
     }
 }
 
 impl ConstantTimeEq for HashValue {
     fn ct_eq(&self, other: &Self) -> Choice {
-        // The algorithm is public, and its name is what tells MD5 from a SHA-256 that ends in zeros.
-        Choice::from(u8::from(self.algorithm == other.algorithm)) & self.bytes.ct_eq(&other.bytes)
+        // The function is public, and its name is what tells MD5 from a SHA-256 that ends in zeros.
+        Choice::from(u8::from(self.function == other.function)) & self.bytes.ct_eq(&other.bytes)
     }
 }
 
 impl fmt::Debug for HashValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // May be an HA1, which is as good as the password.
-        write!(f, "HashValue({}, ..)", self.algorithm)
+        write!(f, "HashValue({}, ..)", self.function)
     }
 }
 
@@ -121,32 +134,42 @@ mod tests {
     #[test]
     fn hashes_the_concatenation_of_the_parts() {
         assert_eq!(
-            hex(HashValue::of(Algorithm::Md5, &[b"a", b"bc"])),
+            hex(HashValue::of(HashFunction::Md5, &[b"a", b"bc"])),
             "900150983cd24fb0d6963f7d28e17f72"
         );
         assert_eq!(
-            hex(HashValue::of(Algorithm::Sha256, &[b"ab", b"", b"c"])),
+            hex(HashValue::of(HashFunction::Sha256, &[b"ab", b"", b"c"])),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        // FIPS 180-4, the example of SHA-512/256.
+        assert_eq!(
+            hex(HashValue::of(HashFunction::Sha512_256, &[b"a", b"bc"])),
+            "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"
         );
     }
 
     #[test]
     fn reads_upper_and_lower_case_digits_of_the_right_length() {
-        let value = HashValue::from_hex(Algorithm::Md5, b"900150983CD24FB0D6963F7D28E17F72");
-        let same = HashValue::of(Algorithm::Md5, &[b"abc"]);
+        let value = HashValue::from_hex(HashFunction::Md5, b"900150983CD24FB0D6963F7D28E17F72");
+        let same = HashValue::of(HashFunction::Md5, &[b"abc"]);
         assert!(bool::from(value.unwrap().ct_eq(&same)));
         assert!(
-            HashValue::from_hex(Algorithm::Sha256, b"900150983cd24fb0d6963f7d28e17f72").is_none()
+            HashValue::from_hex(HashFunction::Sha256, b"900150983cd24fb0d6963f7d28e17f72")
+                .is_none()
         );
-        assert!(HashValue::from_hex(Algorithm::Md5, b"900150983cd24fb0d6963f7d28e17f7").is_none());
-        assert!(HashValue::from_hex(Algorithm::Md5, b"900150983cd24fb0d6963f7d28e17f7g").is_none());
-        assert!(HashValue::from_hex(Algorithm::Md5, b"").is_none());
+        assert!(
+            HashValue::from_hex(HashFunction::Md5, b"900150983cd24fb0d6963f7d28e17f7").is_none()
+        );
+        assert!(
+            HashValue::from_hex(HashFunction::Md5, b"900150983cd24fb0d6963f7d28e17f7g").is_none()
+        );
+        assert!(HashValue::from_hex(HashFunction::Md5, b"").is_none());
     }
 
     #[test]
     fn values_of_different_algorithms_differ() {
-        let md5 = HashValue::from_hex(Algorithm::Md5, &[b'0'; 32]).unwrap();
-        let sha = HashValue::from_hex(Algorithm::Sha256, &[b'0'; 64]).unwrap();
+        let md5 = HashValue::from_hex(HashFunction::Md5, &[b'0'; 32]).unwrap();
+        let sha = HashValue::from_hex(HashFunction::Sha256, &[b'0'; 64]).unwrap();
         assert!(!bool::from(md5.ct_eq(&sha)));
     }
 }

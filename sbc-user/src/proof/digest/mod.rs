@@ -9,15 +9,19 @@
 //!   its source and the realm.
 //! - **Only a correct response writes to the replay window**, so strangers cannot fill it.
 //! - **Nothing tells a known user from an unknown one**: neither the verdict nor the hashing done.
+//! - **A failure is held against nobody but who received the nonce**: its address, and who fails there.
 //! - **A response is accepted once**, except for the retransmission of the very same request.
 
 mod algorithm;
 mod check;
 mod credentials;
+mod failures;
 mod ha1;
+mod hash_function;
 mod hash_value;
 mod nonce;
 mod parameter;
+mod qop;
 mod realm;
 mod replay;
 #[cfg(test)]
@@ -26,11 +30,14 @@ mod unix_millis;
 mod uri;
 
 pub use algorithm::{Algorithm, InvalidOffer, OfferedAlgorithms, UnknownAlgorithm};
-pub use check::{DigestCheck, DigestSettings, DigestVerdict, RequestFacts};
+pub use check::{DigestCheck, DigestSettings, DigestVerdict, ProtectedRealm, RequestFacts};
 pub use credentials::{Credentials, MalformedCredentials, NonceCount};
+pub use failures::{Allowance, Failures};
 pub use ha1::Ha1;
+pub use hash_function::HashFunction;
 pub use hash_value::{HashValue, HexDigits};
 pub use nonce::{FreshNonce, NONCE_LENGTH, NonceId, NonceMint, NonceState};
+pub use qop::{InvalidQops, OfferedQops, Qop, UnknownQop};
 pub use realm::{InvalidRealm, Realm};
 pub use replay::{ReplayVerdict, ReplayWindow};
 pub use unix_millis::UnixMillis;

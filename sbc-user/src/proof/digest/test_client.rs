@@ -7,7 +7,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::{
-    Algorithm, DigestCheck, DigestSettings, Ha1, HashValue, OfferedAlgorithms, Realm, UnixMillis,
+    Algorithm, Allowance, DigestCheck, DigestSettings, Failures, Ha1, HashFunction, HashValue,
+    OfferedAlgorithms, OfferedQops, Realm, UnixMillis,
 };
 use crate::proof::users::{Username, Users, stanza};
 
@@ -20,7 +21,7 @@ pub(crate) fn users() -> Arc<Users> {
     let stanza = |name: &str, may_assert: &[String]| {
         let password: String = name.chars().rev().collect();
         let name = Username::new(name).unwrap();
-        stanza(&name, &realm, &password, &Algorithm::ALL, may_assert).to_string()
+        stanza(&name, &realm, &password, &HashFunction::ALL, may_assert).to_string()
     };
     let bob = stanza("bob", &["sales@example.com".to_owned()]);
     let text = format!("realm = \"example.com\"\n{}{bob}", stanza("alice", &[]));
@@ -29,13 +30,21 @@ pub(crate) fn users() -> Arc<Users> {
 
 /// A check that offers SHA-256 and then MD5.
 pub(crate) fn check(started: UnixMillis) -> DigestCheck {
-    let settings = DigestSettings {
-        offered: OfferedAlgorithms::new(Algorithm::ALL.to_vec()).unwrap(),
+    DigestCheck::new(settings(&[Algorithm::SHA_256, Algorithm::MD5], started), users(), started)
+}
+
+/// Three proofs may fail from a source, and five for a user, in a minute.
+pub(crate) fn settings(offered: &[Algorithm], started: UnixMillis) -> DigestSettings {
+    let allow = |failures| Allowance { failures, within: Duration::from_mins(1) };
+    DigestSettings {
+        offered: OfferedAlgorithms::new(offered.to_vec()).unwrap(),
+        qops: OfferedQops::default(),
+        offers_userhash: false,
         nonce_key: Zeroizing::new([9; 32]),
         nonce_lifetime: NONCE_LIFETIME,
         replay_capacity: NonZeroUsize::new(8).unwrap(),
-    };
-    DigestCheck::new(&settings, users(), started)
+        failures: Failures::new(allow(3), allow(5), Duration::from_hours(1), started),
+    }
 }
 
 /// The first challenge of a 401 or 407, answered.
@@ -46,11 +55,12 @@ pub(crate) fn answer(reply: &str, user: &str, password: &str, request: (&str, &s
         rest.split_once('"').expect("a quote").0.to_owned()
     };
     let (realm, nonce) = (part("realm"), part("nonce"));
-    let algorithm =
-        if reply.contains("algorithm=SHA-256") { Algorithm::Sha256 } else { Algorithm::Md5 };
-    let ha1 = Ha1::of(algorithm, user, &realm, password);
+    let (_, algorithm) = reply.split_once("algorithm=").expect("an algorithm");
+    let algorithm = algorithm.split(',').next().unwrap_or_default();
+    let algorithm = Algorithm::from_name(algorithm.as_bytes()).expect("a known one");
+    let ha1 = Ha1::of(algorithm.function(), user, &realm, password);
     let hash = |text: String| {
-        let digits = HashValue::of(algorithm, &[text.as_bytes()]).to_hex();
+        let digits = HashValue::of(algorithm.function(), &[text.as_bytes()]).to_hex();
         String::from_utf8_lossy(digits.as_bytes()).into_owned()
     };
     let ha2 = hash(format!("{method}:{uri}"));

@@ -1,10 +1,12 @@
+use std::collections::HashSet;
+
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use toml::Spanned;
 use zeroize::Zeroizing;
 
-use super::{InvalidUsername, User, Username, Users};
-use crate::proof::digest::{Algorithm, Ha1, InvalidRealm, Realm};
+use super::{InvalidUsername, RealmUsers, User, Username, Users};
+use crate::proof::digest::{Ha1, HashFunction, InvalidRealm, Realm};
 
 /// What is wrong with the text of a users file, and where. It never repeats a hash.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -33,14 +35,23 @@ pub enum UsersProblem {
     /// An earlier user has the name.
     #[error("there is another user {0:?} above")]
     RepeatedName(String),
-    /// Not an HA1 of this algorithm.
-    #[error("{algorithm} takes {} hexadecimal digits", algorithm.hash_length() * 2)]
+    /// In status and logs it would look like another user of another realm.
+    #[error("this user would be told by {0:?}, like another one")]
+    RepeatedLabel(String),
+    /// Not a domain as it stands in a URI.
+    #[error("{0:?} is not a domain such as example.com")]
+    Domain(String),
+    /// Another realm has it.
+    #[error("domain {0:?} is a realm of its own, or there is another one above")]
+    RepeatedDomain(String),
+    /// Not an HA1 of this hash function.
+    #[error("{function} takes {} hexadecimal digits", function.hash_length() * 2)]
     Ha1 {
-        /// The algorithm that the key names.
-        algorithm: Algorithm,
+        /// The hash function that the key names.
+        function: HashFunction,
     },
     /// A user that could never authenticate.
-    #[error("user {0:?} needs md5 or sha-256")]
+    #[error("user {0:?} needs md5, sha-256 or sha-512-256")]
     NoHa1(String),
 }
 
@@ -51,16 +62,61 @@ pub(super) fn read(text: &str) -> Result<Users, UsersMistake> {
         let offset = error.span().map_or(0, |span| span.start);
         text.mistake_at(offset, UsersProblem::Toml(error.message().to_owned()))
     })?;
-    let realm = Realm::new(file.realm.get_ref())
-        .map_err(|reason| text.mistake_in(&file.realm, UsersProblem::Realm(reason)))?;
-    let mut users = Users::without_users(realm);
+    let mut realms = vec![RealmUsers::new(text.realm(&file.realm)?)];
+    let mut labels = HashSet::new();
     for stanza in &file.user {
-        if !users.add(stanza.read(text)?) {
+        let at = position_of(stanza.realm.as_ref(), &mut realms, text)?;
+        let Some(realm) = realms.get_mut(at) else { continue };
+        let user = stanza.read(text, realm.realm(), at == 0)?;
+        let label = user.label().to_owned();
+        if !realm.add(user) {
             let problem = UsersProblem::RepeatedName(stanza.name.get_ref().clone());
             return Err(text.mistake_in(&stanza.name, problem));
         }
+        if !labels.insert(label.clone()) {
+            return Err(text.mistake_in(&stanza.name, UsersProblem::RepeatedLabel(label)));
+        }
     }
-    Ok(users)
+    let mut named = Vec::new();
+    for domain in &file.domain {
+        let at = position_of(Some(&domain.realm), &mut realms, text)?;
+        named.push((&domain.name, at));
+    }
+    let mut domains: HashSet<String> =
+        realms.iter().flat_map(RealmUsers::domains).cloned().collect();
+    for (name, at) in named {
+        let domain = name.get_ref().to_ascii_lowercase();
+        let is_in_domain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+        if domain.is_empty() || !domain.bytes().all(is_in_domain) {
+            return Err(text.mistake_in(name, UsersProblem::Domain(domain)));
+        }
+        if !domains.insert(domain.clone()) {
+            return Err(text.mistake_in(name, UsersProblem::RepeatedDomain(domain)));
+        }
+        if let Some(realm) = realms.get_mut(at) {
+            realm.add_domain(&domain);
+        }
+    }
+    Ok(Users::of(realms.remove(0), realms))
+}
+
+/// Where the realm is among those that were read, the first of which is the default one.
+fn position_of(
+    realm: Option<&Spanned<String>>,
+    realms: &mut Vec<RealmUsers>,
+    text: Text<'_>,
+) -> Result<usize, UsersMistake> {
+    let Some(name) = realm else { return Ok(0) };
+    let realm = text.realm(name)?;
+    // Domains have no case: realms that differ in it alone would be one domain's.
+    let is_same = |other: &RealmUsers| other.realm().as_str().eq_ignore_ascii_case(realm.as_str());
+    if let Some(at) = realms.iter().position(is_same) {
+        let is_spelled_alike = realms.get(at).is_some_and(|other| *other.realm() == realm);
+        let problem = || UsersProblem::RepeatedDomain(name.get_ref().clone());
+        return is_spelled_alike.then_some(at).ok_or_else(|| text.mistake_in(name, problem()));
+    }
+    realms.push(RealmUsers::new(realm));
+    Ok(realms.len() - 1)
 }
 
 #[derive(Deserialize)]
@@ -68,35 +124,53 @@ pub(super) fn read(text: &str) -> Result<Users, UsersMistake> {
 struct UsersFile {
     realm: Spanned<String>,
     #[serde(default)]
+    domain: Vec<Domain>,
+    #[serde(default)]
     user: Vec<Stanza>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Domain {
+    name: Spanned<String>,
+    realm: Spanned<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Stanza {
     name: Spanned<String>,
+    realm: Option<Spanned<String>>,
     md5: Option<Spanned<Secret>>,
     #[serde(rename = "sha-256")]
     sha_256: Option<Spanned<Secret>>,
+    #[serde(rename = "sha-512-256")]
+    sha_512_256: Option<Spanned<Secret>>,
     #[serde(default)]
     may_assert: Vec<String>,
 }
 
 impl Stanza {
-    fn read(&self, text: Text<'_>) -> Result<User, UsersMistake> {
+    fn read(&self, text: Text<'_>, realm: &Realm, is_default: bool) -> Result<User, UsersMistake> {
         let name = Username::new(self.name.get_ref())
             .map_err(|reason| text.mistake_in(&self.name, UsersProblem::Name(reason)))?;
-        let read_ha1 = |algorithm, digits: &Spanned<Secret>| {
-            Ha1::from_hex(algorithm, &digits.get_ref().0)
-                .ok_or_else(|| text.mistake_in(digits, UsersProblem::Ha1 { algorithm }))
-        };
-        let md5 = self.md5.as_ref().map(|it| read_ha1(Algorithm::Md5, it)).transpose()?;
-        let sha_256 =
-            self.sha_256.as_ref().map(|it| read_ha1(Algorithm::Sha256, it)).transpose()?;
-        if md5.is_none() && sha_256.is_none() {
+        let mut ha1s = [None, None, None];
+        for (function, place) in HashFunction::ALL.into_iter().zip(&mut ha1s) {
+            let digits = match function {
+                HashFunction::Sha512_256 => &self.sha_512_256,
+                HashFunction::Sha256 => &self.sha_256,
+                HashFunction::Md5 => &self.md5,
+            };
+            let Some(digits) = digits else { continue };
+            let ha1 = Ha1::from_hex(function, &digits.get_ref().0);
+            let problem = || UsersProblem::Ha1 { function };
+            *place = Some(ha1.ok_or_else(|| text.mistake_in(digits, problem()))?);
+        }
+        if ha1s.iter().all(Option::is_none) {
             return Err(text.mistake_in(&self.name, UsersProblem::NoHa1(name.to_string())));
         }
-        Ok(User { name, md5, sha_256, may_assert: self.may_assert.clone() })
+        let label = if is_default { name.to_string() } else { format!("{name}@{realm}") };
+        Ok(User { name, label: label.into(), ha1s, may_assert: self.may_assert.clone() })
     }
 }
 
@@ -113,6 +187,11 @@ impl<'de> Deserialize<'de> for Secret {
 struct Text<'a>(&'a str);
 
 impl Text<'_> {
+    fn realm(self, name: &Spanned<String>) -> Result<Realm, UsersMistake> {
+        Realm::new(name.get_ref())
+            .map_err(|reason| self.mistake_in(name, UsersProblem::Realm(reason)))
+    }
+
     fn mistake_in<T>(self, value: &Spanned<T>, problem: UsersProblem) -> UsersMistake {
         self.mistake_at(value.span().start, problem)
     }

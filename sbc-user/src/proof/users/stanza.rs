@@ -1,12 +1,12 @@
 use zeroize::Zeroizing;
 
 use super::Username;
-use crate::proof::digest::{Algorithm, Ha1, Realm};
+use crate::proof::digest::{Ha1, HashFunction, Realm};
 
 /// Longer than all keys, quotes and hashes of a stanza together.
-const ROOM: usize = 256;
+const ROOM: usize = 384;
 
-/// The `[[user]]` table to append to a users file, with one HA1 for each of `algorithms`.
+/// The `[[user]]` table to append to a users file, with one HA1 for each of `functions`.
 ///
 /// The text is as good as the password; it is wiped when dropped.
 #[must_use]
@@ -14,7 +14,7 @@ pub fn stanza(
     name: &Username,
     realm: &Realm,
     password: &str,
-    algorithms: &[Algorithm],
+    functions: &[HashFunction],
     may_assert: &[String],
 ) -> Zeroizing<String> {
     let quoted_name = quoted(name.as_str());
@@ -27,10 +27,10 @@ pub fn stanza(
     let mut append = |parts: &[&str]| parts.iter().for_each(|part| text.push_str(part));
 
     append(&["[[user]]\nname = ", &quoted_name, "\n"]);
-    for algorithm in Algorithm::ALL {
-        if algorithms.contains(&algorithm) {
-            let ha1 = Ha1::of(algorithm, name.as_str(), realm.as_str(), password);
-            append(&[key(algorithm), " = \"", ha1.expose(), "\"\n"]);
+    for function in HashFunction::ALL {
+        if functions.contains(&function) {
+            let ha1 = Ha1::of(function, name.as_str(), realm.as_str(), password);
+            append(&[key(function), " = \"", ha1.expose(), "\"\n"]);
         }
     }
     if !may_assert.is_empty() {
@@ -39,10 +39,11 @@ pub fn stanza(
     text
 }
 
-fn key(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Sha256 => "sha-256",
-        Algorithm::Md5 => "md5",
+fn key(function: HashFunction) -> &'static str {
+    match function {
+        HashFunction::Sha512_256 => "sha-512-256",
+        HashFunction::Sha256 => "sha-256",
+        HashFunction::Md5 => "md5",
     }
 }
 

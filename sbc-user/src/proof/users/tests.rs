@@ -1,6 +1,7 @@
 use std::{fs, os::unix::fs::OpenOptionsExt};
 
 use super::*;
+use crate::proof::digest::Realm;
 
 const MD5: &str = "0cc175b9c0f1b6a831c399e269772661";
 const SHA_256: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
@@ -21,14 +22,14 @@ fn reads_users_with_their_hashes_and_assertions() {
         SHA_256.to_uppercase(),
     ))
     .unwrap();
-    assert_eq!((users.realm().as_str(), users.len()), ("example.com", 2));
-    let bob = users.find(b"bob").unwrap();
+    assert_eq!((users.default_realm().realm().as_str(), users.len()), ("example.com", 2));
+    let bob = users.default_realm().find(b"bob").unwrap();
     assert_eq!(bob.name(), "bob");
-    assert_eq!(bob.ha1(Algorithm::Sha256).unwrap().expose(), SHA_256);
-    assert!(bob.ha1(Algorithm::Md5).is_none());
+    assert_eq!(bob.ha1(HashFunction::Sha256).unwrap().expose(), SHA_256);
+    assert!(bob.ha1(HashFunction::Md5).is_none());
     assert_eq!(bob.may_assert(), ["tel:+1212*"]);
-    assert!(users.find(b"Bob").is_none());
-    let lacking: Vec<&str> = users.lacking(Algorithm::Sha256).map(|user| user.name()).collect();
+    assert!(users.default_realm().find(b"Bob").is_none());
+    let lacking: Vec<&str> = users.lacking(HashFunction::Sha256).map(|user| user.name()).collect();
     assert_eq!(lacking, ["alice"]);
 }
 
@@ -65,7 +66,7 @@ fn says_what_is_wrong_and_where() {
         (
             mistake("realm = \"x\"\n[[user]]\nname = \"bob\""),
             "line 3, column 8",
-            "user \"bob\" needs md5 or sha-256",
+            "user \"bob\" needs md5, sha-256 or sha-512-256",
         ),
     ] {
         assert!(message.starts_with(place) && message.contains(problem), "{message}");
@@ -95,7 +96,7 @@ fn no_message_repeats_a_hash() {
 #[test]
 fn debug_does_not_show_a_hash() {
     let users = Users::parse(&alice()).unwrap();
-    let shown = format!("{users:?} {:?}", users.find(b"alice"));
+    let shown = format!("{users:?} {:?}", users.default_realm().find(b"alice"));
     assert!(!shown.contains(&MD5[..8]), "{shown}");
 }
 
@@ -104,18 +105,19 @@ fn a_rendered_stanza_reads_back() {
     let name = Username::new("o'al \"ice\" \\").unwrap();
     let realm = Realm::new("example.com").unwrap();
     let may_assert = vec!["sip:\"a\"@x".to_owned(), "tel:+1".to_owned()];
-    for algorithms in [&Algorithm::ALL[..], &[Algorithm::Md5], &[Algorithm::Sha256]] {
-        let text = stanza(&name, &realm, "pass:wörd", algorithms, &may_assert);
+    for functions in [&HashFunction::ALL[..], &[HashFunction::Md5], &[HashFunction::Sha256]] {
+        let text = stanza(&name, &realm, "pass:wörd", functions, &may_assert);
         let users = Users::parse(&format!("realm = \"example.com\"\n{}", *text)).unwrap();
+        let users = users.default_realm();
         let user = users.find(name.as_str().as_bytes()).unwrap();
         assert_eq!(user.may_assert(), may_assert);
-        for algorithm in Algorithm::ALL {
-            let made = Ha1::of(algorithm, name.as_str(), "example.com", "pass:wörd");
-            let expected = algorithms.contains(&algorithm).then_some(made.expose());
-            assert_eq!(user.ha1(algorithm).map(Ha1::expose), expected);
+        for function in HashFunction::ALL {
+            let made = Ha1::of(function, name.as_str(), "example.com", "pass:wörd");
+            let expected = functions.contains(&function).then_some(made.expose());
+            assert_eq!(user.ha1(function).map(Ha1::expose), expected);
         }
     }
-    let plain = stanza(&Username::new("a").unwrap(), &realm, "b", &[Algorithm::Md5], &[]);
+    let plain = stanza(&Username::new("a").unwrap(), &realm, "b", &[HashFunction::Md5], &[]);
     assert!(plain.starts_with("[[user]]\nname = \"a\"\nmd5 = \""), "{}", *plain);
     assert!(!plain.contains("may-assert"));
 }
@@ -161,4 +163,70 @@ fn names_the_file_that_is_absent_or_wrong() {
     io::Write::write_all(&mut file, b"realm = \"x\"\nuser = 1\n").unwrap();
     let wrong = Users::load(&path).unwrap_err().to_string();
     assert!(wrong.contains("wrong.toml: line 2, column 8: "), "{wrong}");
+}
+
+#[test]
+fn users_of_several_realms_are_told_apart() {
+    let text = format!(
+        "{}[[user]]\nname = \"alice\"\nrealm = \"b.example\"\nmd5 = \"{MD5}\"\n\
+         [[user]]\nname = \"mia\"\nrealm = \"Branch Office\"\nmd5 = \"{MD5}\"\n\
+         [[domain]]\nname = \"Branch.example\"\nrealm = \"Branch Office\"\n",
+        alice()
+    );
+    let users = Users::parse(&text).unwrap();
+    let labels =
+        |realm: &RealmUsers| realm.iter().map(|user| user.label().to_owned()).collect::<Vec<_>>();
+    assert_eq!(labels(users.default_realm()), ["alice"]);
+    let others: Vec<_> = users.others().iter().map(labels).collect();
+    assert_eq!(others, [["alice@b.example"], ["mia@Branch Office"]]);
+    assert_eq!(users.len(), 3);
+    for (domain, position) in [
+        ("EXAMPLE.com", Some(None)),
+        ("b.example", Some(Some(0))),
+        ("branch.EXAMPLE", Some(Some(1))),
+        ("c.example", None),
+        ("", None),
+    ] {
+        assert_eq!(users.position_at(domain.as_bytes()), position, "{domain}");
+    }
+}
+
+#[test]
+fn a_domain_has_one_realm_and_a_label_one_user() {
+    let user = |name: &str, realm: &str| {
+        format!("[[user]]\nname = \"{name}\"\nrealm = \"{realm}\"\nmd5 = \"{MD5}\"\n")
+    };
+    let domain =
+        |name: &str, realm: &str| format!("[[domain]]\nname = \"{name}\"\nrealm = \"{realm}\"\n");
+    for (more, problem) in [
+        (domain("EXAMPLE.COM", "other"), "domain \"example.com\" is a realm of its own"),
+        (domain("a.example", "x") + &domain("A.example", "y"), "another one above"),
+        (domain("a b", "x"), "is not a domain"),
+        (domain("", "x"), "is not a domain"),
+        (domain("a.example", "a\\\"b"), "realm has a quote"),
+        (user("bob", "Example.com"), "\"Example.com\" is a realm of its own"),
+        (user("alice@b", "c") + &user("alice", "b@c"), "told by \"alice@b@c\""),
+    ] {
+        let message = mistake(&format!("{}{more}", alice()));
+        assert!(message.contains(problem), "{message}");
+    }
+}
+
+#[test]
+fn a_user_is_found_by_the_hash_of_name_and_realm() {
+    let users = Users::parse(&alice()).unwrap();
+    let realm = users.default_realm();
+    // printf alice:example.com | md5sum, sha256sum; hashlib.new("sha512_256", b"alice:example.com")
+    for (function, digits) in [
+        (HashFunction::Md5, "e714bf7dde243fc2061a4e3d877edc0d"),
+        (HashFunction::Sha256, "182821e63518db2dd774c82f8142291d0376025311d4a5988d61e5a5dfafbbde"),
+        (
+            HashFunction::Sha512_256,
+            "57dfef4a5cc421c244596a418535c430e6f6586304d4df8ef4a9e5e4286c82e5",
+        ),
+    ] {
+        let found = |digits: &str| realm.find_hashed(function, digits.as_bytes()).is_some();
+        assert!(found(digits) && found(&digits.to_uppercase()), "{function}");
+        assert!(!found("") && !found("alice") && !found(&digits.replace('a', "b")));
+    }
 }

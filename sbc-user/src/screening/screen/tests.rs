@@ -69,16 +69,7 @@ impl Scene {
             fingerprint: &|_| self.fingerprint,
             buffer: Vec::new(),
         };
-        match screen.screen(&request, &flow, &self.evidence) {
-            Screened::Accepted { proven, consumed, .. } => {
-                Told::Accepted(proven.map(|user| user.name().to_owned()), consumed.is_some())
-            }
-            Screened::Answered(outcome, reply) => {
-                Message::scan(&reply).unwrap();
-                Told::Answered(outcome, String::from_utf8(reply).unwrap())
-            }
-            Screened::Silent(outcome) => Told::Silent(outcome),
-        }
+        Told::of(screen.screen(&request, &flow, &self.evidence))
     }
 
     fn udp(&mut self, remote: &str, request: &str) -> Told {
@@ -99,7 +90,7 @@ impl Scene {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Told {
+pub(super) enum Told {
     /// Who just answered a challenge, and whether credentials were consumed.
     Accepted(Option<String>, bool),
     Answered(Outcome, String),
@@ -107,8 +98,21 @@ enum Told {
 }
 
 impl Told {
+    pub(super) fn of(screened: Screened<'_>) -> Self {
+        match screened {
+            Screened::Accepted { proven, consumed, .. } => {
+                Self::Accepted(proven.map(|user| user.name().to_owned()), consumed.is_some())
+            }
+            Screened::Answered(outcome, reply) => {
+                Message::scan(&reply).unwrap();
+                Self::Answered(outcome, String::from_utf8(reply).unwrap())
+            }
+            Screened::Silent(outcome) => Self::Silent(outcome),
+        }
+    }
+
     #[track_caller]
-    fn reply(self, expected: Outcome) -> String {
+    pub(super) fn reply(self, expected: Outcome) -> String {
         match self {
             Self::Answered(outcome, reply) if outcome == expected => reply,
             told @ (Self::Accepted(..) | Self::Answered(..) | Self::Silent(_)) => {
@@ -118,7 +122,7 @@ impl Told {
     }
 }
 
-fn request(method: &str, from: &str, more: &str) -> String {
+pub(super) fn request(method: &str, from: &str, more: &str) -> String {
     let to = if method == "REGISTER" { from } else { "bob@example.com" };
     format!(
         "{method} {TARGET} SIP/2.0\r\nVia: SIP/2.0/UDP 192.168.1.2;branch=z9hG4bK1;rport\r\n\
@@ -235,6 +239,7 @@ fn credentials_for_another_target_or_unreadable_or_twice_are_bad() {
     for credentials in [
         other,
         good.replace("qop=auth", "qop=auth-int"),
+        good.replace("qop=auth", "qop=auth,userhash=true"),
         format!("{good}\r\nProxy-Authorization: {good}"),
     ] {
         let told = scene.respond(STRANGER, "alice@example.com", &credentials);

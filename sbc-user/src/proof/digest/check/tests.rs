@@ -1,8 +1,7 @@
 use super::*;
-use crate::proof::digest::Ha1;
+use crate::proof::digest::test_client::settings;
 
 const START: UnixMillis = UnixMillis(1_700_000_000_000);
-const LIFETIME: Duration = Duration::from_mins(1);
 const METHOD: &str = "INVITE";
 const TARGET: &str = "sip:bob@example.com";
 
@@ -15,6 +14,9 @@ struct Client {
     method: &'static str,
     uri: &'static str,
     algorithm: Algorithm,
+    qop: Qop,
+    body: &'static str,
+    userhash: bool,
     count: u32,
 }
 
@@ -24,7 +26,10 @@ const ALICE: Client = Client {
     realm: "example.com",
     method: METHOD,
     uri: TARGET,
-    algorithm: Algorithm::Sha256,
+    algorithm: Algorithm::SHA_256,
+    qop: Qop::Auth,
+    body: "",
+    userhash: false,
     count: 1,
 };
 
@@ -32,16 +37,26 @@ impl Client {
     fn answer(&self, nonce: &str) -> String {
         let Self { username, realm, method, uri, algorithm, count, .. } = *self;
         let hash = |text: String| {
-            let hex = HashValue::of(algorithm, &[text.as_bytes()]).to_hex();
+            let hex = HashValue::of(algorithm.function(), &[text.as_bytes()]).to_hex();
             String::from_utf8(hex.as_bytes().to_vec()).unwrap()
         };
-        let ha1 = hash(format!("{username}:{realm}:{}", self.password));
-        let ha2 = hash(format!("{method}:{uri}"));
-        let response = hash(format!("{ha1}:{nonce}:{count:08x}:c0ffee:auth:{ha2}"));
+        let mut ha1 = hash(format!("{username}:{realm}:{}", self.password));
+        if algorithm.is_session() {
+            ha1 = hash(format!("{ha1}:{nonce}:c0ffee"));
+        }
+        let qop = self.qop.name();
+        let ha2 = match self.qop {
+            Qop::Auth => hash(format!("{method}:{uri}")),
+            Qop::AuthInt => hash(format!("{method}:{uri}:{}", hash(self.body.to_owned()))),
+        };
+        let response = hash(format!("{ha1}:{nonce}:{count:08x}:c0ffee:{qop}:{ha2}"));
+        let username =
+            if self.userhash { hash(format!("{username}:{realm}")) } else { username.to_owned() };
+        let userhash = if self.userhash { ", userhash=true" } else { "" };
         format!(
             "Digest username=\"{username}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
-             response=\"{response}\", algorithm={algorithm}, cnonce=\"c0ffee\", qop=auth, \
-             nc={count:08x}"
+             response=\"{response}\", algorithm={algorithm}, cnonce=\"c0ffee\", qop={qop}, \
+             nc={count:08x}{userhash}"
         )
     }
 }
@@ -57,13 +72,22 @@ impl Scene {
     }
 
     fn with_capacity(offered: &[Algorithm], capacity: usize) -> Self {
-        let settings = DigestSettings {
-            offered: OfferedAlgorithms::new(offered.to_vec()).unwrap(),
-            nonce_key: Zeroizing::new([9; 32]),
-            nonce_lifetime: LIFETIME,
-            replay_capacity: NonZeroUsize::new(capacity).unwrap(),
-        };
-        Self { check: DigestCheck::new(&settings, users("example.com"), START) }
+        let replay_capacity = NonZeroUsize::new(capacity).unwrap();
+        Self::with(DigestSettings { replay_capacity, ..settings(offered, START) })
+    }
+
+    fn with(settings: DigestSettings) -> Self {
+        Self { check: DigestCheck::new(settings, users(), START) }
+    }
+
+    /// Everything is offered.
+    fn with_everything() -> Self {
+        let (qops, offers_userhash) = (OfferedQops::AuthIntFirst, true);
+        Self::with(DigestSettings { qops, offers_userhash, ..settings(&Algorithm::ALL, START) })
+    }
+
+    fn realm(&self) -> ProtectedRealm<'_> {
+        self.check.realm_of([])
     }
 
     fn nonce(&self) -> String {
@@ -71,7 +95,7 @@ impl Scene {
     }
 
     fn nonce_number(&self, number: u8) -> String {
-        self.check.mint.issue(START, [number; 8], source())
+        self.check.default.issue(START, [number; 8], source().ip())
     }
 
     fn judge(&self, answer: &str) -> &'static str {
@@ -86,56 +110,40 @@ impl Scene {
     ) -> &'static str {
         let credentials = Credentials::parse(answer.as_bytes()).unwrap();
         let now = UnixMillis(START.0 + seconds * 1000);
-        self.check.judge(&credentials, request, now).name()
+        self.realm().judge(&credentials, request, self.check.offered(), now).name()
     }
 }
 
-fn users(realm: &str) -> Arc<Users> {
+/// Alice has every hash, Mia only MD5; another Alice is of a realm of her own.
+fn users() -> Arc<Users> {
     use crate::proof::users::{Username, stanza};
-    let realm = Realm::new(realm).unwrap();
-    let stanza = |name: &str, algorithms: &[Algorithm]| {
-        stanza(&Username::new(name).unwrap(), &realm, "secret", algorithms, &[])
+    let stanza = |name: &str, realm: &str, functions: &[HashFunction]| {
+        let realm = Realm::new(realm).unwrap();
+        stanza(&Username::new(name).unwrap(), &realm, "secret", functions, &[]).to_string()
     };
-    let alice = stanza("alice", &Algorithm::ALL);
-    let mia = stanza("mia", &[Algorithm::Md5]);
-    Arc::new(Users::parse(&format!("realm = \"{realm}\"\n{}{}", *alice, *mia)).unwrap())
+    let alice = stanza("alice", "example.com", &HashFunction::ALL);
+    let mia = stanza("mia", "example.com", &[HashFunction::Md5]);
+    let other = stanza("alice", "b.example", &HashFunction::ALL);
+    let text = format!("realm = \"example.com\"\n{alice}{mia}{other}realm = \"b.example\"\n");
+    Arc::new(Users::parse(&text).unwrap())
 }
 
-fn source() -> IpAddr {
-    "192.0.2.1".parse().unwrap()
+fn source() -> SocketAddr {
+    "192.0.2.1:5060".parse().unwrap()
 }
 
 fn request() -> RequestFacts<'static> {
     RequestFacts {
         method: METHOD.as_bytes(),
         request_uri: TARGET.as_bytes(),
+        body: b"",
         source: source(),
         fingerprint: 1,
     }
 }
 
 #[test]
-fn reproduces_the_vectors_of_rfc_7616() {
-    // §3.9.1
-    for (algorithm, response) in [
-        (Algorithm::Md5, "8ca523f5e9506fed4657c9700eebdbec"),
-        (Algorithm::Sha256, "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
-    ] {
-        let header = format!(
-            "Digest username=\"Mufasa\", realm=\"http-auth@example.org\", uri=\"/dir/index.html\",\r\n \
-             algorithm={algorithm}, nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\",\r\n \
-             nc=00000001, cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", qop=auth,\r\n \
-             response=\"{response}\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""
-        );
-        let credentials = Credentials::parse(header.as_bytes()).unwrap();
-        let ha1 = Ha1::of(algorithm, "Mufasa", "http-auth@example.org", "Circle of Life");
-        let expected = expected_response(ha1.expose().as_bytes(), &credentials, b"GET");
-        assert!(bool::from(expected.ct_eq(&credentials.response)), "{algorithm}");
-    }
-}
-
-#[test]
-fn proves_a_user_by_either_algorithm_and_recognizes_the_retransmission() {
+fn proves_a_user_by_each_algorithm_and_recognizes_the_retransmission() {
     for algorithm in Algorithm::ALL {
         let scene = Scene::new(&Algorithm::ALL);
         let answer = Client { algorithm, ..ALICE }.answer(&scene.nonce());
@@ -148,19 +156,20 @@ fn proves_a_user_by_either_algorithm_and_recognizes_the_retransmission() {
 fn a_proven_verdict_carries_the_user() {
     let scene = Scene::new(&Algorithm::ALL);
     let answer = ALICE.answer(&scene.nonce());
-    let credentials = scene.check.read(answer.as_bytes()).unwrap();
-    let verdict = scene.check.judge(&credentials, &request(), START);
+    let credentials = scene.realm().read(answer.as_bytes()).unwrap();
+    let verdict = scene.realm().judge(&credentials, &request(), scene.check.offered(), START);
     let DigestVerdict::Proven { user, .. } = verdict else { panic!("{verdict:?}") };
     assert_eq!(user.name(), "alice");
 }
 
 #[test]
 fn a_challenge_is_answered_by_a_client_that_reads_it() {
-    let scene = Scene::new(&[Algorithm::Md5, Algorithm::Sha256]);
-    assert_eq!(scene.check.algorithms().collect::<Vec<_>>(), [Algorithm::Md5, Algorithm::Sha256]);
-    let nonce = scene.check.nonce(source(), START, [3; 8]);
+    let scene = Scene::new(&[Algorithm::MD5, Algorithm::SHA_256]);
+    let offered: Vec<_> = scene.check.offered().iter().collect();
+    assert_eq!(offered, [Algorithm::MD5, Algorithm::SHA_256]);
+    let nonce = scene.realm().nonce(source(), START, [3; 8]);
     let challenge = |stale| {
-        let parts = scene.check.challenge(Algorithm::Sha256, &nonce, stale);
+        let parts = scene.realm().challenge(Algorithm::SHA_256, &nonce, stale);
         String::from_utf8(parts.concat()).unwrap()
     };
     let (plain, stale) = (challenge(false), challenge(true));
@@ -175,19 +184,19 @@ fn a_challenge_is_answered_by_a_client_that_reads_it() {
 
 #[test]
 fn a_wrong_password_and_an_unknown_user_get_the_same_verdict() {
-    let scene = || Scene::new(&[Algorithm::Sha256]);
+    let scene = || Scene::new(&[Algorithm::SHA_256]);
     let nonce = scene().nonce();
     for (what, client) in [
         ("wrong password", Client { password: "guess", ..ALICE }),
         ("unknown user", Client { username: "nobody", ..ALICE }),
         ("another method", Client { method: "REGISTER", ..ALICE }),
-        ("not offered", Client { algorithm: Algorithm::Md5, ..ALICE }),
+        ("not offered", Client { algorithm: Algorithm::MD5, ..ALICE }),
         ("no such hash", Client { username: "mia", ..ALICE }),
     ] {
         let answer = client.answer(&nonce);
         let credentials = Credentials::parse(answer.as_bytes()).unwrap();
         let scene = scene();
-        let verdict = scene.check.judge(&credentials, &request(), START);
+        let verdict = scene.realm().judge(&credentials, &request(), scene.check.offered(), START);
         assert_eq!(format!("{verdict:?}"), "Wrong", "{what}");
         assert!(scene.check.replay().is_empty(), "{what}");
     }
@@ -196,14 +205,17 @@ fn a_wrong_password_and_an_unknown_user_get_the_same_verdict() {
 #[test]
 fn a_response_made_with_the_digits_of_nobody_proves_nothing() {
     let scene = Scene::new(&Algorithm::ALL);
-    for (username, algorithm) in
-        [("nobody", Algorithm::Sha256), ("nobody", Algorithm::Md5), ("mia", Algorithm::Sha256)]
-    {
+    for (username, algorithm) in [
+        ("nobody", Algorithm::SHA_256),
+        ("nobody", Algorithm::MD5_SESS),
+        ("mia", Algorithm::SHA_256),
+    ] {
         let answer = Client { username, algorithm, ..ALICE }.answer(&scene.nonce());
         let credentials = Credentials::parse(answer.as_bytes()).unwrap();
-        let response = expected_response(nobody(algorithm), &credentials, METHOD.as_bytes());
+        let digits = nobody(algorithm.function());
+        let response = expected_response(digits, &credentials, METHOD.as_bytes(), b"");
         let forged = Credentials { response, ..credentials };
-        let verdict = scene.check.judge(&forged, &request(), START);
+        let verdict = scene.realm().judge(&forged, &request(), scene.check.offered(), START);
         assert_eq!(verdict.name(), "wrong");
     }
 }
@@ -235,7 +247,7 @@ fn only_a_correct_response_to_a_forgotten_nonce_is_stale() {
 fn a_nonce_is_good_for_one_source_only() {
     let scene = Scene::new(&Algorithm::ALL);
     let answer = ALICE.answer(&scene.nonce());
-    let elsewhere = RequestFacts { source: "192.0.2.2".parse().unwrap(), ..request() };
+    let elsewhere = RequestFacts { source: "192.0.2.2:5060".parse().unwrap(), ..request() };
     assert_eq!(scene.judge_request(&answer, &elsewhere, 0), "nonce-not-ours");
     assert_eq!(scene.judge(&ALICE.answer("made-up")), "nonce-not-ours");
 }
@@ -245,7 +257,7 @@ fn credentials_for_another_realm_are_ignored() {
     let scene = Scene::new(&Algorithm::ALL);
     let answer = Client { realm: "pbx.example", ..ALICE }.answer(&scene.nonce());
     assert_eq!(scene.judge(&answer), "foreign-realm");
-    let refused = scene.check.read(answer.as_bytes()).unwrap_err();
+    let refused = scene.realm().read(answer.as_bytes()).unwrap_err();
     assert_eq!(refused, MalformedCredentials::OtherRealm);
 }
 
@@ -271,6 +283,105 @@ fn a_nonce_count_proves_one_request() {
     assert_eq!(scene.judge(&ALICE.answer(&nonce)), "retransmission");
 }
 
+#[test]
+fn each_algorithm_proves_with_each_qop_and_with_a_hashed_name() {
+    for algorithm in Algorithm::ALL {
+        for qop in [Qop::Auth, Qop::AuthInt] {
+            for userhash in [false, true] {
+                let scene = Scene::with_everything();
+                let client = Client { algorithm, qop, userhash, body: "v=0", ..ALICE };
+                let answer = client.answer(&scene.nonce());
+                let facts = RequestFacts { body: b"v=0", ..request() };
+                assert_eq!(scene.judge_request(&answer, &facts, 0), "proven", "{answer}");
+                let changed = RequestFacts { body: b"v=1", ..facts };
+                let expected = if qop == Qop::Auth { "retransmission" } else { "wrong" };
+                assert_eq!(scene.judge_request(&answer, &changed, 0), expected, "{answer}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_not_offered_is_refused() {
+    let plain = Scene::new(&Algorithm::ALL);
+    for (client, reason) in [
+        (Client { qop: Qop::AuthInt, ..ALICE }, MalformedCredentials::QopNotOffered),
+        (Client { userhash: true, ..ALICE }, MalformedCredentials::UserhashNotOffered),
+    ] {
+        let answer = client.answer(&plain.nonce());
+        assert_eq!(plain.realm().read(answer.as_bytes()).unwrap_err(), reason);
+    }
+    let qops = OfferedQops::AuthInt;
+    let strict = Scene::with(DigestSettings { qops, ..settings(&Algorithm::ALL, START) });
+    let refused = strict.realm().read(ALICE.answer(&strict.nonce()).as_bytes()).unwrap_err();
+    assert_eq!(refused, MalformedCredentials::QopNotOffered);
+    let scene = Scene::new(&[Algorithm::SHA_256]);
+    let session = Client { algorithm: Algorithm::SHA_256_SESS, ..ALICE };
+    assert_eq!(scene.judge(&session.answer(&scene.nonce())), "wrong");
+}
+
+#[test]
+fn a_challenge_says_all_that_is_offered() {
+    let scene = Scene::with_everything();
+    let nonce = scene.realm().nonce(source(), START, [3; 8]);
+    let parts = scene.realm().challenge(Algorithm::SHA_512_256_SESS, &nonce, true).concat();
+    let text = String::from_utf8(parts).unwrap();
+    let tail = "\",algorithm=SHA-512-256-sess,qop=\"auth-int,auth\",userhash=true,stale=true";
+    assert!(text.ends_with(tail), "{text}");
+}
+
+#[test]
+fn credentials_of_one_realm_of_ours_are_none_in_another() {
+    let scene = Scene::new(&Algorithm::ALL);
+    let [first, other] = [&b"example.com"[..], b"B.example"].map(|it| scene.check.realm_of([it]));
+    assert_eq!((first.realm().as_str(), other.realm().as_str()), ("example.com", "b.example"));
+    assert_eq!(scene.check.realm_of([&b"c.example"[..], b"b.example"]).realm(), other.realm());
+    assert_eq!(scene.check.realm_of([&b"c.example"[..]]).realm(), first.realm());
+    let judge = |realm: ProtectedRealm<'_>, client: Client, nonce: [u8; NONCE_LENGTH]| {
+        let answer = client.answer(str::from_utf8(&nonce).unwrap());
+        let credentials = Credentials::parse(answer.as_bytes()).unwrap();
+        realm.judge(&credentials, &request(), scene.check.offered(), START)
+    };
+    let nonces = [first, other].map(|realm| realm.nonce(source(), START, [1; 8]));
+    let alice_of_other = Client { realm: "b.example", ..ALICE };
+    let verdict = judge(other, alice_of_other.clone(), nonces[1]);
+    let DigestVerdict::Proven { user, .. } = verdict else { panic!("{verdict:?}") };
+    assert_eq!(user.label(), "alice@b.example");
+    assert_eq!(judge(first, alice_of_other.clone(), nonces[0]).name(), "foreign-realm");
+    assert_eq!(judge(other, alice_of_other, nonces[0]).name(), "nonce-not-ours");
+    assert_eq!(judge(other, ALICE, nonces[1]).name(), "foreign-realm");
+}
+
+#[test]
+fn who_guesses_is_refused_even_if_he_guesses_right() {
+    for userhash in [false, true] {
+        let scene = Scene::with_everything();
+        for (attempt, username) in (0..).zip(["alice", "nobody", "mia"]) {
+            let guess = Client { username, password: "guess", userhash, ..ALICE };
+            assert_eq!(scene.judge(&guess.answer(&scene.nonce_number(attempt))), "wrong");
+        }
+        let right = Client { userhash, ..ALICE }.answer(&scene.nonce_number(9));
+        assert_eq!(scene.judge(&right), "too-many-failures");
+        assert_eq!(scene.judge_request(&right, &request(), 59), "proven");
+    }
+}
+
+#[test]
+fn a_failure_without_a_nonce_of_ours_is_held_against_nobody() {
+    let scene = Scene::new(&Algorithm::ALL);
+    let stolen = scene.nonce();
+    let elsewhere = RequestFacts { source: "192.0.2.2:5060".parse().unwrap(), ..request() };
+    let guess = Client { password: "guess", ..ALICE };
+    for nonce in ["made-up", &stolen] {
+        for _ in 0..100 {
+            let verdict = scene.judge_request(&guess.answer(nonce), &elsewhere, 0);
+            assert_eq!(verdict, "nonce-not-ours");
+        }
+    }
+    let nonce = scene.check.default.issue(START, [8; 8], elsewhere.source.ip());
+    assert_eq!(scene.judge_request(&ALICE.answer(&nonce), &elsewhere, 0), "proven");
+}
+
 impl DigestVerdict {
     /// A short name, kebab-case.
     fn name(&self) -> &'static str {
@@ -283,6 +394,7 @@ impl DigestVerdict {
             Self::NonceNotOurs => "nonce-not-ours",
             Self::UriMismatch => "uri-mismatch",
             Self::Replayed => "replayed",
+            Self::TooManyFailures => "too-many-failures",
         }
     }
 }

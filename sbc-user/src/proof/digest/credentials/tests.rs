@@ -24,7 +24,8 @@ fn reads_every_parameter() {
     assert_eq!(read.uri, b"sip:bob@example.com");
     assert_eq!(read.cnonce, b"c");
     assert_eq!((read.nonce_count.number.get(), read.nonce_count.digits), (10, &b"0000000a"[..]));
-    assert_eq!(read.algorithm, Algorithm::Md5);
+    assert_eq!((read.algorithm, read.qop), (Algorithm::MD5, Qop::Auth));
+    assert!(!read.userhash);
     assert_eq!(read.response.to_hex().as_bytes(), b"8ca523f5e9506fed4657c9700eebdbec");
 }
 
@@ -100,15 +101,30 @@ fn refuses_what_two_readers_could_read_differently() {
 }
 
 #[test]
+fn reads_what_may_be_offered() {
+    for (from, to, algorithm, qop, userhash) in [
+        ("qop=auth", "qop=AUTH-int", Algorithm::MD5, Qop::AuthInt, false),
+        ("qop=auth", "qop=auth,algorithm=md5-SESS", Algorithm::MD5_SESS, Qop::Auth, false),
+        ("nc=0", "userhash=\"TRUE\",nc=0", Algorithm::MD5, Qop::Auth, true),
+        ("nc=0", "userhash=false,nc=0", Algorithm::MD5, Qop::Auth, false),
+    ] {
+        let value = FULL.replace(from, to);
+        let read = Credentials::parse(value.as_bytes()).unwrap();
+        assert_eq!((read.algorithm, read.qop, read.userhash), (algorithm, qop, userhash), "{to}");
+    }
+}
+
+#[test]
 fn names_what_it_does_not_offer() {
     use MalformedCredentials as Reason;
     for (from, to, reason) in [
         (",qop=auth", "", Reason::QopMissing),
-        ("qop=auth", "qop=auth-int", Reason::QopNotAuth),
-        ("qop=auth", "qop=\"auth,auth-int\"", Reason::QopNotAuth),
-        ("qop=auth", "qop=auth,algorithm=MD5-sess", Reason::SessionAlgorithm),
-        ("qop=auth", "qop=auth,algorithm=sha-256-SESS", Reason::SessionAlgorithm),
-        ("qop=auth", "qop=auth,algorithm=SHA-512-256", Reason::UnknownAlgorithm),
+        ("qop=auth", "qop=auth-conf", Reason::UnknownQop),
+        ("qop=auth", "qop=\"auth,auth-int\"", Reason::UnknownQop),
+        ("qop=auth", "qop=auth,algorithm=SHA-1-sess", Reason::UnknownAlgorithm),
+        ("qop=auth", "qop=auth,algorithm=SHA-512", Reason::UnknownAlgorithm),
+        ("qop=auth", "qop=auth,algorithm=SHA-512-256", Reason::Response),
+        ("qop=auth", "qop=auth,algorithm=SHA-256-sess", Reason::Response),
         ("qop=auth", "qop=auth,algorithm=SHA-256", Reason::Response),
         ("eebdbec", "eebdbe", Reason::Response),
         ("eebdbec", "eebdbeg", Reason::Response),
@@ -118,7 +134,7 @@ fn names_what_it_does_not_offer() {
         ("nc=0000000a", "nc=00000000", Reason::NonceCount),
         ("nc=0000000a", "nc=00000000a", Reason::NonceCount),
         ("\"alice\"", "\"\"", Reason::UsernameLength),
-        ("nc=0000000a", "nc=0000000a,userhash=true", Reason::UsernameEncoding),
+        ("nc=0000000a", "nc=0000000a,userhash=maybe", Reason::Userhash),
         ("username=\"alice\"", "username*=UTF-8''alice", Reason::UsernameEncoding),
     ] {
         assert_eq!(refusal_with(from, to), Some(reason), "{from:?} -> {to:?}");

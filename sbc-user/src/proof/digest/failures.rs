@@ -1,0 +1,341 @@
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::UnixMillis;
+
+/// Each of the three tables has so many sets of four words: half a megabyte.
+const SETS: usize = 16_384;
+const WAYS: usize = 4;
+/// The time that a word counts, so that 32 bits last for eight years.
+const TICK: u128 = 64;
+/// Two threads that fail in the same word at once may lose one of the two failures, after so many attempts.
+const ATTEMPTS: usize = 4;
+
+/// How many failed proofs are let pass in which time: all of them at once, or evenly spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many.
+    pub failures: u32,
+    /// In which time.
+    pub within: Duration,
+}
+
+/// Remembers failed proofs, to slow down who guesses.
+///
+/// A source (an IPv4 address, an IPv6 /64) that has failed too often is refused. A user's name for which too
+/// many have failed is refused to the sources that have failed, each with whatever name, and to no other.
+/// Neither holds for a user at the address and port that he has proved himself from.
+///
+/// Nothing is locked and nothing is allocated. **When full**, what is owed least is forgotten: whoever makes
+/// it overflow has as many sources as entries are forgotten, and nobody is refused for it.
+pub struct Failures {
+    per_source: Limit,
+    per_user: Limit,
+    proven_for: u32,
+    sources: Table,
+    users: Table,
+    proven: Table,
+    /// Seeded at random, so that nobody can choose whose word he shares.
+    hasher: RandomState,
+    started: UnixMillis,
+}
+
+/// A proof that is about to be judged.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt {
+    source: u64,
+    user: u64,
+    place: u64,
+    now: u32,
+}
+
+impl Failures {
+    /// Remembers none yet. A proof speaks for its place for `proven_for`.
+    #[must_use]
+    pub fn new(
+        per_source: Allowance,
+        per_user: Allowance,
+        proven_for: Duration,
+        started: UnixMillis,
+    ) -> Self {
+        Self {
+            per_source: Limit::of(per_source),
+            per_user: Limit::of(per_user),
+            proven_for: ticks(proven_for),
+            sources: Table::new(),
+            users: Table::new(),
+            proven: Table::new(),
+            hasher: RandomState::new(),
+            started,
+        }
+    }
+
+    /// An attempt from a source to prove that it is the user of this realm with this name, or with what the
+    /// client writes instead of it.
+    pub(super) fn attempt(
+        &self,
+        source: SocketAddr,
+        realm: &[u8],
+        user: &[u8],
+        now: UnixMillis,
+    ) -> Attempt {
+        let address = match source.ip().to_canonical() {
+            IpAddr::V4(address) => u128::from(u32::from(address)),
+            IpAddr::V6(address) => u128::from(address) & !u128::from(u64::MAX),
+        };
+        let place = (source.ip().to_canonical(), source.port(), realm, user);
+        Attempt {
+            source: self.hasher.hash_one(address),
+            user: self.hasher.hash_one((realm, user)),
+            place: self.hasher.hash_one(place),
+            now: ticks(now.saturating_since(self.started)),
+        }
+    }
+
+    /// Says whether it is refused, whatever it brings.
+    pub(super) fn refuses(&self, attempt: Attempt) -> bool {
+        let Attempt { source, user, now, .. } = attempt;
+        if self.is_users_own(attempt) {
+            return false;
+        }
+        let owed = self.per_source.owed(self.sources.read(source), now);
+        self.per_source.is_spent(owed)
+            || owed > 0 && self.per_user.is_spent(self.per_user.owed(self.users.read(user), now))
+    }
+
+    /// The attempt has failed.
+    pub(super) fn failed(&self, attempt: Attempt) {
+        let Attempt { source, user, now, .. } = attempt;
+        if self.is_users_own(attempt) {
+            return;
+        }
+        self.sources.update(source, now, |until| self.per_source.after_failure(until, now));
+        self.users.update(user, now, |until| self.per_user.after_failure(until, now));
+    }
+
+    /// The attempt has succeeded.
+    pub(super) fn succeeded(&self, attempt: Attempt) {
+        let until = attempt.now.saturating_add(self.proven_for);
+        self.proven.update(attempt.place, attempt.now, |_| until);
+    }
+
+    fn is_users_own(&self, attempt: Attempt) -> bool {
+        let until = self.proven.read(attempt.place);
+        let left = until.saturating_sub(attempt.now);
+        // Longer than it can be: the clock has gone back.
+        left > 0 && left <= self.proven_for
+    }
+}
+
+/// An allowance in ticks: what is owed grows by `interval` with a failure, and goes down with time.
+struct Limit {
+    interval: u32,
+    most: u32,
+}
+
+impl Limit {
+    fn of(allowance: Allowance) -> Self {
+        let failures = allowance.failures.max(1);
+        let interval = ticks(allowance.within).checked_div(failures).unwrap_or(1).max(1);
+        Self { interval, most: interval.saturating_mul(failures) }
+    }
+
+    /// More than there can be is what a clock has left that has gone back since: nothing.
+    fn owed(&self, until: u32, now: u32) -> u32 {
+        let owed = until.saturating_sub(now);
+        if owed <= self.most { owed } else { 0 }
+    }
+
+    const fn is_spent(&self, owed: u32) -> bool {
+        owed.saturating_add(self.interval) > self.most
+    }
+
+    fn after_failure(&self, until: u32, now: u32) -> u32 {
+        let owed = self.owed(until, now).saturating_add(self.interval).min(self.most);
+        now.saturating_add(owed)
+    }
+}
+
+/// Times until when something is remembered, each in a word with a part of the hash that it is found by.
+struct Table {
+    words: Box<[[AtomicU64; WAYS]]>,
+}
+
+impl Table {
+    fn new() -> Self {
+        Self { words: (0..SETS).map(|_| Default::default()).collect() }
+    }
+
+    /// The time that is remembered for a hash, or 0.
+    fn read(&self, hash: u64) -> u32 {
+        let words = self.set(hash).iter().map(|word| word.load(Ordering::Relaxed));
+        words.into_iter().find(|word| tag(*word) == wanted(hash)).map_or(0, until)
+    }
+
+    /// Replaces the time of a hash. If there is none, it takes the place of the one that is over first.
+    fn update(&self, hash: u64, now: u32, next: impl Fn(u32) -> u32) {
+        for _ in 0..ATTEMPTS {
+            let of_hash = |word: &&AtomicU64| tag(word.load(Ordering::Relaxed)) == wanted(hash);
+            let left = |word: &&AtomicU64| until(word.load(Ordering::Relaxed)).saturating_sub(now);
+            let set = self.set(hash);
+            let Some(word) = set.iter().find(of_hash).or_else(|| set.iter().min_by_key(left))
+            else {
+                return;
+            };
+            let old = word.load(Ordering::Relaxed);
+            let time = if tag(old) == wanted(hash) { until(old) } else { 0 };
+            let new = u64::from(wanted(hash)) << 32 | u64::from(next(time));
+            if word.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        }
+    }
+
+    fn set(&self, hash: u64) -> &[AtomicU64] {
+        let index = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() % SETS;
+        self.words.get(index).map_or(&[], |set| set.as_slice())
+    }
+}
+
+/// The part of a hash that is kept in a word; an empty word has 0.
+const fn wanted(hash: u64) -> u32 {
+    tag(hash) | 1
+}
+
+const fn tag(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is meant")]
+const fn until(word: u64) -> u32 {
+    word as u32
+}
+
+fn ticks(time: Duration) -> u32 {
+    u32::try_from(time.as_millis().div_ceil(TICK)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: UnixMillis = UnixMillis(1_700_000_000_000);
+    const REALM: &[u8] = b"example.com";
+
+    fn failures() -> Failures {
+        let allow = |failures| Allowance { failures, within: Duration::from_mins(1) };
+        Failures::new(allow(3), allow(6), Duration::from_mins(2), START)
+    }
+
+    fn try_from(failures: &Failures, source: &str, user: &str, second: u64) -> Attempt {
+        let now = START.saturating_add(Duration::from_secs(second));
+        failures.attempt(source.parse().unwrap(), REALM, user.as_bytes(), now)
+    }
+
+    /// How many failures it takes until the next attempt is refused.
+    fn failures_until_refused(failures: &Failures, source: &str, user: &str, second: u64) -> usize {
+        (0..100)
+            .find(|_| {
+                let attempt = try_from(failures, source, user, second);
+                let is_refused = failures.refuses(attempt);
+                if !is_refused {
+                    failures.failed(attempt);
+                }
+                is_refused
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn a_source_fails_as_often_as_it_is_allowed_whomever_it_says_to_be() {
+        let failures = failures();
+        for user in ["a", "b", "c"] {
+            let attempt = try_from(&failures, "192.0.2.1:1", user, 0);
+            assert!(!failures.refuses(attempt));
+            failures.failed(attempt);
+        }
+        assert!(failures.refuses(try_from(&failures, "192.0.2.1:2", "d", 0)), "from any port");
+        assert!(!failures.refuses(try_from(&failures, "192.0.2.2:1", "a", 0)), "only there");
+        assert!(failures.refuses(try_from(&failures, "192.0.2.1:1", "d", 19)));
+        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "d", 21), 1);
+        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "d", 1000), 3);
+    }
+
+    #[test]
+    fn an_ipv6_subnet_is_one_source_and_a_mapped_address_is_ipv4() {
+        let failures = failures();
+        assert_eq!(failures_until_refused(&failures, "[2001:db8::1]:1", "a", 0), 3);
+        assert!(failures.refuses(try_from(&failures, "[2001:db8::2:3:4:5]:1", "b", 0)));
+        assert!(!failures.refuses(try_from(&failures, "[2001:db8:0:1::1]:1", "b", 0)));
+        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "c", 0), 3);
+        assert!(failures.refuses(try_from(&failures, "[::ffff:192.0.2.1]:1", "b", 0)));
+    }
+
+    #[test]
+    fn a_users_name_is_refused_to_sources_that_have_failed_and_to_no_other() {
+        let failures = failures();
+        for source in ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1"] {
+            for _ in 0..2 {
+                failures.failed(try_from(&failures, source, "alice", 0));
+            }
+        }
+        assert!(failures.refuses(try_from(&failures, "192.0.2.1:1", "alice", 0)));
+        assert!(!failures.refuses(try_from(&failures, "192.0.2.1:1", "bob", 0)));
+        assert!(
+            !failures.refuses(try_from(&failures, "192.0.2.9:1", "alice", 0)),
+            "has not failed"
+        );
+    }
+
+    #[test]
+    fn no_guesses_of_others_keep_a_user_from_where_he_has_proved_himself() {
+        let failures = failures();
+        let own = "192.0.2.1:5060";
+        failures.succeeded(try_from(&failures, own, "alice", 0));
+        // A neighbour behind the same NAT, and half the world.
+        failures_until_refused(&failures, "192.0.2.1:6000", "alice", 1);
+        for host in 1..100 {
+            failures.failed(try_from(&failures, &format!("198.51.100.{host}:1"), "alice", 1));
+        }
+        assert!(failures.refuses(try_from(&failures, "192.0.2.1:6000", "alice", 1)));
+        assert!(!failures.refuses(try_from(&failures, own, "alice", 1)));
+        assert!(failures.refuses(try_from(&failures, own, "bob", 1)), "it is hers alone");
+        failures_until_refused(&failures, "192.0.2.1:6000", "alice", 119);
+        assert!(failures.refuses(try_from(&failures, own, "alice", 121)), "for a time");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_refuses_nobody_for_longer() {
+        let failures = failures();
+        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "a", 100_000), 3);
+        failures.succeeded(try_from(&failures, "192.0.2.1:2", "b", 100_000));
+        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "a", 0), 3);
+        assert!(failures.refuses(try_from(&failures, "192.0.2.1:2", "b", 0)));
+        assert!(!failures.refuses(try_from(&failures, "192.0.2.1:1", "a", 200)));
+        let ahead = u64::from(u32::MAX);
+        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "a", ahead / 32), 3);
+        assert!(!failures.refuses(try_from(&failures, "192.0.2.1:1", "a", ahead)), "at the end");
+    }
+
+    #[test]
+    fn a_full_table_refuses_nobody_and_keeps_those_who_fail_most() {
+        let failures = failures();
+        let guesser = "192.0.2.1:1";
+        assert_eq!(failures_until_refused(&failures, guesser, "alice", 0), 3);
+        for number in 0..300_000_u32 {
+            let source = SocketAddr::new(IpAddr::V4((0x0a00_0000 + number).into()), 1);
+            let name = number.to_be_bytes();
+            let attempt = failures.attempt(source, REALM, &name, START);
+            assert!(!failures.refuses(attempt) || number > 0);
+            failures.failed(attempt);
+        }
+        assert!(failures.refuses(try_from(&failures, guesser, "bob", 0)));
+        let strangers = (0..1000).filter(|port| {
+            let source = format!("198.51.100.1:{port}");
+            failures.refuses(try_from(&failures, &source, &format!("user-{port}"), 0))
+        });
+        assert_eq!(strangers.count(), 0);
+    }
+}
