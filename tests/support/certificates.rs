@@ -73,11 +73,15 @@ new_certs_dir = .
 default_md = sha256
 policy = anything
 unique_subject = no
+crlnumber = crlnumber
+crl_extensions = list-extensions
 [anything]
 commonName = supplied
 [req]
 distinguished_name = name
 [name]
+[list-extensions]
+authorityKeyIdentifier = keyid
 [authority-extensions]
 basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign, cRLSign
@@ -92,6 +96,7 @@ impl Authority {
         let authority = Self { folder };
         authority.write("authority.cnf", CONFIGURATION)?;
         authority.write("index.txt", "")?;
+        authority.write("crlnumber", "01\n")?;
         authority.request("authority", name)?;
         authority.sign(
             "authority",
@@ -123,6 +128,48 @@ impl Authority {
             chain: self.folder.join(format!("{name}.pem")),
             key: self.folder.join(format!("{name}.key")),
         })
+    }
+
+    /// Issues a certificate for a key that there is, a file of this authority's folder named after the
+    /// certificate.
+    pub fn issue_for(&self, certificate: &Certificate<'_>, key: &Path) -> Result<Issued> {
+        let name = certificate.name;
+        let key_file = key.to_str().context("a path that is no text")?;
+        self.write(&format!("{name}.ext"), certificate.extensions())?;
+        self.openssl(&[
+            "req",
+            "-config",
+            "authority.cnf",
+            "-new",
+            "-key",
+            key_file,
+            "-subj",
+            &format!("/CN={name}"),
+            "-out",
+            &format!("{name}.csr"),
+        ])?;
+        self.sign(
+            name,
+            certificate.validity,
+            &["-keyfile", "authority.key", "-cert", "authority.pem"],
+            &["-extfile", &format!("{name}.ext")],
+        )?;
+        Ok(Issued { chain: self.folder.join(format!("{name}.pem")), key: key.to_owned() })
+    }
+
+    /// Writes the list of what is revoked, these and whatever was before, which is `current` or past its next
+    /// update; returns where, which is always the same file.
+    pub fn revoke(&self, revoked: &[&Issued], is_current: bool) -> Result<PathBuf> {
+        let ca = ["ca", "-config", "authority.cnf", "-batch"];
+        let signer = ["-keyfile", "authority.key", "-cert", "authority.pem"];
+        for issued in revoked {
+            let chain = issued.chain.to_str().context("a path that is no text")?;
+            self.openssl(&[&ca[..], &signer[..], &["-revoke", chain]].concat())?;
+        }
+        let (start, end) = if is_current { Validity::Valid } else { Validity::Expired }.dates();
+        let dates = ["-crl_lastupdate", start, "-crl_nextupdate", end, "-out", "revoked.pem"];
+        self.openssl(&[&ca[..], &signer[..], &["-gencrl"], &dates[..]].concat())?;
+        Ok(self.folder.join("revoked.pem"))
     }
 
     fn request(&self, file: &str, common_name: &str) -> Result<()> {

@@ -37,6 +37,7 @@ pub struct Setup {
     targets: Option<String>,
     upstream_tls: bool,
     client_certificate: Option<&'static str>,
+    tls_lines: String,
     users: Option<(String, Vec<[String; 2]>)>,
     guards_sockets: bool,
     tables: String,
@@ -54,6 +55,7 @@ impl Default for Setup {
             targets: None,
             upstream_tls: false,
             client_certificate: None,
+            tls_lines: String::new(),
             users: None,
             guards_sockets: false,
             tables: String::new(),
@@ -124,6 +126,13 @@ impl Setup {
     #[must_use]
     pub fn tls(self, client_certificate: &'static str) -> Self {
         Self { client_certificate: Some(client_certificate), ..self }
+    }
+
+    /// Adds lines of the table `[tls]`; relative paths in them start at the folder of [`Gateway::scratch`].
+    #[must_use]
+    pub fn tls_lines(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.tls_lines, "{lines}");
+        self
     }
 
     /// Adds users with their passwords, and further lines of the table `[users]`.
@@ -245,7 +254,8 @@ impl Setup {
             let (certificate, key) = (server.chain.display(), server.key.display());
             let ca = authority.certificate();
             let ours = format!("certificate = \"{certificate}\"\nkey = \"{key}\"\n");
-            let _ = writeln!(text, "[tls]\n{ours}client-ca = \"{}\"", ca.display());
+            let _ =
+                writeln!(text, "[tls]\n{ours}client-ca = \"{}\"\n{}", ca.display(), self.tls_lines);
             if self.upstream_tls {
                 let _ = writeln!(text, "[upstream.tls]\n{ours}ca = \"{}\"", ca.display());
             }

@@ -31,8 +31,21 @@ impl TlsClient {
         authority: &Path,
         certificate: Option<&Issued>,
     ) -> Result<Self> {
+        Self::connect_with(host, local, remote, authority, certificate, &[])
+    }
+
+    /// The same, with further options of the command.
+    pub fn connect_with(
+        host: &Host,
+        local: IpAddr,
+        remote: SocketAddr,
+        authority: &Path,
+        certificate: Option<&Issued>,
+        options: &[&str],
+    ) -> Result<Self> {
         let mut command = host.command("openssl");
         command.args(["s_client", "-brief", "-nocommands", "-verify_return_error"]);
+        command.args(options);
         command.args(["-connect", &remote.to_string()]);
         command.args(["-bind", &SocketAddr::new(local, 0).to_string()]);
         command.arg("-CAfile").arg(authority).stdin(Stdio::piped());

@@ -7,6 +7,7 @@ mod measurement;
 mod relay;
 mod report;
 mod statistics;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,8 @@ pub(crate) enum Bench {
     Challenge(challenge::Options),
     /// What it costs to relay a call
     Relay(relay::Options),
+    /// What it costs to shake hands, and how soon the kernel knows
+    Tls(tls::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> ExitCode {
@@ -30,6 +33,7 @@ pub(crate) fn run(bench: &Bench) -> ExitCode {
         Bench::Drop(options) => drop::run(options),
         Bench::Challenge(options) => challenge::run(options),
         Bench::Relay(options) => relay::run(options),
+        Bench::Tls(options) => tls::run(options),
     };
     if sbc_tests::is_interrupted() {
         println!("bench: interrupted, everything removed");

@@ -1,9 +1,12 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sbc_common::MonotonicNanos;
 
 use crate::proof::digest::UnixMillis;
+use crate::proof::tls::ShownCertificate;
 use crate::samples::Moment;
+use crate::trust::CertificateProof;
 
 /// The clocks of the daemon.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +52,14 @@ impl Clock {
     #[must_use]
     pub fn unix_seconds(&self) -> u64 {
         self.moment().wall / 1_000_000_000
+    }
+
+    /// When a certificate's time is over, by the clock that the kernel compares expiry times with.
+    #[must_use]
+    pub fn proof_by(&self, shown: &Arc<ShownCertificate>, now: MonotonicNanos) -> CertificateProof {
+        let left = shown.not_after().saturating_sub(self.unix_seconds());
+        let until = now.0.saturating_add(left.saturating_mul(1_000_000_000));
+        CertificateProof { shown: Arc::clone(shown), until: MonotonicNanos(until) }
     }
 
     /// The clock that the kernel compares expiry times with.

@@ -3,6 +3,7 @@
 //! A thin shell around pure decisions: it owns the sockets' way out, the clocks, the randomness and
 //! the locks.
 
+mod admission;
 mod clock;
 mod counters;
 mod heartbeat;

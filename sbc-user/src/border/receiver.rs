@@ -13,7 +13,7 @@ use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
-use crate::proof::tls::{ClientCertificate, Identity};
+use crate::proof::tls::ShownCertificate;
 use crate::samples::SampleLog;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
 use crate::session::{Forwarder, RelayRefusal, TokenSeal};
@@ -54,11 +54,11 @@ pub struct Border<T> {
     ledger: Mutex<Ledger<T>>,
     acquaintances: Arc<Acquaintances>,
     /// The peer of each TLS connection.
-    peers_by_connection: Mutex<HashMap<u64, usize>>,
+    pub(super) peers_by_connection: Mutex<HashMap<u64, usize>>,
     pub(super) outbox: Outbox,
     /// By the position of the peer; `None` for one that nothing is sent to but along tokens.
     pub(super) peer_pools: Vec<Option<Arc<Pool>>>,
-    clock: Clock,
+    pub(super) clock: Clock,
     pub(super) counters: Counters,
     samples: SampleLog,
     fingerprints: RandomState,
@@ -351,57 +351,16 @@ impl<T: TrustTable> Border<T> {
             }
         }
     }
-
-    /// Where a certificate is required, one that proves no SIP domain is as good as none
-    /// (RFC 5922 §7.1).
-    fn admit_without_identity(&self, flow: &Flow) -> Admission {
-        let listen = self.config.listen.get(usize::from(flow.listener));
-        let requires_identity = listen.is_some_and(|listen| {
-            listen.transport == Transport::Tls
-                && listen.client_certificate.unwrap_or_default() == ClientCertificate::Require
-        });
-        if !requires_identity {
-            return Admission::Keep;
-        }
-        self.counters.count_refusal(Refusal::IdentityMissing);
-        tracing::info!(%flow, "a good certificate that proves no SIP domain");
-        Admission::Close
-    }
-
-    fn peer_of(&self, identities: &[Identity]) -> Option<usize> {
-        self.config.peers.iter().position(|peer| {
-            peer.identities.iter().any(|identity| identities.contains(&identity.0))
-        })
-    }
 }
 
 impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
-    fn connected(&self, flow: &Flow, identities: &[Identity], hop_limit: Option<u8>) -> Admission {
-        self.target_connected(flow);
-        if self.forwarder.is_inside(flow) {
-            return self.admit_upstream(flow);
-        }
-        if identities.is_empty() {
-            return self.admit_without_identity(flow);
-        }
-        let found = self.peer_of(identities);
-        let Some((position, peer)) =
-            found.and_then(|position| Some((position, self.config.peers.get(position)?)))
-        else {
-            self.counters.count_refusal(Refusal::IdentityUnknown);
-            tracing::info!(%flow, ?identities, "a good certificate of nobody we know");
-            return Admission::Close;
-        };
-        if !peer.sources.is_empty() && !peer.comes_from(flow.remote.ip()) {
-            self.counters.count_refusal(Refusal::IdentityElsewhere);
-            tracing::warn!(%flow, peer = peer.name, "the certificate of a peer, but not its source");
-            return Admission::Close;
-        }
-        locked(&self.peers_by_connection).insert(flow.connection, position);
-        tracing::info!(%flow, peer = peer.name, "peer connected");
-        let now = self.now();
-        self.report(self.ledger().tls_connected(position, peer, flow, hop_limit, now));
-        Admission::Keep
+    fn connected(
+        &self,
+        flow: &Flow,
+        shown: Option<&Arc<ShownCertificate>>,
+        hop_limit: Option<u8>,
+    ) -> Admission {
+        self.admit(flow, shown, hop_limit)
     }
 
     fn received(&self, flow: &Flow, bytes: &[u8], load: Load, answer: &mut Vec<u8>) {
@@ -436,6 +395,10 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
         tracing::debug!(%flow, %refusal, "connection refused");
     }
 
+    fn disproved(&self, flow: &Flow, refusal: Refusal) {
+        self.end_proof(flow, refusal);
+    }
+
     fn undeliverable(&self, flow: &Flow, messages: Vec<Vec<u8>>) {
         self.refuse_undeliverable(flow, &messages);
     }
@@ -452,7 +415,7 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
 }
 
 /// A panic in another thread leaves at worst one entry behind that it was about to write.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

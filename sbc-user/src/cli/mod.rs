@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "commands answer on standard output")]
 
 mod capture;
+mod certificates;
 mod check;
 mod explain;
 mod filter;

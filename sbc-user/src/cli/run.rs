@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use sbc_common::Mode;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use zeroize::Zeroizing;
 
+use super::certificates::{Certificates, hardly_meant};
 use super::filter::{attach_filter, filter_options};
 use super::log::start_log;
 use super::machine;
@@ -20,7 +21,7 @@ use crate::kernel::{Filter, KernelTables, SampleRing};
 use crate::proof::digest::{
     Algorithm, DigestCheck, DigestSettings, Failures, HashFunction, OfferedAlgorithms,
 };
-use crate::proof::tls::{ClientCertificate, TlsFiles, server_config};
+use crate::proof::tls::ClientCertificate;
 use crate::proof::users::Users;
 use crate::session::{Forwarder, KeyFile, TokenSeal};
 use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
@@ -61,23 +62,22 @@ pub(super) struct Prepared {
     sources: Sources,
     /// `None` if nobody is known by name.
     dns: Option<Dns>,
+    certificates: Certificates,
+    /// What is hardly meant in the files.
+    warnings: Vec<String>,
 }
 
 impl Prepared {
     /// Reads the files that the configuration names. Changes nothing.
     pub(super) fn read(config: &Config) -> anyhow::Result<Self> {
-        let files = config.tls.as_ref().map(|tls| TlsFiles {
-            certificate: tls.certificate.clone(),
-            key: tls.key.clone(),
-            client_ca: tls.client_ca.clone(),
-        });
+        let mut certificates = Certificates::default();
         let mut listeners = Vec::new();
         for listen in &config.listen {
-            let tls = match (&files, listen.transport) {
-                (Some(files), Transport::Tls) => {
-                    Some(server_config(files, listen.client_certificate.unwrap_or_default())?)
+            let tls = match listen.transport {
+                Transport::Tls => {
+                    certificates.listener(config, listen.client_certificate.unwrap_or_default())?
                 }
-                (_, Transport::Udp | Transport::Tcp) | (None, Transport::Tls) => None,
+                Transport::Udp | Transport::Tcp => None,
             };
             listeners.push(ListenSpec {
                 transport: listen.transport,
@@ -87,8 +87,9 @@ impl Prepared {
                 tls,
             });
         }
-        listeners.extend(inside_listeners(config)?);
-        let sources = Sources::read(config)?;
+        listeners.extend(inside_listeners(config, &mut certificates)?);
+        let sources = Sources::read(config, &mut certificates)?;
+        let warnings = hardly_meant(config)?;
         let dns = sources.have_names().then(|| Dns::new(&config.dns.servers));
         let dns = dns.transpose().context("the resolver for the targets that are names")?;
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
@@ -101,12 +102,12 @@ impl Prepared {
                     .with_context(|| format!("user {:?}: may-assert", user.label()))?;
             }
         }
-        Ok(Self { listeners, users, sources, dns })
+        Ok(Self { listeners, users, sources, dns, certificates, warnings })
     }
 
     /// What is allowed and hardly meant.
     pub(super) fn warnings(&self, config: &Config) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.clone();
         if let (Some(settings), Some(users)) = (&config.users, &self.users) {
             let of_peers = config.peers.iter().filter_map(|peer| peer.algorithms.as_ref());
             let offered = of_peers.chain([&settings.algorithms]).flat_map(OfferedAlgorithms::iter);
@@ -163,6 +164,8 @@ fn users_have_a_way_in(config: &Config) -> bool {
 async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // From the start on: its default would end us.
+    let hang_up = signal(SignalKind::hangup())?;
 
     let options = filter_options(&config);
     Filter::check(&options)?;
@@ -190,6 +193,12 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let border = Arc::new(Border::new(parts).reaching(reached.peers));
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
+    tokio::spawn(renew_certificates(
+        hang_up,
+        prepared.certificates,
+        Arc::clone(&config),
+        Arc::clone(&border),
+    ));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
     let dns = prepared.dns;
     tokio::spawn(async move {
@@ -270,6 +279,32 @@ async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
             }
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Reads the certificates anew whenever we are told to, by SIGHUP.
+async fn renew_certificates(
+    mut hang_up: Signal,
+    certificates: Certificates,
+    config: Arc<Config>,
+    border: Arc<Border<KernelTables>>,
+) {
+    let certificates = Arc::new(certificates);
+    while hang_up.recv().await.is_some() {
+        let (certificates, border) = (Arc::clone(&certificates), Arc::clone(&border));
+        let config = Arc::clone(&config);
+        let renewed = tokio::task::spawn_blocking(move || {
+            certificates.renew(&border)?;
+            for warning in hardly_meant(&config)? {
+                tracing::warn!("{warning}");
+            }
+            anyhow::Ok(())
+        });
+        match renewed.await {
+            Ok(Ok(())) => tracing::info!("the certificates were read anew"),
+            Ok(Err(error)) => tracing::error!("{error:#}"),
+            Err(error) => tracing::error!(%error, "reading the certificates anew failed"),
+        }
     }
 }
 

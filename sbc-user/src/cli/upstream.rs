@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::config::{Config, Peer, SipTarget, TargetHost, UpstreamTls};
-use crate::proof::tls::{ClientCertificate, server_config};
-use crate::proof::tls::{Expected, TlsFiles, client_config};
+use super::certificates::Certificates;
+use crate::config::{Config, Peer, SipTarget, TargetHost, Tls, UpstreamTls};
+use crate::proof::tls::{ClientCertificate, Expected, PeerTrust, TlsFiles};
 use crate::transport::{DialTls, ListenSpec, Outbox, Transport};
 use crate::upstream::{Directory, Group, Pool, Source};
 
@@ -14,9 +14,13 @@ const REMEMBERED_CALLS_TO_A_PEER: usize = 4096;
 
 /// The sockets towards the upstream. Its certificates are checked where it shows any; that it is the
 /// upstream its address says.
-pub(super) fn inside_listeners(config: &Config) -> anyhow::Result<Vec<ListenSpec>> {
-    let tls = config.upstream.tls.as_ref().map(files);
-    let tls = tls.map(|files| server_config(&files, ClientCertificate::Request)).transpose()?;
+pub(super) fn inside_listeners(
+    config: &Config,
+    certificates: &mut Certificates,
+) -> anyhow::Result<Vec<ListenSpec>> {
+    let tls = config.upstream.tls.as_ref().map(UpstreamTls::files);
+    let request = ClientCertificate::Request;
+    let tls = tls.map(|files| certificates.server(files, Vec::new(), request)).transpose()?;
     let interface = config.interface.inside.as_ref().map(|inside| inside.name.clone());
     let spec = |(transport, address)| ListenSpec {
         transport,
@@ -29,7 +33,10 @@ pub(super) fn inside_listeners(config: &Config) -> anyhow::Result<Vec<ListenSpec
 }
 
 /// The targets of the upstream, with what connections to them need.
-fn upstream_sources(config: &Config) -> anyhow::Result<Vec<Source>> {
+fn upstream_sources(
+    config: &Config,
+    certificates: &mut Certificates,
+) -> anyhow::Result<Vec<Source>> {
     let source = |target: &crate::config::UpstreamTarget| {
         let identity = target.identity.as_ref().map(|identity| identity.0.clone());
         let expected = match (identity, &target.uri.host) {
@@ -39,31 +46,32 @@ fn upstream_sources(config: &Config) -> anyhow::Result<Vec<Source>> {
                 name.parse().ok().map(|identity| Expected::Identities(vec![identity]))
             }
         };
-        let files = config.upstream.tls.as_ref().map(files);
+        let files = config.upstream.tls.as_ref().map(UpstreamTls::files);
+        let trust = PeerTrust::default();
         Ok(Source {
             target: target.uri.clone(),
             priority: target.priority,
             weight: target.weight.get().into(),
             within: Vec::new(),
-            tls: dial_tls(&target.uri, files, expected)?,
+            tls: dial_tls(&target.uri, files, trust, expected, certificates)?,
         })
     };
     config.upstream.targets.iter().map(source).collect()
 }
 
 /// The targets of peers, each with the position of its peer, and with what connections to it need.
-fn peer_sources(config: &Config) -> anyhow::Result<Vec<(usize, Source)>> {
-    let files = config.tls.as_ref().map(|tls| TlsFiles {
-        certificate: tls.certificate.clone(),
-        key: tls.key.clone(),
-        client_ca: tls.server_ca.clone().unwrap_or_else(|| tls.client_ca.clone()),
-    });
+fn peer_sources(
+    config: &Config,
+    certificates: &mut Certificates,
+) -> anyhow::Result<Vec<(usize, Source)>> {
+    let files = config.tls.as_ref().map(Tls::files_for_servers);
     let mut sources = Vec::new();
     for (position, peer) in config.peers.iter().enumerate() {
         let Some(target) = &peer.target else { continue };
-        let identities: Vec<_> = peer.identities.iter().map(|it| it.0.clone()).collect();
+        let trust = peer.trust();
+        let identities = trust.identities.clone();
         let expected = (!identities.is_empty()).then_some(Expected::Identities(identities));
-        let tls = dial_tls(target, files.clone(), expected)?;
+        let tls = dial_tls(target, files.clone(), trust, expected, certificates)?;
         let (target, within) = (target.clone(), peer.sources.clone());
         sources.push((position, Source { target, priority: 1, weight: 1, within, tls }));
     }
@@ -120,8 +128,9 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Reads the files that they need.
-    pub(super) fn read(config: &Config) -> anyhow::Result<Self> {
-        Ok(Self { upstream: upstream_sources(config)?, peers: peer_sources(config)? })
+    pub(super) fn read(config: &Config, certificates: &mut Certificates) -> anyhow::Result<Self> {
+        let upstream = upstream_sources(config, certificates)?;
+        Ok(Self { upstream, peers: peer_sources(config, certificates)? })
     }
 
     /// Says whether somebody has to be looked up.
@@ -134,20 +143,14 @@ impl Sources {
 fn dial_tls(
     target: &SipTarget,
     files: Option<TlsFiles>,
+    trust: PeerTrust,
     expected: Option<Expected>,
+    certificates: &mut Certificates,
 ) -> anyhow::Result<Option<DialTls>> {
     let may_be_tls = target.transport().is_none_or(|transport| transport == Transport::Tls);
     let (true, Some(files), Some(expected)) = (may_be_tls, files, expected) else {
         return Ok(None);
     };
     let Some(name) = expected.name() else { return Ok(None) };
-    Ok(Some(DialTls { config: client_config(&files, expected)?, name }))
-}
-
-fn files(tls: &UpstreamTls) -> TlsFiles {
-    TlsFiles {
-        certificate: tls.certificate.clone(),
-        key: tls.key.clone(),
-        client_ca: tls.ca.clone(),
-    }
+    Ok(Some(DialTls { config: certificates.client(files, trust, expected)?, name }))
 }

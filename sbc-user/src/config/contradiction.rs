@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sbc_common::maps;
 
-use super::{Config, Lifetime, OnShutdown, Peer, Proof, ipsec, route, upstream};
+use super::{Config, Lifetime, OnShutdown, Peer, PeerCertificate, Proof, ipsec, route, upstream};
 use crate::kernel::SocketFilter;
 use crate::transport::Transport;
 
@@ -204,6 +204,10 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
         Some("require has tls, but identities is empty: no certificate could be this peer's")
     } else if !has_tls && !peer.identities.is_empty() {
         Some("identities without tls in require: nobody would ever check them")
+    } else if !has_tls && peer.certificate != PeerCertificate::default() {
+        Some("certificate without tls in require: nobody would ever look at it")
+    } else if let Some(problem) = peer.certificate.problem() {
+        Some(problem)
     } else if has_static && peer.sources.is_empty() {
         Some("require has static, but sources is empty")
     } else if !has_tls && peer.sources.is_empty() {

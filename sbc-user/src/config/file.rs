@@ -13,7 +13,7 @@ use super::values::{
 use super::{ConfigError, Digest, Limits, Peers, Route, Session, Upstream, contradiction};
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
-use crate::proof::tls::ClientCertificate;
+use crate::proof::tls::{CertificateFiles, ClientCertificate, ExpiredLists};
 use crate::transport::Transport;
 
 /// `sbc.toml`.
@@ -230,6 +230,15 @@ pub struct Tls {
     /// The authorities that the certificates of peers must come from to whom we connect, PEM; absent: those
     /// of `client_ca`.
     pub server_ca: Option<PathBuf>,
+    /// Certificates of ours that are shown to who asks for one of their names.
+    #[serde(default)]
+    pub further: Vec<CertificateFiles>,
+    /// What the authorities have revoked, PEM or DER.
+    #[serde(default)]
+    pub crls: Vec<PathBuf>,
+    /// What becomes of certificates whose authority's list is past its next update.
+    #[serde(default)]
+    pub expired_crls: ExpiredLists,
 }
 
 /// `[dns]`.
@@ -441,15 +450,13 @@ impl Config {
         resolve(&mut self.kernel.bpf_file_system);
         resolve(&mut self.control.socket);
         if let Some(tls) = &mut self.tls {
-            resolve(&mut tls.certificate);
-            resolve(&mut tls.key);
-            resolve(&mut tls.client_ca);
-            tls.server_ca.iter_mut().for_each(resolve);
+            tls.resolve_paths(directory);
         }
         if let Some(tls) = &mut self.upstream.tls {
-            resolve(&mut tls.certificate);
-            resolve(&mut tls.key);
-            resolve(&mut tls.ca);
+            tls.resolve_paths(directory);
+        }
+        for peer in self.peers.iter_mut() {
+            peer.certificate.resolve_paths(directory);
         }
         if let Some(users) = &mut self.users {
             resolve(&mut users.store.path);

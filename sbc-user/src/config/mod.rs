@@ -1,5 +1,6 @@
 //! `sbc.toml`: one declarative file, read whole or refused whole.
 
+mod certificate;
 mod contradiction;
 mod digest;
 mod error;
@@ -19,6 +20,7 @@ mod tests;
 mod upstream;
 mod values;
 
+pub use certificate::{PeerCertificate, PinnedKey};
 pub use digest::Digest;
 pub use error::ConfigError;
 pub use file::{

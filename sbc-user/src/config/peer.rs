@@ -6,7 +6,7 @@ use sbc_common::{Protocol, Transports};
 use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, from_text};
-use super::{Assertables, SipTarget};
+use super::{Assertables, PeerCertificate, SipTarget};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::Identity;
 use crate::transport::Transport;
@@ -73,6 +73,9 @@ pub struct Peer {
     /// The certificate identities that are this peer.
     #[serde(default)]
     pub identities: Vec<PeerIdentity>,
+    /// What its certificate has to be besides.
+    #[serde(default)]
+    pub certificate: PeerCertificate,
     /// Where the upstream's requests to it go.
     pub target: Option<SipTarget>,
     /// The addresses it comes from.

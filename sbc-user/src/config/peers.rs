@@ -25,6 +25,13 @@ impl Peers {
     }
 }
 
+impl Peers {
+    /// The peers, whose networks stay what they are.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
+        self.listed.iter_mut()
+    }
+}
+
 impl From<Vec<Peer>> for Peers {
     fn from(listed: Vec<Peer>) -> Self {
         let ranges = |is_v4: bool| {

@@ -11,6 +11,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor, value};
 
 use super::contradiction::{Found, unusable};
 use super::{Config, Lifetime, PeerIdentity, SipTarget};
+use crate::proof::tls::ExpiredLists;
 use crate::transport::Transport;
 
 /// More would be a directory, and names are there for that.
@@ -45,6 +46,12 @@ pub struct UpstreamTls {
     pub key: PathBuf,
     /// The authorities that the targets' certificates must come from, PEM.
     pub ca: PathBuf,
+    /// What they have revoked, PEM or DER.
+    #[serde(default)]
+    pub crls: Vec<PathBuf>,
+    /// What becomes of certificates whose authority's list is past its next update.
+    #[serde(default)]
+    pub expired_crls: ExpiredLists,
 }
 
 /// One of the upstream's targets: a URI alone, or a table.

@@ -1,10 +1,12 @@
 //! The life of one stream connection.
 
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -14,14 +16,14 @@ use tokio_rustls::{client, server};
 use tracing::debug;
 
 use super::framing::Malformed;
-use super::handshake::shake_hands;
+use super::handshake::{disproved, shake_hands};
 use super::queue::{Room, SendQueue, Waiting, send_queue};
 use super::reader::{Deadlines, Reader};
 use super::running::Stop;
 use super::slots::Slot;
 use super::writer::Writer;
 use super::{Admission, Flow, Limits, Outbox, Receiver, Refusal, saved_syn};
-use crate::proof::tls::Identity;
+use crate::proof::tls::{Live, ShownCertificate};
 
 /// Time to write the rest of the queue and to say goodbye.
 const LINGER: Duration = Duration::from_secs(1);
@@ -56,14 +58,16 @@ pub(super) enum End {
     PartialMessageLate,
     /// The stream is not SIP.
     Malformed,
+    /// The peer's certificate is no longer good.
+    Disproved(Refusal),
     /// The daemon stops.
     Stopping,
 }
 
 /// Who is at the other end of a connection.
 pub(super) struct Party<'a> {
-    /// What was proved in the handshake.
-    pub(super) identities: &'a [Identity],
+    /// What was shown in the handshake.
+    pub(super) shown: Option<&'a Arc<ShownCertificate>>,
     /// That of the packet which asked for the connection.
     pub(super) hop_limit: Option<u8>,
     /// Whether it was us who asked for it.
@@ -74,7 +78,7 @@ pub(super) struct Party<'a> {
 pub(super) async fn serve(
     stream: TcpStream,
     flow: Flow,
-    (tls, room): (Option<TlsAcceptor>, Room),
+    (tls, room): (Option<Arc<Live<ServerConfig>>>, Room),
     switchboard: Arc<Switchboard>,
     mut stop: Stop,
     slot: Slot,
@@ -82,10 +86,14 @@ pub(super) async fn serve(
     set_options(&stream, &flow);
     match tls {
         None => {
-            let party = Party { identities: &[], hop_limit: None, is_dialed: false };
-            converse(stream, &flow, party, send_queue(room), &switchboard, &mut stop).await;
+            let party = Party { shown: None, hop_limit: None, is_dialed: false };
+            let ends = send_queue(room);
+            converse(stream, &flow, party, ends, &switchboard, &mut stop, pending()).await;
         }
-        Some(acceptor) => {
+        Some(live) => {
+            // Before the handshake, so that no change of what it is judged by is missed.
+            let mut following = live.follow();
+            let acceptor = TlsAcceptor::from(Arc::clone(&following.current().config));
             let hop_limit = saved_syn::hop_limit(&stream);
             let limit = switchboard.limits.handshake;
             let shaken = tokio::select! {
@@ -93,10 +101,10 @@ pub(super) async fn serve(
                 _ = stop.requested() => return,
             };
             match shaken {
-                Ok((stream, identities)) => {
-                    let party = Party { identities: &identities, hop_limit, is_dialed: false };
-                    let ends = send_queue(room);
-                    converse(stream, &flow, party, ends, &switchboard, &mut stop).await;
+                Ok((stream, shown)) => {
+                    let party = Party { shown: shown.as_ref(), hop_limit, is_dialed: false };
+                    let (ends, end) = (send_queue(room), disproved(following, shown.clone()));
+                    converse(stream, &flow, party, ends, &switchboard, &mut stop, end).await;
                 }
                 Err(refusal) => switchboard.receiver.refused(&flow, refusal),
             }
@@ -122,15 +130,16 @@ pub(super) async fn converse<S: Resettable>(
     (queue, waiting): (SendQueue, Waiting),
     switchboard: &Switchboard,
     stop: &mut Stop,
+    disproved: impl Future<Output = Refusal>,
 ) {
-    let Party { identities, hop_limit, is_dialed } = party;
+    let Party { shown, hop_limit, is_dialed } = party;
     let mut presence = Presence::enter(flow, queue.clone(), switchboard);
-    match switchboard.receiver.connected(flow, identities, hop_limit) {
+    match switchboard.receiver.connected(flow, shown, hop_limit) {
         Admission::Keep => presence.is_kept = true,
         Admission::Close => return,
     }
 
-    let is_known = is_dialed || !identities.is_empty();
+    let is_known = is_dialed || shown.is_some_and(|shown| shown.names_somebody());
     let deadlines = Deadlines::new(switchboard.limits, Instant::now(), is_known);
     let (read_half, write_half) = tokio::io::split(stream);
     let mut reader = Reader::new(read_half, deadlines, flow, &queue, &*switchboard.receiver);
@@ -139,17 +148,22 @@ pub(super) async fn converse<S: Resettable>(
         end = reader.run() => end,
         Err(error) = writer.run() => End::broken(flow, &error),
         () = queue.aborted() => End::QueueFull,
+        refusal = disproved => End::Disproved(refusal),
         _ = stop.requested() => End::Stopping,
     };
 
     debug!(%flow, ?end, "connection ends");
-    if let Some(refusal) = end.refusal() {
-        switchboard.receiver.refused(flow, refusal);
+    match (&end, end.refusal()) {
+        (End::Disproved(refusal), _) => switchboard.receiver.disproved(flow, *refusal),
+        (_, Some(refusal)) => switchboard.receiver.refused(flow, refusal),
+        (_, None) => {}
     }
     drop(presence);
     match end {
         End::Broken => {}
-        End::QueueFull => reader.into_half().unsplit(writer.into_half()).reset(),
+        End::QueueFull | End::Disproved(_) => {
+            reader.into_half().unsplit(writer.into_half()).reset();
+        }
         End::ByPeer | End::Stopping => {
             let _ = timeout(LINGER, writer.finish()).await;
         }
@@ -181,6 +195,7 @@ impl End {
             Self::FirstMessageLate => Some(Refusal::FirstMessageTimeout),
             Self::PartialMessageLate => Some(Refusal::PartialMessageTimeout),
             Self::Malformed => Some(Refusal::MalformedStream),
+            Self::Disproved(refusal) => Some(*refusal),
             Self::ByPeer | Self::Broken | Self::QueueFull | Self::Idle | Self::Stopping => None,
         }
     }

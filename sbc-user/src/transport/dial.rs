@@ -1,25 +1,30 @@
 //! Making connections.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tracing::{debug, info};
 
 use super::Flow;
 use super::bind::connecting_socket;
 use super::connection::{Party, Switchboard, converse, set_options};
-use super::handshake::proved_by;
+use super::handshake::{disproved, shown};
 use super::line::{BRIEF, Destination, Ending, Line, Wish};
 use super::queue::SendQueue;
 use super::running::Stop;
 use super::stream::report;
+use crate::proof::tls::{Following, ShownCertificate};
 
 /// Time from the first packet to the last one of the TLS handshake.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -90,8 +95,8 @@ async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
     let ends = (wish.queue, wish.waiting);
     match tls {
         None => {
-            let party = Party { identities: &[], hop_limit: None, is_dialed: true };
-            converse(stream, &flow, party, ends, &switchboard, &mut stop).await;
+            let party = Party { shown: None, hop_limit: None, is_dialed: true };
+            converse(stream, &flow, party, ends, &switchboard, &mut stop, pending()).await;
         }
         Some(connector) => {
             let shaken = tokio::select! {
@@ -100,11 +105,10 @@ async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
             };
             let (queue, mut waiting) = ends;
             match shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(stream) => {
-                    let identities = proved_by(stream.get_ref().1.peer_certificates());
-                    let party = Party { identities: &identities, hop_limit: None, is_dialed: true };
-                    let ends = (queue, waiting);
-                    converse(stream, &flow, party, ends, &switchboard, &mut stop).await;
+                Ok((stream, shown, following)) => {
+                    let party = Party { shown: shown.as_ref(), hop_limit: None, is_dialed: true };
+                    let (ends, end) = ((queue, waiting), disproved(following, shown.clone()));
+                    converse(stream, &flow, party, ends, &switchboard, &mut stop, end).await;
                 }
                 Err(error) => {
                     info!(to = %destination.flow, %error, "no TLS with who is there");
@@ -126,16 +130,20 @@ async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
 
 /// A handshake to be.
 struct Connector {
-    connector: TlsConnector,
-    name: rustls::pki_types::ServerName<'static>,
+    following: Following<ClientConfig>,
+    name: ServerName<'static>,
 }
 
 impl Connector {
     async fn connect(
-        self,
+        mut self,
         stream: TcpStream,
-    ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-        self.connector.connect(self.name, stream).await
+    ) -> io::Result<(TlsStream<TcpStream>, Option<Arc<ShownCertificate>>, Following<ClientConfig>)>
+    {
+        let connector = TlsConnector::from(Arc::clone(&self.following.current().config));
+        let stream = connector.connect(self.name, stream).await?;
+        let shown = shown(stream.get_ref().1.peer_certificates());
+        Ok((stream, shown.map_err(io::Error::other)?, self.following))
     }
 }
 
@@ -145,9 +153,7 @@ async fn connect(destination: &Destination) -> io::Result<(TcpStream, Option<Con
     let stream = socket.connect(destination.flow.remote).await?;
     set_options(&stream, &destination.flow);
     let tls = destination.tls.as_ref();
-    let connector = tls.map(|tls| Connector {
-        connector: TlsConnector::from(Arc::clone(&tls.config)),
-        name: tls.name.clone(),
-    });
+    let connector =
+        tls.map(|tls| Connector { following: tls.config.follow(), name: tls.name.clone() });
     Ok((stream, connector))
 }

@@ -1,28 +1,33 @@
-//! The TLS handshake, and what it proves.
+//! The TLS handshake, what it proves, and for how long.
 
+use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::{Flow, Refusal};
-use crate::proof::tls::{Identity, identities};
+use crate::proof::tls::{Following, ShownCertificate};
 
-/// Does our side of the handshake; returns the identities that the peer proved.
+/// How often the clock on the wall is looked at: it may have been set.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// Does our side of the handshake; returns the certificate that the peer showed, if it did.
 pub(super) async fn shake_hands(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     flow: &Flow,
     within: Duration,
-) -> Result<(TlsStream<TcpStream>, Vec<Identity>), Refusal> {
+) -> Result<(TlsStream<TcpStream>, Option<Arc<ShownCertificate>>), Refusal> {
     match timeout(within, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
-            let identities = proved_by(stream.get_ref().1.peer_certificates());
-            Ok((stream, identities))
+            let shown = shown(stream.get_ref().1.peer_certificates())?;
+            Ok((stream, shown))
         }
         Ok(Err(error)) => {
             debug!(%flow, %error, "handshake failed");
@@ -32,7 +37,34 @@ pub(super) async fn shake_hands(
     }
 }
 
-/// The first certificate is the peer's own; rustls has verified it, and that the peer has its key.
-pub(super) fn proved_by(certificates: Option<&[CertificateDer<'_>]>) -> Vec<Identity> {
-    certificates.and_then(<[_]>::first).map_or_else(Vec::new, identities)
+/// What rustls has verified, and that the peer has its key.
+pub(super) fn shown(
+    certificates: Option<&[CertificateDer<'_>]>,
+) -> Result<Option<Arc<ShownCertificate>>, Refusal> {
+    let Some(certificates) = certificates else { return Ok(None) };
+    let shown = ShownCertificate::read(certificates).ok_or(Refusal::CertificateInvalid)?;
+    Ok(Some(Arc::new(shown)))
+}
+
+/// Waits until a certificate that was found good is so no longer: its time is over, or what it is judged by
+/// has changed.
+pub(super) async fn disproved<C>(
+    mut following: Following<C>,
+    shown: Option<Arc<ShownCertificate>>,
+) -> Refusal {
+    let Some(shown) = shown else { return pending().await };
+    loop {
+        let Some(left) = shown.seconds_left(UnixTime::now()) else {
+            return Refusal::CertificateExpired;
+        };
+        tokio::select! {
+            () = following.changed() => {
+                let judge = Arc::clone(&following.current().judge);
+                if let Err(error) = judge.judge(&shown, UnixTime::now()) {
+                    return Refusal::of_tls(&error);
+                }
+            }
+            () = sleep(Duration::from_secs(left.saturating_add(1)).min(LOOK)) => {}
+        }
+    }
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::queue::{FOR_MANY, SendQueue, Waiting, send_queue};
 use super::{Flow, SendFailure, Transport};
+use crate::proof::tls::Live;
 
 /// Connections of destinations that are no more, beside those of the ones that are.
 const MOST_LINES: usize = 512;
@@ -37,7 +38,7 @@ pub struct Destination {
 #[derive(Clone, Debug)]
 pub struct DialTls {
     /// What we show, and who the other end has to be.
-    pub config: Arc<ClientConfig>,
+    pub config: Arc<Live<ClientConfig>>,
     /// What we ask for (RFC 6066 §3); an address is not told.
     pub name: ServerName<'static>,
 }
@@ -324,13 +325,7 @@ mod tests {
 
     fn expecting(name: &str) -> DialTls {
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        DialTls { config: Arc::new(config), name }
+        DialTls { config: Live::believing_nobody(), name }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::{
     BindError, Limits, Loads, Outbox, Pulse, Receiver, Running, StreamListener, Transport,
     UdpListener,
 };
+use crate::proof::tls::Live;
 
 /// What to listen on.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ pub struct ListenSpec {
     /// otherwise there is a socket, and a thread that serves it, for each core. For streams see [`StreamListener::for_many`].
     pub feeds_connections: bool,
     /// The certificate and whom to believe; needed for TLS, and not used otherwise.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls: Option<Arc<Live<ServerConfig>>>,
 }
 
 /// One bound socket.

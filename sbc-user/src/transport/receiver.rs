@@ -1,7 +1,9 @@
 //! Who is told what arrives.
 
+use std::sync::Arc;
+
 use super::{Flow, Load, Note, Refusal, SendFailure};
-use crate::proof::tls::Identity;
+use crate::proof::tls::ShownCertificate;
 use crate::sip::Malformed;
 
 /// Whether a new connection stays.
@@ -18,10 +20,15 @@ pub enum Admission {
 pub trait Receiver: Send + Sync + 'static {
     /// A stream connection was made; over TLS, the handshake is done.
     ///
-    /// `identities` are the SIP domains that the peer's certificate proves; none over TCP, and none
-    /// over TLS from a peer without certificate. `hop_limit` is that of the packet which asked for the
+    /// `shown` is the peer's certificate, which was found good; none over TCP, and none over TLS from a peer
+    /// without. `hop_limit` is that of the packet which asked for the
     /// connection, as it arrived; over TCP it is not known, and not always over TLS.
-    fn connected(&self, flow: &Flow, identities: &[Identity], hop_limit: Option<u8>) -> Admission;
+    fn connected(
+        &self,
+        flow: &Flow,
+        shown: Option<&Arc<ShownCertificate>>,
+        hop_limit: Option<u8>,
+    ) -> Admission;
 
     /// One message arrived: a datagram as it is, or what the stream was cut into.
     ///
@@ -43,6 +50,12 @@ pub trait Receiver: Send + Sync + 'static {
     ///
     /// One that had been kept is reported as disconnected too, after this.
     fn refused(&self, flow: &Flow, refusal: Refusal);
+
+    /// The certificate of a connection that had been kept is no longer good. The connection ends, and is
+    /// reported as disconnected after this.
+    fn disproved(&self, flow: &Flow, refusal: Refusal) {
+        self.refused(flow, refusal);
+    }
 
     /// No connection could be made to where `flow` leads, or it has ended at once. These messages, which
     /// waited for it, are lost.

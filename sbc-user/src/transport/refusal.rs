@@ -6,6 +6,7 @@ use std::io;
 use rustls::CertificateError;
 
 use crate::closed_list::closed_list;
+use crate::proof::tls::NotPinned;
 
 closed_list! {
     /// Why a connection was refused: the one closed list that names every counter and line of
@@ -32,6 +33,12 @@ closed_list! {
         CertificateUnknownIssuer "certificate-unknown-issuer",
         /// The certificate is for another purpose.
         CertificatePurpose "certificate-purpose",
+        /// The certificate was revoked by its authority.
+        CertificateRevoked "certificate-revoked",
+        /// The revocation list of the certificate's authority is past its next update.
+        RevocationListExpired "revocation-list-expired",
+        /// The certificate's key is none of those that its peer is pinned to.
+        CertificateNotPinned "certificate-not-pinned",
         /// The certificate is wrong in another way.
         CertificateInvalid "certificate-invalid",
         /// A good certificate that proves no SIP domain, where one is required.
@@ -55,9 +62,11 @@ impl Refusal {
     /// The reason behind the error that ended a TLS handshake.
     pub(super) fn of_handshake(error: &io::Error) -> Self {
         let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-        let Some(cause) = cause else {
-            return Self::HandshakeAbandoned;
-        };
+        cause.map_or(Self::HandshakeAbandoned, Self::of_tls)
+    }
+
+    /// The reason behind an error of TLS.
+    pub(super) fn of_tls(cause: &rustls::Error) -> Self {
         if let rustls::Error::InvalidCertificate(certificate) = cause {
             return Self::of_certificate(certificate);
         }
@@ -80,10 +89,19 @@ impl Refusal {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 Self::CertificatePurpose
             }
+            CertificateError::Revoked => Self::CertificateRevoked,
+            CertificateError::ExpiredRevocationList
+            | CertificateError::ExpiredRevocationListContext { .. } => Self::RevocationListExpired,
+            CertificateError::Other(other) if other.0.is::<NotPinned>() => {
+                Self::CertificateNotPinned
+            }
+            CertificateError::NotValidForName => Self::IdentityUnknown,
             _ => Self::CertificateInvalid,
         }
     }
 }
+
+impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,7 +9,6 @@ use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout_at};
-use tokio_rustls::TlsAcceptor;
 use tracing::{error, warn};
 
 use super::bind::tcp_socket;
@@ -18,6 +17,7 @@ use super::queue::{ACCEPTED, FOR_MANY};
 use super::running::Stop;
 use super::slots::Slots;
 use super::{BindError, Flow, Transport, saved_syn};
+use crate::proof::tls::Live;
 
 /// Time to wait when the system has no descriptor or memory for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct StreamListener {
     pub(super) socket: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Live<ServerConfig>>>,
     pub(super) is_for_many: bool,
 }
 
@@ -38,9 +38,8 @@ impl StreamListener {
     pub fn bind(
         address: SocketAddr,
         interface: Option<&str>,
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<Arc<Live<ServerConfig>>>,
     ) -> Result<Self, BindError> {
-        let tls = tls.map(TlsAcceptor::from);
         let socket = tcp_socket(transport(tls.as_ref()), address, interface)?;
         if tls.is_some()
             && let Err(error) = saved_syn::keep(&socket)
@@ -71,14 +70,14 @@ impl StreamListener {
     }
 }
 
-fn transport(tls: Option<&TlsAcceptor>) -> Transport {
+fn transport(tls: Option<&Arc<Live<ServerConfig>>>) -> Transport {
     if tls.is_some() { Transport::Tls } else { Transport::Tcp }
 }
 
 /// A listening socket that the runtime watches.
 pub(super) struct Acceptor {
     socket: tokio::net::TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Live<ServerConfig>>>,
     is_for_many: bool,
     slots: Slots,
 }

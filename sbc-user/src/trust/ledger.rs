@@ -1,4 +1,5 @@
 mod adoption;
+mod certified;
 mod grants;
 mod lasting;
 mod probation;
@@ -15,8 +16,10 @@ use sbc_common::{
     Address, HopBand, Lane, MonotonicNanos, Prefix, Protocol, Transports, TrustEntry,
 };
 
+pub use certified::CertificateProof;
 use shares::Shares;
 
+use self::certified::Certified;
 use self::grants::Grants;
 use self::probation::Probation;
 use super::difference::Difference;
@@ -41,8 +44,7 @@ pub struct Ledger<T> {
     lasting: HashMap<Place, Grant>,
     denied: Vec<Prefix>,
     shares: Shares,
-    /// What each TLS connection keeps alive.
-    places_of_connection: HashMap<u64, Vec<Place>>,
+    certified: Certified,
     learns_hops: bool,
     distances: Distances,
     paces: Paces,
@@ -75,7 +77,7 @@ impl<T: TrustTable> Ledger<T> {
             lasting: lasting::grants(config),
             denied: config.denied.sources.iter().map(|network| network.prefix()).collect(),
             shares: Shares::new(config),
-            places_of_connection: HashMap::new(),
+            certified: Certified::default(),
             learns_hops: config.kernel.hop_limits != ScrutinyPolicy::Off,
             distances: Distances::new(config),
             paces: Paces::new(config),
@@ -101,7 +103,8 @@ impl<T: TrustTable> Ledger<T> {
     }
 
     /// A peer completed the TLS handshake of `flow`: its sources are open from now on, or the address
-    /// that it came from when none are configured. `hop_limit` is that of its first packet, if known.
+    /// that it came from when none are configured: for as long as the certificate that `proof` is about is good
+    /// at most. `hop_limit` is that of its first packet, if known.
     ///
     /// Where another peer is connected from the same address the place stays that peer's: clear text
     /// from there can be one's only.
@@ -110,6 +113,7 @@ impl<T: TrustTable> Ledger<T> {
         position: usize,
         peer: &Peer,
         flow: &Flow,
+        proof: &CertificateProof,
         hop_limit: Option<u8>,
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
@@ -127,11 +131,15 @@ impl<T: TrustTable> Ledger<T> {
                 tracing::warn!(%place, peer = peer.name, "not opened: another peer is connected from there");
                 continue;
             }
+            let until = match connections {
+                0 => proof.until,
+                _ => proof.until.max(self.certified.until(&place)),
+            };
             let grant = Grant {
                 holder: holder.clone(),
                 lane: Lane::Tls,
                 transports: peer.opens_by_tls(),
-                expires_at: after(now, peer.lifetime()),
+                expires_at: after(now, peer.lifetime()).min(until),
                 connections: connections.saturating_add(1),
                 lifetime: peer.lifetime(),
                 pace: Paces::of_peer(position, peer),
@@ -139,7 +147,7 @@ impl<T: TrustTable> Ledger<T> {
             };
             let mut entered = self.enter(place, grant, now);
             if entered.is_ok() {
-                self.places_of_connection.entry(flow.connection).or_default().push(place);
+                self.certified.connected(flow.connection, place, proof);
                 entered = self.make_room(&holder, place, now);
             }
             done = done.and(entered);
@@ -188,7 +196,8 @@ impl<T: TrustTable> Ledger<T> {
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
         let mut done = Ok(());
-        for place in self.places_of_connection.remove(&connection).unwrap_or_default() {
+        let Some((proof, places)) = self.certified.disconnected(connection) else { return done };
+        for place in places {
             let Some(grant) = self.grants.get_mut(&place) else { continue };
             grant.connections = grant.connections.saturating_sub(1);
             if grant.connections > 0 {
@@ -200,7 +209,9 @@ impl<T: TrustTable> Ledger<T> {
                 OnDisconnect::Remove => self.end(place, now),
                 // A full lifetime from here, wherever in its renewal the connection ended.
                 OnDisconnect::Expire => {
-                    let renewed = Grant { expires_at: after(now, grant.lifetime), ..grant.clone() };
+                    let expires_at = after(now, grant.lifetime).min(proof.until);
+                    let renewed = Grant { expires_at, ..grant.clone() };
+                    self.certified.departed(place, &proof);
                     self.enter(place, renewed, now)
                 }
             });
@@ -257,11 +268,12 @@ impl<T: TrustTable> Ledger<T> {
             .filter(|(_, grant)| grant.connections > 0 || !grant.is_live(now))
             .map(|(place, grant)| (*place, grant.clone()))
             .collect();
+        self.review_proofs();
         // Each on its own: what cannot be written must not keep others from being renewed.
         let mut done = Ok(());
         for (place, grant) in due {
             done = done.and(if grant.connections > 0 {
-                let expires_at = after(now, grant.lifetime);
+                let expires_at = after(now, grant.lifetime).min(self.certified.until(&place));
                 self.enter(place, Grant { expires_at, ..grant }, now)
             } else {
                 self.end(place, now)

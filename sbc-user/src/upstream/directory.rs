@@ -319,14 +319,11 @@ mod tests {
     }
 
     fn source_over_tls(uri: &str) -> Source {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
         let name = "host.example".try_into().unwrap();
-        Source { tls: Some(DialTls { config: Arc::new(config), name }), ..source(uri) }
+        Source {
+            tls: Some(DialTls { config: crate::proof::tls::Live::believing_nobody(), name }),
+            ..source(uri)
+        }
     }
 
     fn group(pool: &Arc<Pool>, sources: Vec<Source>) -> Group {

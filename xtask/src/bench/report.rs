@@ -42,15 +42,21 @@ pub(super) struct Column {
 #[derive(Serialize)]
 pub(super) struct Target {
     name: String,
-    /// At least.
+    /// At least, or at most.
     want: f64,
     got: f64,
     ok: bool,
+    #[serde(skip)]
+    bound: &'static str,
 }
 
 impl Target {
     pub(super) fn at_least(want: f64, name: impl Into<String>, got: f64) -> Self {
-        Self { name: name.into(), want, got, ok: got >= want }
+        Self { name: name.into(), want, got, ok: got >= want, bound: "at least" }
+    }
+
+    pub(super) fn at_most(want: f64, name: impl Into<String>, got: f64) -> Self {
+        Self { name: name.into(), want, got, ok: got <= want, bound: "at most" }
     }
 }
 
@@ -84,9 +90,9 @@ impl Report {
         if !self.targets.is_empty() {
             println!("\ntargets");
         }
-        for Target { name, want, got, ok } in &self.targets {
+        for Target { name, want, got, ok, bound } in &self.targets {
             let verdict = if *ok { "ok" } else { "MISSED" };
-            println!("  {verdict:6}  {name}: want at least {want:.2}, got {got:.2}");
+            println!("  {verdict:6}  {name}: want {bound} {want:.2}, got {got:.2}");
         }
     }
 
@@ -125,5 +131,8 @@ mod tests {
         assert!(Target::at_least(0.95, "", 0.95).ok);
         assert!(!Target::at_least(0.95, "", 0.949).ok);
         assert!(!Target::at_least(0.95, "", f64::NAN).ok);
+        assert!(Target::at_most(1.0, "", 1.0).ok);
+        assert!(!Target::at_most(1.0, "", 1.01).ok);
+        assert!(!Target::at_most(1.0, "", f64::NAN).ok);
     }
 }

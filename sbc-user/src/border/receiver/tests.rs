@@ -41,7 +41,7 @@ may-assert = ["*@carrier.example"]
 struct Mailbox(mpsc::UnboundedSender<(u8, String)>);
 
 impl Receiver for Mailbox {
-    fn connected(&self, _: &Flow, _: &[Identity], _: Option<u8>) -> Admission {
+    fn connected(&self, _: &Flow, _: Option<&Arc<ShownCertificate>>, _: Option<u8>) -> Admission {
         Admission::Close
     }
 
@@ -168,8 +168,8 @@ fn tls_flow(number: u64, remote: &str) -> Flow {
     }
 }
 
-fn identities(names: &[&str]) -> Vec<Identity> {
-    names.iter().map(|name| name.parse().unwrap()).collect()
+fn shown(names: &[&str]) -> Arc<ShownCertificate> {
+    Arc::new(ShownCertificate::of(names, u64::MAX))
 }
 
 fn request(method: &str, from: &str, more: &str) -> String {
@@ -262,7 +262,7 @@ async fn a_tls_peers_clear_text_passes_for_as_long_as_it_is_connected() {
 
     let flows = [tls_flow(7, "127.0.0.1:40000"), tls_flow(8, "127.0.0.2:40000")];
     for flow in &flows {
-        let admission = scene.border.connected(flow, &identities(&["carrier.example"]), None);
+        let admission = scene.border.connected(flow, Some(&shown(&["carrier.example"])), None);
         assert_eq!(admission, Admission::Keep);
     }
     scene.border.disconnected(&flows[0]);
@@ -279,7 +279,8 @@ async fn a_tls_peers_clear_text_passes_for_as_long_as_it_is_connected() {
 async fn a_peer_is_itself_on_its_connection_and_nobody_after_it() {
     let mut scene = Scene::new(CARRIER, MemoryTable::default());
     let flow = tls_flow(7, "127.0.0.1:40000");
-    let _ = scene.border.connected(&flow, &identities(&["other.example", "carrier.example"]), None);
+    let _ =
+        scene.border.connected(&flow, Some(&shown(&["other.example", "carrier.example"])), None);
     let call = request("INVITE", "anyone@carrier.example", "");
     scene.arrives(&flow, &call);
     let invite = scene.upstream_hears().await;
@@ -303,10 +304,10 @@ async fn a_certificate_lets_in_its_own_peer_from_its_own_sources() {
     let here = tls_flow(7, "127.0.0.1:40000");
     let elsewhere = tls_flow(8, "198.18.0.1:40000");
     for (flow, names) in [(&here, ["other.example"]), (&elsewhere, ["carrier.example"])] {
-        assert_eq!(scene.border.connected(flow, &identities(&names), None), Admission::Close);
+        assert_eq!(scene.border.connected(flow, Some(&shown(&names)), None), Admission::Close);
     }
     assert_eq!(
-        scene.border.connected(&elsewhere, &[], None),
+        scene.border.connected(&elsewhere, None, None),
         Admission::Keep,
         "a phone without one"
     );

@@ -10,13 +10,12 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-    version,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme, version,
 };
 use webpki::EndEntityCert;
 
-use super::verifier::{SipPeerUsage, refusal};
-use super::{Identity, TlsError, TlsFiles, identities};
+use super::rule::{Rule, invalid};
+use super::{Identity, Judge, Loaded, PeerTrust, ShownCertificate, TlsError, TlsFiles};
 
 /// Who has to be at the other end of a connection that we make.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,27 +26,30 @@ pub enum Expected {
     Address(IpAddr),
 }
 
-/// Builds the configuration of connections to whoever is `expected`, on which we show the certificate of
-/// `files`, and believe the authorities that they name.
+/// Builds the configuration of connections to whoever is `expected`, on which we show the first certificate of
+/// `files`, and believe what they and `trust` say.
 ///
 /// TLS 1.2 and 1.3; sessions are never resumed, so that each connection proves the other end anew.
-pub fn client_config(files: &TlsFiles, expected: Expected) -> Result<Arc<ClientConfig>, TlsError> {
+pub fn client_config(
+    files: &TlsFiles,
+    trust: &PeerTrust,
+    expected: Expected,
+) -> Result<Loaded<ClientConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = ServerVerifier { authorities: files.authorities()?, expected, algorithms };
+    let rule = Rule::read(files, trust)?.of_a_server();
+    let by_common_name = trust.by_common_name;
+    let verifier = Arc::new(ServerVerifier { rule, expected, by_common_name, algorithms });
+    let own = files.own();
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
         .map_err(TlsError::Versions)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_auth_cert(files.certificates()?, files.private_key()?)
-        .map_err(|source| TlsError::Pair {
-            certificate: files.certificate.clone(),
-            key: files.key.clone(),
-            source,
-        })?;
+        .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
+        .with_client_auth_cert(own.certificates()?, own.private_key()?)
+        .map_err(|source| own.pair(source))?;
     config.resumption = Resumption::disabled();
-    Ok(Arc::new(config))
+    Ok(Loaded { config: Arc::new(config), judge: verifier })
 }
 
 impl Expected {
@@ -67,9 +69,29 @@ impl Expected {
 /// domain of a `sip:` URI comes before DNS names (RFC 5922 §7.1), and wildcards never count.
 #[derive(Debug)]
 struct ServerVerifier {
-    authorities: RootCertStore,
+    rule: Rule,
     expected: Expected,
+    by_common_name: bool,
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Judge for ServerVerifier {
+    fn judge(&self, shown: &ShownCertificate, now: UnixTime) -> Result<(), Error> {
+        let (own, between) = shown.split().ok_or_else(|| invalid(CertificateError::BadEncoding))?;
+        self.rule.judge(own, between, now, self.algorithms)?;
+        let is_expected = match &self.expected {
+            Expected::Identities(expected) => shown.is_for(expected, self.by_common_name),
+            Expected::Address(address) => {
+                let name = ServerName::IpAddress((*address).into());
+                EndEntityCert::try_from(own)
+                    .is_ok_and(|own| own.verify_is_valid_for_subject_name(&name).is_ok())
+            }
+        };
+        if !is_expected {
+            return Err(invalid(CertificateError::NotValidForName));
+        }
+        Ok(())
+    }
 }
 
 impl ServerCertVerifier for ServerVerifier {
@@ -81,24 +103,11 @@ impl ServerCertVerifier for ServerVerifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let certificate = EndEntityCert::try_from(end_entity).map_err(refusal)?;
-        let roots = &self.authorities.roots;
-        let usage = SipPeerUsage;
-        certificate
-            .verify_for_usage(self.algorithms.all, roots, intermediates, now, usage, None, None)
-            .map_err(refusal)?;
-        let is_expected = match &self.expected {
-            Expected::Identities(expected) => {
-                identities(end_entity).iter().any(|proved| expected.contains(proved))
-            }
-            Expected::Address(address) => {
-                let name = ServerName::IpAddress((*address).into());
-                certificate.verify_is_valid_for_subject_name(&name).is_ok()
-            }
-        };
-        if !is_expected {
-            return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
-        }
+        let chain: Vec<CertificateDer<'_>> =
+            [end_entity].into_iter().chain(intermediates).cloned().collect();
+        let shown = ShownCertificate::read(&chain);
+        let shown = shown.ok_or_else(|| invalid(CertificateError::BadEncoding))?;
+        self.judge(&shown, now)?;
         Ok(ServerCertVerified::assertion())
     }
 

@@ -7,14 +7,19 @@ use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use thiserror::Error;
+
+use super::{ExpiredLists, ShownCertificate};
 
 /// Permission bits that let anyone but the owner at a private key.
 const OTHERS: u32 = 0o077;
 
-/// Where a TLS listener finds its own certificate and whom it believes; all PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Our own certificate says so for this long before its time is over.
+const NEARLY_OVER: u64 = 14 * 24 * 3600;
+
+/// Where a TLS listener finds its own certificate and whom it believes; PEM, and revocation lists DER too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The listener's certificate, followed by its intermediate certificates.
     pub certificate: PathBuf,
@@ -22,6 +27,22 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// The authorities that the certificates of peers must chain to.
     pub client_ca: PathBuf,
+    /// Certificates that are shown to who asks for one of their names.
+    pub further: Vec<CertificateFiles>,
+    /// What the authorities have revoked.
+    pub revocation_lists: Vec<PathBuf>,
+    /// What becomes of certificates whose authority's list is past its time.
+    pub expired_lists: ExpiredLists,
+}
+
+/// A certificate of ours.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CertificateFiles {
+    /// The certificate, followed by its intermediate certificates.
+    pub certificate: PathBuf,
+    /// Its private key (PKCS#8, PKCS#1 or SEC1), readable by its owner only.
+    pub key: PathBuf,
 }
 
 /// Why the TLS files cannot be used; says which file and what to do.
@@ -98,27 +119,80 @@ pub enum TlsError {
         /// What is wrong with them.
         source: rustls::Error,
     },
+    /// A revocation list is damaged, or of a kind that is not supported.
+    #[error("revocation list {} cannot be used: {source}", path.display())]
+    List {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: webpki::Error,
+    },
+    /// Only one of the lists of one authority would be asked.
+    #[error(
+        "revocation lists {} and {} are of the same authority: name the newer one only",
+        one.display(),
+        other.display()
+    )]
+    TwoLists {
+        /// The one file.
+        one: PathBuf,
+        /// The other, or the same.
+        other: PathBuf,
+    },
     /// The cryptography provider offers no protocol version in common with us; a bug of ours.
     #[error("no usable TLS version: {0}")]
     Versions(rustls::Error),
 }
 
 impl TlsFiles {
-    pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        certificates(&self.certificate)
+    /// The certificate that is shown first of all.
+    pub(super) fn own(&self) -> CertificateFiles {
+        CertificateFiles { certificate: self.certificate.clone(), key: self.key.clone() }
     }
 
     pub(super) fn authorities(&self) -> Result<RootCertStore, TlsError> {
-        let path = &self.client_ca;
+        Self::authorities_of(&self.client_ca)
+    }
+
+    pub(super) fn authorities_of(path: &Path) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
         for (index, certificate) in certificates(path)?.into_iter().enumerate() {
             roots.add(certificate).map_err(|source| TlsError::Authority {
-                path: path.clone(),
+                path: path.to_owned(),
                 position: index.saturating_add(1),
                 source,
             })?;
         }
         Ok(roots)
+    }
+
+    /// Which of our own certificates are no good, or not for long.
+    pub(super) fn own_warnings(&self, now: UnixTime) -> Result<Vec<String>, TlsError> {
+        let mut warnings = Vec::new();
+        for files in [self.own()].iter().chain(&self.further) {
+            let path = files.certificate.display();
+            let shown = ShownCertificate::read(&files.certificates()?);
+            match shown.map(|shown| shown.seconds_left(now)) {
+                None => warnings.push(format!("{path} cannot be read as others will read it")),
+                Some(None) => warnings.push(format!("{path} has expired: peers will refuse it")),
+                Some(Some(left)) if left < NEARLY_OVER => {
+                    warnings.push(format!("{path} expires in {} days", left / (24 * 3600)));
+                }
+                Some(Some(_)) => {}
+            }
+        }
+        Ok(warnings)
+    }
+}
+
+impl CertificateFiles {
+    pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        certificates(&self.certificate)
+    }
+
+    /// What is wrong with the two together.
+    pub(super) fn pair(&self, source: rustls::Error) -> TlsError {
+        TlsError::Pair { certificate: self.certificate.clone(), key: self.key.clone(), source }
     }
 
     pub(super) fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
@@ -161,11 +235,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(certificates)
 }
 
-fn open(path: &Path) -> Result<File, TlsError> {
+pub(super) fn open(path: &Path) -> Result<File, TlsError> {
     File::open(path).map_err(unreadable(path))
 }
 
-fn read(file: &mut File, path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(super) fn read(file: &mut File, path: &Path) -> Result<Vec<u8>, TlsError> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(unreadable(path))?;
     Ok(bytes)

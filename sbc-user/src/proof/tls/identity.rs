@@ -41,6 +41,16 @@ pub fn identities(certificate: &CertificateDer<'_>) -> Vec<Identity> {
     }
 }
 
+/// All names in a certificate of ours that may be asked for: those of hosts and of SIP domains.
+pub(super) fn certificate_names(certificate: &CertificateDer<'static>) -> Vec<Identity> {
+    let Ok(certificate) = EndEntityCert::try_from(certificate) else {
+        return Vec::new();
+    };
+    distinct(
+        certificate.valid_dns_names().chain(certificate.valid_uri_names().filter_map(sip_domain)),
+    )
+}
+
 /// Returns the text between `sip:` and the end, unless it names a user instead of a domain.
 ///
 /// A `sips` URI is no identity: the RFC accepts the scheme `sip` only. One with a port or

@@ -7,15 +7,28 @@
 mod client;
 mod files;
 mod identity;
+mod live;
+mod pin;
+mod revocation;
+mod rule;
 mod server;
+mod shown;
 #[cfg(test)]
 pub(crate) mod test_authority;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod verifier;
 
 pub use client::{Expected, client_config};
-pub use files::{TlsError, TlsFiles};
+pub use files::{CertificateFiles, TlsError, TlsFiles};
+use identity::certificate_names;
 pub use identity::{Identity, MAX_IDENTITIES, NotADomain, identities};
-pub use server::server_config;
+pub use live::{Following, Judge, Live, Loaded, Renewable, renew};
+pub use pin::KeyPin;
+pub use revocation::ExpiredLists;
+pub use rule::{NotPinned, PeerTrust};
+pub use server::{server_config, warnings};
+pub use shown::ShownCertificate;
+pub use usage::CertificateUsage;
 pub use verifier::{ClientCertificate, PeerVerifier};

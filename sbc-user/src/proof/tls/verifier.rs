@@ -1,19 +1,13 @@
 //! Verification of the certificate that a peer shows.
 
-use std::sync::Arc;
-
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
-    SignatureScheme,
-};
-use webpki::{
-    EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage,
-    RequiredEkuNotFoundContext,
-};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+use super::rule::{Rule, invalid};
+use super::{Identity, Judge, PeerTrust, ShownCertificate, TlsError, TlsFiles};
 
 /// Whether a client has to show a certificate.
 ///
@@ -28,29 +22,82 @@ pub enum ClientCertificate {
     Request,
 }
 
-/// Verifies the certificates of peers against the configured authorities.
+/// Verifies the certificates of peers: whom a certificate says that it is for tells by whose rule it is judged,
+/// so that the authority of one peer cannot speak for another. One of nobody we know has to be of the common
+/// authorities.
 ///
-/// Differs from the verifier of rustls in the extended key usage: public authorities no longer issue
-/// certificates for clients, and a SIP peer shows the one it serves with.
+/// Differs from the verifier of rustls in the extended key usage as well, see [`super::CertificateUsage`].
 #[derive(Debug)]
 pub struct PeerVerifier {
-    authorities: RootCertStore,
+    rule: Rule,
+    peers: Vec<RuleOfPeer>,
     hints: Vec<DistinguishedName>,
     client_certificate: ClientCertificate,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
+#[derive(Debug)]
+struct RuleOfPeer {
+    identities: Vec<Identity>,
+    by_common_name: bool,
+    rule: Rule,
+}
+
 impl PeerVerifier {
-    /// A verifier that believes `authorities`, with the signature algorithms of a provider.
-    #[must_use]
-    pub fn new(
-        authorities: RootCertStore,
+    /// A verifier for these peers, with the signature algorithms of a provider.
+    pub(super) fn read(
+        files: &TlsFiles,
+        peers: &[PeerTrust],
         client_certificate: ClientCertificate,
         algorithms: WebPkiSupportedAlgorithms,
-    ) -> Self {
-        let hints = authorities.subjects();
-        Self { authorities, hints, client_certificate, algorithms }
+    ) -> Result<Self, TlsError> {
+        let rule = Rule::read(files, &PeerTrust::default())?;
+        let peers = peers.iter().map(|peer| {
+            let identities = peer.identities.clone();
+            let rule = Rule::read(files, peer)?;
+            Ok(RuleOfPeer { identities, by_common_name: peer.by_common_name, rule })
+        });
+        let peers = peers.collect::<Result<Vec<_>, TlsError>>()?;
+        let hints = hints(&rule, &peers);
+        Ok(Self { rule, peers, hints, client_certificate, algorithms })
     }
+
+    pub(super) fn warnings(&self, now: UnixTime) -> Vec<String> {
+        let rules = self.peers.iter().map(|peer| &peer.rule);
+        let mut warnings = Vec::new();
+        for warning in [&self.rule].into_iter().chain(rules).flat_map(|rule| rule.warnings(now)) {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        warnings
+    }
+}
+
+impl Judge for PeerVerifier {
+    fn judge(&self, shown: &ShownCertificate, now: UnixTime) -> Result<(), Error> {
+        let (own, between) = shown.split().ok_or_else(|| invalid(CertificateError::BadEncoding))?;
+        // The same peer whose connection it becomes: the first that it is for.
+        let peer =
+            self.peers.iter().find(|peer| shown.is_for(&peer.identities, peer.by_common_name));
+        let rule = peer.map_or(&self.rule, |peer| &peer.rule);
+        rule.judge(own, between, now, self.algorithms)
+    }
+}
+
+/// The authorities that a client is asked to have a certificate of: none where a key may be enough, since
+/// some clients show none but of an authority that is named.
+fn hints(rule: &Rule, peers: &[RuleOfPeer]) -> Vec<DistinguishedName> {
+    let mut hints: Vec<DistinguishedName> = Vec::new();
+    for rule in [rule].into_iter().chain(peers.iter().map(|peer| &peer.rule)) {
+        let Some(authorities) = rule.authorities() else { return Vec::new() };
+        for subject in authorities.subjects() {
+            if !hints.iter().any(|hint| hint.as_ref() == subject.as_ref()) {
+                hints.push(subject);
+            }
+        }
+    }
+    hints
 }
 
 impl ClientCertVerifier for PeerVerifier {
@@ -71,18 +118,11 @@ impl ClientCertVerifier for PeerVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        EndEntityCert::try_from(end_entity)
-            .map_err(refusal)?
-            .verify_for_usage(
-                self.algorithms.all,
-                &self.authorities.roots,
-                intermediates,
-                now,
-                SipPeerUsage,
-                None,
-                None,
-            )
-            .map_err(refusal)?;
+        let chain: Vec<CertificateDer<'_>> =
+            [end_entity].into_iter().chain(intermediates).cloned().collect();
+        let shown = ShownCertificate::read(&chain);
+        let shown = shown.ok_or_else(|| invalid(CertificateError::BadEncoding))?;
+        self.judge(&shown, now)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -107,63 +147,4 @@ impl ClientCertVerifier for PeerVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
-}
-
-/// Accepts a certificate without extended key usage, or for one that a SIP peer comes with.
-#[derive(Clone, Copy)]
-pub(super) struct SipPeerUsage;
-
-impl SipPeerUsage {
-    /// DER contents of 1.3.6.1.5.5.7.3: 1 serverAuth, 2 clientAuth (RFC 5280 §4.2.1.12), and
-    /// 20 id-kp-sipDomain (RFC 5924 §3).
-    const ACCEPTED: [KeyPurposeId<'static>; 3] = [
-        KeyPurposeId::new(&[0x2b, 6, 1, 5, 5, 7, 3, 1]),
-        KeyPurposeId::new(&[0x2b, 6, 1, 5, 5, 7, 3, 2]),
-        KeyPurposeId::new(&[0x2b, 6, 1, 5, 5, 7, 3, 20]),
-    ];
-}
-
-impl ExtendedKeyUsageValidator for SipPeerUsage {
-    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
-        let mut present = Vec::new();
-        for purpose in purposes {
-            let purpose = purpose?;
-            if Self::ACCEPTED.contains(&purpose) {
-                return Ok(());
-            }
-            present.push(purpose.to_decoded_oid());
-        }
-        // webpki asks with an empty list for a certificate without the extension; an extension
-        // that lists nothing it refuses by itself.
-        if present.is_empty() {
-            return Ok(());
-        }
-        Err(webpki::Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext {
-            required: KeyUsage::client_auth(),
-            present,
-        }))
-    }
-}
-
-/// Translates the verdict of webpki so that rustls sends the alert that tells the peer what is wrong.
-#[expect(clippy::wildcard_enum_match_arm, reason = "errors of a library, which may add some")]
-pub(super) fn refusal(error: webpki::Error) -> Error {
-    let error = match error {
-        webpki::Error::BadDer | webpki::Error::BadDerTime | webpki::Error::TrailingData(_) => {
-            CertificateError::BadEncoding
-        }
-        webpki::Error::CertExpired { time, not_after } => {
-            CertificateError::ExpiredContext { time, not_after }
-        }
-        webpki::Error::CertNotValidYet { time, not_before } => {
-            CertificateError::NotValidYetContext { time, not_before }
-        }
-        webpki::Error::InvalidCertValidity => CertificateError::Expired,
-        webpki::Error::UnknownIssuer => CertificateError::UnknownIssuer,
-        webpki::Error::CertRevoked => CertificateError::Revoked,
-        webpki::Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
-        webpki::Error::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
-        other => CertificateError::Other(OtherError(Arc::new(other))),
-    };
-    Error::InvalidCertificate(error)
 }

@@ -13,7 +13,9 @@ use tokio_rustls::TlsAcceptor;
 use super::super::{Destination, DialTls, Flow, SendFailure, Transport};
 use super::{Behaviour, DEADLINE, Event, Site, message, read, write};
 use crate::proof::tls::test_authority::{Authority, Leaf, dns, uri};
-use crate::proof::tls::{ClientCertificate, Expected, client_config, server_config};
+use crate::proof::tls::{
+    ClientCertificate, Expected, Live, PeerTrust, client_config, server_config,
+};
 
 /// A site that can connect to `remote`.
 fn leading_to(remote: SocketAddr, tls: Option<DialTls>) -> (Site, Flow) {
@@ -103,11 +105,16 @@ impl Server {
         let (listener, address) = listener().await;
         let directory = TempDir::new().unwrap();
         let own = ours.issue_for(&[uri("sip:sbc.example")]);
-        let config = client_config(&ours.files(directory.path(), &own), expected.clone()).unwrap();
-        let tls = DialTls { config, name: expected.name().unwrap() };
+        let config = client_config(
+            &ours.files(directory.path(), &own),
+            &PeerTrust::default(),
+            expected.clone(),
+        )
+        .unwrap();
+        let tls = DialTls { config: Live::of(config), name: expected.name().unwrap() };
         let (site, to) = leading_to(address, Some(tls));
         let files = ours.files(directory.path(), shown);
-        let config = server_config(&files, ClientCertificate::Require).unwrap();
+        let config = server_config(&files, &[], ClientCertificate::Require).unwrap().config;
         Self { listener, config, site, to }
     }
 

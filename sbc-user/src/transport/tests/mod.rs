@@ -22,7 +22,7 @@ use super::{
     Admission, Flow, Limits, ListenSpec, Listeners, Load, Outbox, Receiver, Refusal, Running,
     Transport,
 };
-use crate::proof::tls::Identity;
+use crate::proof::tls::{Live, ShownCertificate};
 use crate::sip::Malformed;
 
 /// Time in which everything that a test waits for must have happened.
@@ -57,7 +57,13 @@ enum Behaviour {
 }
 
 impl Receiver for Witness {
-    fn connected(&self, flow: &Flow, identities: &[Identity], _: Option<u8>) -> Admission {
+    fn connected(
+        &self,
+        flow: &Flow,
+        shown: Option<&Arc<ShownCertificate>>,
+        _: Option<u8>,
+    ) -> Admission {
+        let identities = shown.map_or(&[][..], |shown| shown.identities());
         let names = identities.iter().map(ToString::to_string).collect();
         self.tell(Event::Connected(*flow, names));
         if self.behaviour == Behaviour::RefuseConnections {
@@ -119,7 +125,7 @@ impl Site {
         Self::start(spec(Transport::Tcp, None), limits, behaviour)
     }
 
-    fn tls(config: Arc<ServerConfig>, limits: Limits) -> Self {
+    fn tls(config: Arc<Live<ServerConfig>>, limits: Limits) -> Self {
         Self::start(spec(Transport::Tls, Some(config)), limits, Behaviour::Echo)
     }
 
@@ -189,7 +195,7 @@ impl Site {
     }
 }
 
-fn spec(transport: Transport, tls: Option<Arc<ServerConfig>>) -> ListenSpec {
+fn spec(transport: Transport, tls: Option<Arc<Live<ServerConfig>>>) -> ListenSpec {
     ListenSpec {
         transport,
         address: SocketAddr::from(([127, 0, 0, 1], 0)),

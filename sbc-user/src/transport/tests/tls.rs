@@ -1,6 +1,6 @@
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
 use rustls::crypto::aws_lc_rs;
@@ -14,8 +14,8 @@ use tokio_rustls::client::TlsStream;
 
 use super::super::{Limits, Listener, Refusal, Transport};
 use super::{DEADLINE, Event, Site, message, read, read_to_end, spec, write};
-use crate::proof::tls::test_authority::{Authority, Leaf, dns, uri};
-use crate::proof::tls::{ClientCertificate, server_config};
+use crate::proof::tls::test_authority::{Authority, Leaf, dns, uri, write as write_file};
+use crate::proof::tls::{ClientCertificate, Live, Renewable, TlsFiles, renew, server_config};
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
@@ -68,10 +68,11 @@ impl Secured {
     }
 }
 
-fn config(authority: &Authority, client_certificate: ClientCertificate) -> Arc<ServerConfig> {
+fn config(authority: &Authority, client_certificate: ClientCertificate) -> Arc<Live<ServerConfig>> {
     let directory = TempDir::new().unwrap();
     let files = authority.files(directory.path(), &authority.issue_server());
-    server_config(&files, client_certificate).unwrap()
+    let config = server_config(&files, &[], client_certificate).unwrap();
+    Live::of(config)
 }
 
 fn client_config(
@@ -248,4 +249,81 @@ async fn a_shutdown_does_not_wait_for_a_handshake() {
 async fn tls_without_configuration_is_not_listened_on() {
     let error = Listener::bind(&spec(Transport::Tls, None)).err().unwrap();
     assert!(error.to_string().contains("no TLS configuration"), "{error}");
+}
+
+/// A site whose files can be changed, and who is connected to it.
+struct Renewed {
+    directory: TempDir,
+    live: Arc<Live<ServerConfig>>,
+    secured: Secured,
+}
+
+impl Renewed {
+    fn new() -> Self {
+        let authority = Authority::new("authority");
+        let directory = TempDir::new().unwrap();
+        let list = authority.revocation_list(&[], 3000).pem().unwrap();
+        let list = write_file(directory.path(), "list.pem", &list, 0o644);
+        let files = authority.files(directory.path(), &authority.issue_server());
+        let files = TlsFiles { revocation_lists: vec![list], ..files };
+        let read = move || server_config(&files, &[], ClientCertificate::Require);
+        let live = Live::new(read).unwrap();
+        let site = Site::tls(Arc::clone(&live), Limits::default());
+        Self { directory, live, secured: Secured { site, authority } }
+    }
+
+    fn revoke(&self, leaf: &Leaf) {
+        let list = self.secured.authority.revocation_list(&[leaf], 3000).pem().unwrap();
+        write_file(self.directory.path(), "list.pem", &list, 0o644);
+        renew(&[Arc::clone(&self.live) as Arc<dyn Renewable>]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_is_revoked_loses_the_connection_at_the_reload_and_the_others_keep_theirs() {
+    let mut renewed = Renewed::new();
+    let (bad, good) = (
+        renewed.secured.authority.issue_for(&[dns("bad.example")]),
+        renewed.secured.authority.issue_for(&[dns("good.example")]),
+    );
+    for version in [&TLS12, &TLS13] {
+        let connecting = |leaf| client_config(&renewed.secured.authority, Some(leaf), &[version]);
+        let mut revoked = connect(&renewed.secured.site, connecting(&bad)).await.unwrap();
+        let (flow, _) = renewed.secured.site.connected().await;
+        let mut kept = connect(&renewed.secured.site, connecting(&good)).await.unwrap();
+        let (other, _) = renewed.secured.site.connected().await;
+
+        renewed.revoke(&bad);
+        let event = renewed.secured.site.next().await;
+        assert_eq!(event, Event::Refused(flow, Refusal::CertificateRevoked));
+        renewed.secured.site.disconnected(flow).await;
+        assert_eq!(read_to_end(&mut revoked).await, b"");
+        write(&mut kept, &message(1)).await;
+        assert_eq!(renewed.secured.site.received().await, (other, message(1)));
+        assert_eq!(read(&mut kept, message(1).len()).await, message(1));
+        drop(kept);
+        renewed.secured.site.disconnected(other).await;
+
+        // Nor is it let in again.
+        if let Ok(mut again) = connect(&renewed.secured.site, connecting(&bad)).await {
+            assert_eq!(read_to_end(&mut again).await, b"");
+        }
+        assert_eq!(renewed.secured.site.refused().await, Refusal::CertificateRevoked);
+        renewed.revoke(&renewed.secured.authority.issue(|_| ()));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_the_time_of_its_certificate() {
+    let mut secured = Secured::new(ClientCertificate::Require);
+    let leaf = secured.authority.issue(|params| {
+        params.subject_alt_names = vec![dns("brief.example")];
+        params.not_after = (SystemTime::now() + Duration::from_secs(2)).into();
+    });
+    let mut peer = secured.connect(Some(&leaf)).await.unwrap();
+    let (flow, _) = secured.site.connected().await;
+    let event = secured.site.next().await;
+    assert_eq!(event, Event::Refused(flow, Refusal::CertificateExpired));
+    secured.site.disconnected(flow).await;
+    assert_eq!(read_to_end(&mut peer).await, b"");
 }

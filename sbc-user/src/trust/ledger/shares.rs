@@ -109,9 +109,7 @@ impl<T: TrustTable> Ledger<T> {
     /// there later counts for itself.
     fn give_up(&mut self, place: Place, now: MonotonicNanos) -> Result<(), KernelError> {
         if self.is_connected(place) {
-            for places in self.places_of_connection.values_mut() {
-                places.retain(|held| *held != place);
-            }
+            self.certified.give_up(place);
         }
         self.end(place, now)
     }

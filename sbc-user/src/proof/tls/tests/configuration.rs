@@ -15,7 +15,9 @@ fn good_files() -> (TempDir, TlsFiles) {
 }
 
 fn refusal(files: &TlsFiles) -> TlsError {
-    server_config(files, ClientCertificate::Require).expect_err("these files must be refused")
+    server_config(files, &[], ClientCertificate::Require)
+        .err()
+        .expect("these files must be refused")
 }
 
 fn overwrite(path: &Path, text: &str) {
@@ -25,7 +27,7 @@ fn overwrite(path: &Path, text: &str) {
 #[test]
 fn good_files_make_a_configuration_that_never_resumes_a_session() {
     let (_directory, files) = good_files();
-    let config = server_config(&files, ClientCertificate::Require).unwrap();
+    let config = server_config(&files, &[], ClientCertificate::Require).unwrap().config;
 
     assert!(!config.session_storage.can_cache());
     assert!(!config.ticketer.enabled());
@@ -44,7 +46,7 @@ fn a_key_that_others_can_read_is_refused_with_the_command_to_run() {
     }
 
     fs::set_permissions(&files.key, fs::Permissions::from_mode(0o400)).unwrap();
-    assert!(server_config(&files, ClientCertificate::Require).is_ok());
+    assert!(server_config(&files, &[], ClientCertificate::Require).is_ok());
 }
 
 #[test]

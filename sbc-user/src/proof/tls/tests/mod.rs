@@ -2,4 +2,7 @@
 
 mod configuration;
 mod identity;
+mod own;
+mod peers;
+mod revocation;
 mod verifier;

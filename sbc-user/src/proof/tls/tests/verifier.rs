@@ -5,16 +5,24 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{CertificateError, Error};
+use tempfile::TempDir;
 
-use crate::proof::tls::test_authority::Authority;
-use crate::proof::tls::{ClientCertificate, PeerVerifier};
+use crate::proof::tls::test_authority::{Authority, write};
+use crate::proof::tls::{ClientCertificate, PeerTrust, PeerVerifier, TlsFiles};
 
 /// 2026-01-01.
-const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_hours(490_896));
+pub(super) const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_hours(490_896));
 
 fn verifier(authority: &Authority) -> PeerVerifier {
+    let directory = TempDir::new().unwrap();
+    let client_ca = write(directory.path(), "ca.pem", &authority.pem(), 0o644);
+    let files = TlsFiles { client_ca, ..TlsFiles::default() };
+    verifier_of(&files, &[])
+}
+
+pub(super) fn verifier_of(files: &TlsFiles, peers: &[PeerTrust]) -> PeerVerifier {
     let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-    PeerVerifier::new(authority.roots(), ClientCertificate::Require, algorithms)
+    PeerVerifier::read(files, peers, ClientCertificate::Require, algorithms).unwrap()
 }
 
 fn verify(

@@ -6,9 +6,10 @@ use sbc_common::{Lane, MonotonicNanos, Prefix, TrustEntry};
 
 use crate::config::{Config, sample};
 use crate::kernel::KernelError;
+use crate::proof::tls::ShownCertificate;
 use crate::transport::{Flow, Transport};
 pub(super) use crate::trust::memory_table::MemoryTable;
-use crate::trust::{Ledger, Place};
+use crate::trust::{CertificateProof, Ledger, Place};
 
 pub(super) const START: MonotonicNanos = MonotonicNanos(1_000_000_000_000);
 pub(super) const LIFETIME: Duration = Duration::from_mins(10);
@@ -98,7 +99,20 @@ impl Scene {
         hop_limit: Option<u8>,
     ) -> Result<(), KernelError> {
         let flow = connection(number, remote);
-        self.ledger.tls_connected(peer, &self.config.peers[peer], &flow, hop_limit, self.now)
+        self.connect_until(peer, &flow, hop_limit, MonotonicNanos(u64::MAX))
+    }
+
+    pub(super) fn connect_until(
+        &mut self,
+        peer: usize,
+        flow: &Flow,
+        hop_limit: Option<u8>,
+        until: MonotonicNanos,
+    ) -> Result<(), KernelError> {
+        let shown = Arc::new(ShownCertificate::of(&[], 0));
+        let proof = CertificateProof { shown, until };
+        let peers = &self.config.peers;
+        self.ledger.tls_connected(peer, &peers[peer], flow, &proof, hop_limit, self.now)
     }
 
     pub(super) fn disconnect(&mut self, peer: usize, number: u64) -> Result<(), KernelError> {

@@ -155,3 +155,99 @@ fn a_proof_at_the_end_of_time_expires_all_the_same() {
     let entry = scene.ledger.table().entries()[&address("198.18.0.9")];
     assert_eq!(entry.expires_at, u64::MAX - 1);
 }
+
+/// So many seconds from the start.
+fn at(seconds: u64) -> sbc_common::MonotonicNanos {
+    sbc_common::MonotonicNanos(START.0 + seconds * 1_000_000_000)
+}
+
+#[test]
+fn no_entry_outlives_the_certificate_that_made_it() {
+    let mut scene = Scene::new();
+    let place = address("198.18.0.9");
+    let flow = |number| connection(number, "198.18.0.9");
+    scene.connect_until(NOMAD, &flow(7), None, at(20)).unwrap();
+    assert_eq!(scene.entry(place).unwrap().2, Some(20), "its lifetime is 30 s");
+    // One that lives longer holds it for longer, and no longer than it is there.
+    scene.connect_until(NOMAD, &flow(8), None, at(1000)).unwrap();
+    assert_eq!(scene.entry(place).unwrap().2, Some(30));
+    scene.connect_until(NOMAD, &flow(9), None, at(5)).unwrap();
+    assert_eq!(scene.entry(place).unwrap().2, Some(30));
+    scene.disconnect(NOMAD, 8).unwrap();
+    scene.sweep();
+    assert_eq!(scene.entry(place).unwrap().2, Some(20));
+    scene.pass(10);
+    scene.disconnect(NOMAD, 7).unwrap();
+    scene.sweep();
+    assert_eq!(scene.entry(place).unwrap().2, Some(0), "that of 9 is over");
+    scene.disconnect(NOMAD, 9).unwrap();
+    scene.sweep();
+    assert_eq!(scene.entry(place), None);
+
+    scene.connect_until(NOMAD, &flow(10), None, at(15)).unwrap();
+    scene.disconnect(NOMAD, 10).unwrap();
+    assert_eq!(scene.entry(place).unwrap().2, Some(5), "nor after its connection");
+}
+
+#[test]
+fn what_a_disproved_certificate_alone_kept_open_is_shut_at_once() {
+    let mut scene = Scene::new();
+    scene.connect(NOMAD, 7, "198.18.0.9");
+    scene.connect(NOMAD, 8, "198.18.0.9");
+    scene.connect(CARRIER, 9, "198.51.100.9");
+    scene.ledger.tls_disproved(7, scene.now).unwrap();
+    assert_eq!(scene.entry(address("198.18.0.9")).unwrap().2, Some(30), "8 is good");
+    scene.ledger.tls_disproved(8, scene.now).unwrap();
+    assert_eq!(scene.entry(address("198.18.0.9")), None);
+    scene.ledger.tls_disproved(9, scene.now).unwrap();
+    for place in [FIRST, SECOND] {
+        assert_eq!(scene.entry(network(place)), Some(listed()), "it may prove itself anew");
+    }
+    assert_eq!(scene.tls_peer(Transport::Udp, "198.51.100.9:5060"), None);
+    // Each of them ends afterwards, which changes nothing.
+    for (peer, number) in [(NOMAD, 7), (NOMAD, 8), (CARRIER, 9)] {
+        scene.disconnect(peer, number).unwrap();
+    }
+    assert_eq!(scene.ledger.table().entries().len(), LASTING);
+}
+
+#[test]
+fn a_disproved_certificate_no_longer_says_how_long_the_others_hold() {
+    let mut scene = Scene::new();
+    scene.connect(NOMAD, 7, "198.18.0.9");
+    let brief = connection(8, "198.18.0.9");
+    scene.connect_until(NOMAD, &brief, None, at(5)).unwrap();
+    scene.ledger.tls_disproved(7, scene.now).unwrap();
+    assert_eq!(scene.entry(address("198.18.0.9")).unwrap().2, Some(5));
+}
+
+#[test]
+fn what_the_departed_have_left_open_can_be_judged_again_and_shut() {
+    let mut scene = Scene::new();
+    scene.connect(NOMAD, 7, "198.18.0.9");
+    scene.connect(NOMAD, 8, "198.18.0.10");
+    assert!(scene.ledger.departed().is_empty());
+    scene.disconnect(NOMAD, 7).unwrap();
+    scene.disconnect(NOMAD, 8).unwrap();
+    let mut departed: Vec<Place> = scene.ledger.departed().into_iter().map(|it| it.0).collect();
+    departed.sort();
+    assert_eq!(departed, [address("198.18.0.9"), address("198.18.0.10")]);
+    assert!(scene.ledger.departed().iter().all(|(_, shown)| shown.is_some()));
+    scene.connect(NOMAD, 9, "198.18.0.10");
+    scene.ledger.shut_departed(departed, scene.now).unwrap();
+    assert_eq!(scene.entry(address("198.18.0.9")), None);
+    assert!(scene.entry(address("198.18.0.10")).is_some(), "somebody is connected again");
+}
+
+#[test]
+fn what_an_earlier_run_left_has_no_certificate_that_could_be_judged() {
+    let mut scene = Scene::new();
+    scene.connect(CARRIER, 7, "198.51.100.9");
+    let table = std::mem::take(scene.ledger.table_mut());
+    let mut scene = Scene::restarted(table, scene.config, scene.now);
+    assert_eq!(scene.entry(network(FIRST)).unwrap().0, Lane::Tls);
+    let departed = scene.ledger.departed();
+    assert!(!departed.is_empty() && departed.iter().all(|(_, shown)| shown.is_none()));
+    scene.ledger.shut_departed(departed.into_iter().map(|it| it.0), scene.now).unwrap();
+    assert_eq!(scene.entry(network(FIRST)), Some(listed()));
+}

@@ -1,0 +1,93 @@
+//! Who is let in over a connection, and for how long what it proves holds.
+
+use std::sync::Arc;
+
+use super::Border;
+use super::receiver::locked;
+use crate::proof::tls::{ClientCertificate, ShownCertificate};
+use crate::transport::{Admission, Flow, Refusal, Transport};
+use crate::trust::{Place, TrustTable};
+
+impl<T: TrustTable> Border<T> {
+    /// Decides about a connection that was made, or that we have made.
+    pub(super) fn admit(
+        &self,
+        flow: &Flow,
+        shown: Option<&Arc<ShownCertificate>>,
+        hop_limit: Option<u8>,
+    ) -> Admission {
+        self.target_connected(flow);
+        if self.forwarder.is_inside(flow) {
+            return self.admit_upstream(flow);
+        }
+        let Some(shown) = shown else { return self.admit_without_identity(flow) };
+        let found = self.peer_of(shown);
+        if found.is_none() && shown.identities().is_empty() {
+            return self.admit_without_identity(flow);
+        }
+        let Some((position, peer)) =
+            found.and_then(|position| Some((position, self.config.peers.get(position)?)))
+        else {
+            self.counters.count_refusal(Refusal::IdentityUnknown);
+            let identities = shown.identities();
+            tracing::info!(%flow, ?identities, "a good certificate of nobody we know");
+            return Admission::Close;
+        };
+        if !peer.sources.is_empty() && !peer.comes_from(flow.remote.ip()) {
+            self.counters.count_refusal(Refusal::IdentityElsewhere);
+            tracing::warn!(%flow, peer = peer.name, "the certificate of a peer, but not its source");
+            return Admission::Close;
+        }
+        locked(&self.peers_by_connection).insert(flow.connection, position);
+        tracing::info!(%flow, peer = peer.name, "peer connected");
+        let now = self.now();
+        let proof = self.clock.proof_by(shown, now);
+        self.report(self.ledger().tls_connected(position, peer, flow, &proof, hop_limit, now));
+        Admission::Keep
+    }
+
+    /// The certificate of a connection that was let in is not good any more: what it alone kept open is shut.
+    pub(super) fn end_proof(&self, flow: &Flow, refusal: Refusal) {
+        self.counters.count_refusal(refusal);
+        tracing::warn!(%flow, %refusal, "the certificate is no longer good, and the connection ends");
+        let now = self.now();
+        self.report(self.ledger().tls_disproved(flow.connection, now));
+    }
+
+    /// Shuts what peers who are not connected any more have opened by certificates that are not good now.
+    pub fn judge_departed(&self, is_good: impl Fn(&ShownCertificate) -> bool) {
+        let departed = self.ledger().departed();
+        // Without the lock: this takes long where there are many.
+        let is_bad = |shown: Option<&Arc<ShownCertificate>>| !shown.is_some_and(|it| is_good(it));
+        let bad = departed.iter().filter(|(_, shown)| is_bad(shown.as_ref()));
+        let bad: Vec<Place> = bad.map(|(place, _)| *place).collect();
+        if !bad.is_empty() {
+            tracing::info!(places = bad.len(), "shut: who opened them is not proven any more");
+        }
+        let now = self.now();
+        self.report(self.ledger().shut_departed(bad, now));
+    }
+
+    /// Where a certificate is required, one that proves no SIP domain is as good as none
+    /// (RFC 5922 §7.1).
+    fn admit_without_identity(&self, flow: &Flow) -> Admission {
+        let listen = self.config.listen.get(usize::from(flow.listener));
+        let requires_identity = listen.is_some_and(|listen| {
+            listen.transport == Transport::Tls
+                && listen.client_certificate.unwrap_or_default() == ClientCertificate::Require
+        });
+        if !requires_identity {
+            return Admission::Keep;
+        }
+        self.counters.count_refusal(Refusal::IdentityMissing);
+        tracing::info!(%flow, "a good certificate that proves no SIP domain");
+        Admission::Close
+    }
+
+    fn peer_of(&self, shown: &ShownCertificate) -> Option<usize> {
+        self.config.peers.iter().position(|peer| {
+            let identities = peer.identities.iter().map(|identity| &identity.0);
+            shown.is_for(identities, peer.certificate.common_name)
+        })
+    }
+}
