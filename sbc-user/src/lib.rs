@@ -9,6 +9,7 @@ mod closed_list;
 pub mod config;
 pub mod control;
 pub mod kernel;
+pub mod pki;
 pub mod policy;
 pub mod probe;
 pub mod proof;

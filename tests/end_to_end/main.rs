@@ -35,6 +35,7 @@ mod observability;
 mod outbound;
 mod overload;
 mod phone_over_tls;
+mod pki;
 mod privileges;
 mod promotion;
 mod refusal_to_start;

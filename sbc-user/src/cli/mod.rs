@@ -10,6 +10,7 @@ mod ha1;
 mod load;
 mod log;
 mod machine;
+mod pki;
 mod replay;
 mod run;
 mod status;
@@ -62,6 +63,12 @@ enum Command {
     Unload(ConfigFile),
     /// Print the entry of a user for the users file; the password is read from standard input.
     Ha1(ha1::Ha1Arguments),
+    /// Be a small certificate authority, for a first installation: certificates for our listeners and for
+    /// peers, and the list of those that are revoked.
+    Pki {
+        #[command(subcommand)]
+        command: pki::PkiCommand,
+    },
 }
 
 #[derive(Clone, Debug, Args)]
@@ -86,6 +93,7 @@ impl Cli {
             Command::Replay(arguments) => replay::replay(&arguments),
             Command::Unload(file) => unload::unload(&file.config),
             Command::Ha1(arguments) => ha1::ha1(&arguments),
+            Command::Pki { command } => pki::pki(&command),
         }
     }
 }
