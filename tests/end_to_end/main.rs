@@ -3,6 +3,7 @@
 //! What must not arrive is shown by counters that say where it ended, on both sides of the kernel's
 //! boundary and on the peers'; never by nothing having been seen.
 
+mod algorithms;
 mod amplification;
 mod bystander;
 mod called_phone;
