@@ -26,6 +26,7 @@ mod forking;
 mod hiding;
 mod hop_limits;
 mod hygiene;
+mod identity;
 mod inside;
 mod ipsec;
 mod lifecycle;

@@ -35,7 +35,8 @@ impl<T: TrustTable> Border<T> {
         let host = target.map(SipTarget::host_and_port);
         for _ in 0..ATTEMPTS {
             let Some(to) = pool.choose(request, Instant::now()) else { break };
-            let way = WayOut { to, registered: None, is_outbound: false };
+            let is_trusted = peer.trust_domain;
+            let way = WayOut { to, registered: None, is_outbound: false, is_trusted };
             let forwarded =
                 self.forwarder.request_outwards_to(request, origin, &way, host.as_deref());
             let Forwarded { to, message } = forwarded.map_err(Rejection::of_relay)?;

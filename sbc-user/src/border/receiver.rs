@@ -17,7 +17,7 @@ use crate::proof::tls::ShownCertificate;
 use crate::samples::SampleLog;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
 use crate::session::{Forwarder, RelayRefusal, TokenSeal};
-use crate::sip::{Malformed, Message, StartLine};
+use crate::sip::{Malformed, Message, StartLine, without_verstat};
 use crate::transport::{
     Admission, Flow, Load, Note, Outbox, Receiver, Refusal, SendFailure, Transport,
 };
@@ -65,6 +65,8 @@ pub struct Border<T> {
     /// Whether the operator was told that the registrar does not seem to know Path.
     pub(super) registrar_without_path: Once,
     nonces: Nonces,
+    /// Whether any peer is in our trust domain.
+    pub(super) has_trust_domains: bool,
     /// A [`Load`].
     pub(super) load: AtomicU8,
     /// By how much strangers' budget in the kernel is divided.
@@ -76,6 +78,7 @@ impl<T: TrustTable> Border<T> {
     #[must_use]
     pub fn new(parts: BorderParts<T>) -> Self {
         Self {
+            has_trust_domains: parts.config.peers.iter().any(|peer| peer.trust_domain),
             config: parts.config,
             forwarder: parts.forwarder,
             digest: parts.digest,
@@ -167,8 +170,8 @@ impl<T: TrustTable> Border<T> {
         match message.start_line() {
             StartLine::Response { .. } => {
                 let peers = &self.config.peers;
-                let may_assert = self.standing(flow, &evidence).claims(peers);
-                let forwarded = self.forwarder.response(message, flow, may_assert.as_ref());
+                let mandate = self.standing(flow, &evidence).mandate(peers);
+                let forwarded = self.forwarder.response(message, flow, Some(&mandate));
                 self.forward(forwarded, Outcome::ResponseRelayedInwards);
             }
             StartLine::Request { .. } => self.receive_request(flow, &evidence, message, answer),
@@ -183,7 +186,7 @@ impl<T: TrustTable> Border<T> {
         answer: &mut Vec<u8>,
     ) {
         match self.screen(flow, evidence, request, answer) {
-            Screened::Accepted { proven, may_assert, consumed } => {
+            Screened::Accepted { proven, mandate, consumed } => {
                 if let Some(user) = &proven {
                     self.promote(user.label(), flow);
                 }
@@ -198,7 +201,7 @@ impl<T: TrustTable> Border<T> {
                         request,
                         flow,
                         consumed.as_ref(),
-                        may_assert.as_ref(),
+                        Some(&mandate),
                         registrant,
                     )
                 });
@@ -214,6 +217,14 @@ impl<T: TrustTable> Border<T> {
             }
             Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),
             Screened::Silent(outcome) => self.counters.count(outcome),
+        }
+    }
+
+    fn read(&self, flow: &Flow, message: &Message<'_>, load: Load, answer: &mut Vec<u8>) {
+        if self.forwarder.is_inside(flow) {
+            self.receive_from_inside(flow, message, load, answer);
+        } else {
+            self.receive_from_outside(flow, message, load, answer);
         }
     }
 
@@ -261,7 +272,9 @@ impl<T: TrustTable> Border<T> {
             let forwarded = if answers_registration(message) {
                 self.registration_answered(message, flow)
             } else {
-                self.forwarder.response(message, flow, None)
+                self.forwarder.response_outwards(message, flow, |to| {
+                    self.has_trust_domains && self.is_in_trust_domain(to)
+                })
             };
             return self.forward(forwarded, Outcome::ResponseRelayedOutwards);
         };
@@ -377,8 +390,15 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
                 let outcome = self.say_what_is_wrong(flow, bytes, *malformed, answer);
                 self.counters.count_malformed(*malformed, outcome);
             }
-            Ok(message) if is_inside => self.receive_from_inside(flow, message, load, answer),
-            Ok(message) => self.receive_from_outside(flow, message, load, answer),
+            Ok(message) => match without_verstat(message) {
+                None => self.read(flow, message, load, answer),
+                // What others say to have found out about a number is not passed on, and what we say is for the
+                // upstream alone. From here on it was never there.
+                Some(rest) => match &Message::scan(&rest) {
+                    Ok(message) => self.read(flow, message, load, answer),
+                    Err(malformed) => self.counters.count_malformed(*malformed, Outcome::Malformed),
+                },
+            },
         }
     }
 

@@ -76,10 +76,11 @@ impl<T: TrustTable> Border<T> {
         request: &Message<'_>,
         origin: &Flow,
     ) -> Result<(), Rejection> {
-        let way = match self.forwarder.way_out(request) {
+        let mut way = match self.forwarder.way_out(request) {
             Err(RelayRefusal::NoRoute) => return self.send_to_peer(request, origin),
             found => found.map_err(Rejection::of_relay)?,
         };
+        way.is_trusted = self.has_trust_domains && self.is_in_trust_domain(&way.to);
         if way.registered.is_some_and(|registered| !self.is_reachable(&registered)) {
             return Err(flow_failed(&way, Outcome::FlowExpired));
         }
@@ -121,6 +122,12 @@ impl<T: TrustTable> Border<T> {
             }
             Standing::Lacking => false,
         }
+    }
+
+    /// Says whether whoever is behind a flow is in our trust domain.
+    pub(super) fn is_in_trust_domain(&self, flow: &Flow) -> bool {
+        let standing = self.standing(flow, &self.evidence(flow));
+        standing.peer(&self.config.peers).is_some_and(|peer| peer.trust_domain)
     }
 
     pub(super) fn standing(&self, flow: &Flow, evidence: &Evidence) -> Standing {

@@ -15,7 +15,7 @@ use super::log::start_log;
 use super::machine;
 use super::upstream::{Reached, Sources, inside_listeners};
 use crate::border::{Border, BorderParts, Clock, hold_back_strangers, keep_beating};
-use crate::config::{AssertablePattern, Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
+use crate::config::{Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
 use crate::control::ControlServer;
 use crate::kernel::{Filter, KernelTables, SampleRing};
 use crate::proof::digest::{
@@ -94,14 +94,6 @@ impl Prepared {
         let dns = dns.transpose().context("the resolver for the targets that are names")?;
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
         let users = users.transpose()?.map(Arc::new);
-        for user in users.iter().flat_map(|users| users.iter()) {
-            for pattern in user.may_assert() {
-                pattern
-                    .parse::<AssertablePattern>()
-                    .map_err(anyhow::Error::msg)
-                    .with_context(|| format!("user {:?}: may-assert", user.label()))?;
-            }
-        }
         Ok(Self { listeners, users, sources, dns, certificates, warnings })
     }
 
@@ -140,7 +132,7 @@ impl Prepared {
             );
         }
         let may_be_anybody =
-            |peer: &&Peer| peer.may_assert.is_none() && !peer.requires(Proof::Digest);
+            |peer: &&Peer| peer.permissions().may_assert.is_none() && !peer.requires(Proof::Digest);
         for peer in config.peers.iter().filter(may_be_anybody) {
             warnings.push(format!(
                 "peer {:?} has no may-assert: it may claim to be anybody",

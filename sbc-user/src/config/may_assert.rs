@@ -1,10 +1,11 @@
 use std::str::FromStr;
 
 use super::values::from_text;
-use crate::sip::{Scheme, Uri};
+use crate::sip::{TelephoneNumber, Uri};
 
 /// One pattern of identities that somebody may claim: `*@carrier.example`, `alice@example.com`,
-/// `tel:+1212*`, or `*` for every identity.
+/// `tel:+1212*`, `sip:+1212*@carrier.example`, `sip:+1212*@carrier.example;user=phone`, or `*` for every
+/// identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AssertablePattern {
     /// `*`: whatever it says.
@@ -18,47 +19,70 @@ pub enum AssertablePattern {
         /// The host in lower case.
         host: String,
     },
-    /// `tel:number` or `tel:digits*`.
-    Telephone {
+    /// A telephone number or its beginning, in whichever URI it stands.
+    Telephone(NumberPattern),
+    /// The same at one host.
+    TelephoneAt {
         /// The number or its beginning.
-        number: String,
-        /// Whether anything may follow.
-        is_prefix: bool,
+        number: NumberPattern,
+        /// The host in lower case.
+        host: String,
+        /// Whether the URI has to say that it holds a number (`user=phone`).
+        is_marked: bool,
     },
+}
+
+/// `+12125551234`, or `+1212*` for every number that begins so; compared by RFC 3966 §4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberPattern {
+    number: TelephoneNumber,
+    is_prefix: bool,
+}
+
+impl NumberPattern {
+    fn allows(&self, claimed: Option<TelephoneNumber>) -> bool {
+        let Some(claimed) = claimed else { return false };
+        if self.is_prefix {
+            claimed.as_bytes().starts_with(self.number.as_bytes())
+        } else {
+            claimed == self.number
+        }
+    }
 }
 
 impl AssertablePattern {
     fn allows(&self, uri: &Uri<'_>) -> bool {
+        let is_at = |host: &str| uri.is_sip() && uri.host.eq_ignore_ascii_case(host.as_bytes());
         match self {
             Self::Anything => true,
-            Self::Domain(host) => uri.is_sip() && uri.host.eq_ignore_ascii_case(host.as_bytes()),
-            Self::AddressOfRecord { user, host } => {
-                uri.is_sip()
-                    && uri.user_is(user.as_bytes())
-                    && uri.host.eq_ignore_ascii_case(host.as_bytes())
+            Self::Domain(host) => is_at(host),
+            Self::AddressOfRecord { user, host } => uri.user_is(user.as_bytes()) && is_at(host),
+            Self::Telephone(number) => number.allows(TelephoneNumber::of(uri)),
+            Self::TelephoneAt { number, host, is_marked: true } => {
+                is_at(host) && number.allows(TelephoneNumber::of(uri))
             }
-            Self::Telephone { number, is_prefix } => {
-                let Some(claimed) = telephone_number(uri) else { return false };
-                if *is_prefix {
-                    claimed.starts_with(number.as_bytes())
-                } else {
-                    claimed == number.as_bytes()
-                }
+            Self::TelephoneAt { number, host, is_marked: false } => {
+                is_at(host) && number.allows(TelephoneNumber::in_user_part(uri))
             }
         }
     }
 }
 
-/// The number of a `tel` URI, or of a SIP URI that says to hold one (RFC 3261 §19.1.6), without its
-/// parameters and visual separators (RFC 3966 §5.1.1).
-fn telephone_number(uri: &Uri<'_>) -> Option<Vec<u8>> {
-    let is_telephone = match uri.scheme {
-        Scheme::Tel => true,
-        Scheme::Sip | Scheme::Sips => uri.param(b"user") == Some(b"phone"),
-        Scheme::Other(_) => false,
-    };
-    let number = uri.user.filter(|_| is_telephone)?.split(|byte| *byte == b';').next()?;
-    Some(number.iter().copied().filter(|byte| !b"-.()".contains(byte)).collect())
+impl FromStr for NumberPattern {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, is_prefix) = match text.strip_suffix('*') {
+            Some(digits) => (digits, true),
+            None => (text, false),
+        };
+        // In a pattern a letter is hardly one of a local number's digits.
+        if number.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            return Err(());
+        }
+        let number = TelephoneNumber::read(number.bytes()).ok_or(())?;
+        Ok(Self { number, is_prefix })
+    }
 }
 
 impl FromStr for AssertablePattern {
@@ -68,25 +92,21 @@ impl FromStr for AssertablePattern {
         let wrong = || {
             format!(
                 "{text:?} is not an identity such as \"alice@example.com\", \"*@example.com\", \
-                 \"tel:+1212*\" or \"*\""
+                 \"tel:+1212*\", \"sip:+1212*@example.com;user=phone\" or \"*\""
             )
         };
         if text == "*" {
             return Ok(Self::Anything);
         }
         if let Some(number) = text.strip_prefix("tel:") {
-            let (number, is_prefix) = match number.strip_suffix('*') {
-                Some(digits) => (digits, true),
-                None => (number, false),
-            };
-            let digits = number.strip_prefix('+').unwrap_or(number);
-            if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-                return Err(wrong());
-            }
-            return Ok(Self::Telephone { number: number.to_owned(), is_prefix });
+            return number.parse().map(Self::Telephone).map_err(|()| wrong());
         }
         let address = text.strip_prefix("sip:").unwrap_or(text);
         let (user, host) = address.split_once('@').ok_or_else(wrong)?;
+        let (host, is_marked) = match host.strip_suffix(";user=phone") {
+            Some(host) => (host, true),
+            None => (host, false),
+        };
         let host_is_plain = !host.is_empty()
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
         if user.is_empty() || !host_is_plain {
@@ -94,7 +114,11 @@ impl FromStr for AssertablePattern {
         }
         let host = host.to_ascii_lowercase();
         Ok(match user {
-            "*" => Self::Domain(host),
+            "*" if !is_marked => Self::Domain(host),
+            _ if is_marked || user.ends_with('*') => {
+                let number = user.parse().map_err(|()| wrong())?;
+                Self::TelephoneAt { number, host, is_marked }
+            }
             user if user.contains('*') => return Err(wrong()),
             user => Self::AddressOfRecord { user: user.to_owned(), host },
         })
@@ -103,31 +127,23 @@ impl FromStr for AssertablePattern {
 
 from_text!(AssertablePattern);
 
-/// The identities that a peer or a user may claim in From and in asserted-identity headers.
+/// Identities, such as those that a peer or a user may claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assertables {
     patterns: Vec<AssertablePattern>,
-    within: Option<Box<Self>>,
 }
 
 impl Assertables {
     /// The identities that any of these patterns allows.
     #[must_use]
     pub const fn new(patterns: Vec<AssertablePattern>) -> Self {
-        Self { patterns, within: None }
-    }
-
-    /// Only those of these identities that `other` allows too; `None` allows every one.
-    #[must_use]
-    pub fn within(self, other: Option<Self>) -> Self {
-        Self { within: other.map(Box::new), ..self }
+        Self { patterns }
     }
 
     /// Says whether `uri` may be claimed.
     #[must_use]
     pub fn allow(&self, uri: &Uri<'_>) -> bool {
         self.patterns.iter().any(|pattern| pattern.allows(uri))
-            && self.within.as_ref().is_none_or(|within| within.allow(uri))
     }
 }
 
@@ -171,23 +187,35 @@ mod tests {
     }
 
     #[test]
-    fn what_two_lists_allow_together_is_what_each_allows() {
-        let list = |pattern: &str| Assertables::new(vec![pattern.parse().unwrap()]);
-        let uri = |text: &'static str| Uri::parse(text.as_bytes()).unwrap();
-        let both = list("alice@example.com").within(Some(list("*@example.com")));
-
-        assert!(both.allow(&uri("sip:alice@example.com")));
-        assert!(!both.allow(&uri("sip:bob@example.com")));
-        let neither = list("alice@example.com").within(Some(list("*@example.net")));
-        assert!(!neither.allow(&uri("sip:alice@example.com")));
-        assert!(list("alice@example.com").within(None).allow(&uri("sip:alice@example.com")));
+    fn a_telephone_prefix_at_a_host_allows_no_other_host() {
+        let marked = "sip:+1-212*@Carrier.example;user=phone";
+        assert!(allows(marked, "sip:+1(212)5551234@carrier.example;user=phone"));
+        assert!(!allows(marked, "sip:+12125551234@carrier.example"));
+        assert!(!allows(marked, "sip:+12125551234@evil.example;user=phone"));
+        assert!(!allows(marked, "tel:+12125551234"));
+        let unmarked = "+1212*@carrier.example";
+        assert!(allows(unmarked, "sip:+12125551234@carrier.example"));
+        assert!(allows(unmarked, "sip:%2b12125551234;x=y@carrier.example;user=phone"));
+        assert!(!allows(unmarked, "sip:+1212evil@carrier.example"));
+        assert!(!allows(unmarked, "sip:+13125551234@carrier.example"));
+        assert!(allows("tel:+1-212-*", "tel:+12125551234"));
+        assert!(allows("sip:100@a.example;user=phone", "sip:1.0.0@a.example;user=phone"));
     }
 
     #[test]
     fn a_pattern_that_cannot_be_meant_is_refused() {
-        for text in
-            ["", "alice", "a*@example.com", "@example.com", "alice@", "tel:", "tel:+*", "tel:x"]
-        {
+        for text in [
+            "",
+            "alice",
+            "a*@example.com",
+            "a*b@example.com",
+            "@example.com",
+            "alice@",
+            "tel:",
+            "tel:+*",
+            "tel:x",
+            "*@a.example;user=phone",
+        ] {
             assert!(text.parse::<AssertablePattern>().is_err(), "{text}");
         }
     }

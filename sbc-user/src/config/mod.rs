@@ -10,6 +10,7 @@ mod limits;
 mod may_assert;
 mod peer;
 mod peers;
+mod permissions;
 mod route;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -29,9 +30,10 @@ pub use file::{
 };
 pub use ipsec::{IKE, IKE_BEHIND_NAT};
 pub use limits::Limits;
-pub use may_assert::{AssertablePattern, Assertables};
+pub use may_assert::{AssertablePattern, Assertables, NumberPattern};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
 pub use peers::Peers;
+pub use permissions::{ContactHost, FalseClaims, Mandate, Permissions};
 pub use route::{HostPattern, Route, UserPattern};
 pub use session::Session;
 pub use sip_target::{SipTarget, TargetHost};

@@ -1,12 +1,13 @@
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sbc_common::{Protocol, Transports};
 use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, from_text};
-use super::{Assertables, PeerCertificate, SipTarget};
+use super::{Assertables, ContactHost, FalseClaims, PeerCertificate, Permissions, SipTarget};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::Identity;
 use crate::transport::Transport;
@@ -89,13 +90,41 @@ pub struct Peer {
     pub budget: Option<Rate>,
     /// The digest algorithms offered to it, instead of those of `[users]`.
     pub algorithms: Option<OfferedAlgorithms>,
-    /// The identities it may claim; absent: any, or under `digest` those of the user who answered.
-    pub may_assert: Option<Assertables>,
+    /// Whether it is in our trust domain (RFC 3324 §2.3): it is told who calls, though the caller wants that to
+    /// stay private, and keeps it so.
+    #[serde(default)]
+    pub trust_domain: bool,
+    may_assert: Option<Assertables>,
+    may_divert: Option<Assertables>,
+    may_call: Option<Assertables>,
+    contact_hosts: Option<Vec<ContactHost>>,
+    #[serde(default)]
+    false_claims: FalseClaims,
+    #[serde(skip)]
+    permissions: Arc<Permissions>,
 }
 
 const DEFAULT_LIFETIME: Lifetime = Lifetime(Duration::from_mins(1));
 
 impl Peer {
+    /// What it may say, and whom it may call; under `digest` the user who answered may no more than that.
+    #[must_use]
+    pub const fn permissions(&self) -> &Arc<Permissions> {
+        &self.permissions
+    }
+
+    /// The same, with what the file lists where it is asked for.
+    pub(super) fn with_permissions(mut self) -> Self {
+        self.permissions = Arc::new(Permissions {
+            may_assert: self.may_assert.clone(),
+            may_divert: self.may_divert.clone(),
+            may_call: self.may_call.clone(),
+            contact_hosts: self.contact_hosts.clone(),
+            false_claims: self.false_claims,
+        });
+        self
+    }
+
     /// Says whether the policy asks for `proof`.
     #[must_use]
     pub fn requires(&self, proof: Proof) -> bool {

@@ -42,6 +42,7 @@ impl From<Vec<Peer>> for Peers {
             Ranges::new(&listed.iter().enumerate().flat_map(of_peer).collect::<Vec<_>>())
         };
         let (v4, v6) = (ranges(true), ranges(false));
+        let listed = listed.into_iter().map(Peer::with_permissions).collect();
         Self { listed, v4, v6 }
     }
 }

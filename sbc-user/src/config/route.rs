@@ -52,7 +52,7 @@ impl Route {
 }
 
 impl HostPattern {
-    fn matches(&self, uri: &Uri<'_>) -> bool {
+    pub(super) fn matches(&self, uri: &Uri<'_>) -> bool {
         let own = self.host.as_bytes();
         if !self.is_suffix {
             return uri.is_sip() && uri.host.eq_ignore_ascii_case(own);

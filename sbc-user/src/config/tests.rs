@@ -6,7 +6,7 @@ use sbc_common::{Mode, Transports};
 
 use super::sample::{BASE, config, parse};
 use super::{
-    Config, ConfigError, OnDisconnect, OnShutdown, Rate, ScrutinyPolicy, TunnelPolicy,
+    Config, ConfigError, OnDisconnect, OnShutdown, Permissions, Rate, ScrutinyPolicy, TunnelPolicy,
     UnknownPolicy,
 };
 use crate::kernel::{AttachMode, SocketFilter};
@@ -396,7 +396,8 @@ fn a_fresh_installation_observes_and_drops_no_call_when_it_stops() {
     assert_eq!(carrier.lifetime(), Duration::from_mins(1));
     assert_eq!(carrier.on_disconnect(), OnDisconnect::Expire);
     assert_eq!(carrier.opens(), Transports::UDP);
-    assert!(carrier.may_assert.is_none());
+    assert_eq!(**carrier.permissions(), Permissions::default());
+    assert!(!carrier.trust_domain);
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub use realm_users::RealmUsers;
 pub use stanza::stanza;
 pub use username::{InvalidUsername, Username};
 
+use crate::config::Permissions;
 use crate::proof::digest::{Ha1, HashFunction};
 
 /// Access for the group or for others.
@@ -62,7 +63,7 @@ pub struct User {
     label: Box<str>,
     /// In the order of [`HashFunction::ALL`].
     ha1s: [Option<Ha1>; 3],
-    may_assert: Vec<String>,
+    permissions: Arc<Permissions>,
 }
 
 /// Why the users file cannot be taken.
@@ -210,10 +211,10 @@ impl User {
         self.ha1s.iter().flatten().find(|ha1| ha1.function() == function)
     }
 
-    /// The patterns of the identities that it may assert, as written in the file.
+    /// What it may say, and whom it may call.
     #[must_use]
-    pub fn may_assert(&self) -> &[String] {
-        &self.may_assert
+    pub const fn permissions(&self) -> &Arc<Permissions> {
+        &self.permissions
     }
 }
 

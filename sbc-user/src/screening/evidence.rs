@@ -1,4 +1,4 @@
-use crate::config::{Assertables, Peer, Peers, Proof};
+use crate::config::{Mandate, Peer, Peers, Proof};
 use crate::transport::Flow;
 
 /// What is known about the source of a message before anybody has read it.
@@ -49,13 +49,23 @@ impl Standing {
         }
     }
 
-    /// The identities that may be claimed by this standing alone, as in a response, which brings no
-    /// credentials; `None` for any.
+    /// What may be said by this standing alone, as in a response, which brings no credentials.
     #[must_use]
-    pub fn claims(&self, peers: &[Peer]) -> Option<Assertables> {
+    pub fn mandate(&self, peers: &[Peer]) -> Mandate {
         match self {
-            Self::Proven(position) => peers.get(*position)?.may_assert.clone(),
-            Self::NeedsDigest(_) | Self::Lacking => Some(Assertables::default()),
+            Self::Proven(position) => peers
+                .get(*position)
+                .map_or_else(Mandate::mute, |peer| Mandate::of(peer.permissions().clone(), None)),
+            Self::NeedsDigest(_) | Self::Lacking => Mandate::mute(),
+        }
+    }
+
+    /// The peer that it is, or that somebody is behind who has to answer a challenge.
+    #[must_use]
+    pub fn peer<'p>(&self, peers: &'p [Peer]) -> Option<&'p Peer> {
+        match self {
+            Self::Proven(position) | Self::NeedsDigest(Some(position)) => peers.get(*position),
+            Self::NeedsDigest(None) | Self::Lacking => None,
         }
     }
 }

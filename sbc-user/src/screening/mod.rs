@@ -2,6 +2,7 @@
 //! is to be done comes out.
 
 mod evidence;
+mod excess;
 mod options;
 mod outcome;
 mod rejection;

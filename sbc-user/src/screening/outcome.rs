@@ -37,6 +37,10 @@ closed_list! {
         BadCredentials "bad-credentials",
         /// A proven user or peer claimed an identity that it may not claim: 403.
         IdentityNotAllowed "identity-not-allowed",
+        /// A proven user or peer wants to be reached at a host that its policy does not list: 403.
+        ContactNotAllowed "contact-not-allowed",
+        /// A proven user or peer began something for whom it may not call: 403.
+        DestinationNotAllowed "destination-not-allowed",
         /// A proof that no challenge can bring is missing: 403 over a connection, silence over UDP, where
         /// the source may be forged.
         ProofMissing "proof-missing",
@@ -67,6 +71,8 @@ closed_list! {
         /// A request of the upstream to a phone whose proof or peer is gone, so that its answers would be
         /// dropped, or whose place is another user's now: 480, or 430 (RFC 5626 §5.3.1).
         FlowExpired "flow-expired",
+        /// A request of the upstream asks, as critical, for a kind of privacy that we cannot give: 500.
+        PrivacyUnavailable "privacy-unavailable",
         /// The message would be too large once it is rewritten: 513.
         MessageTooLarge "message-too-large",
         /// A message of the upstream with more than a kilobyte of what must not be seen outside, in its Vias, its

@@ -33,6 +33,7 @@ impl Rejection {
             RelayRefusal::ForgedRoute => (403, Outcome::ForgedRoute),
             RelayRefusal::TooMuchToHide => (513, Outcome::TooMuchToHide),
             RelayRefusal::StaleRoute => (480, Outcome::StaleRoute),
+            RelayRefusal::PrivacyUnavailable => (500, Outcome::PrivacyUnavailable),
             RelayRefusal::Unwritable(RewriteError::TooLarge | RewriteError::TooManyHeaders) => {
                 (513, Outcome::MessageTooLarge)
             }
@@ -135,6 +136,7 @@ mod tests {
             (RelayRefusal::ForgedRoute, "403"),
             (RelayRefusal::StaleRoute, "480"),
             (RelayRefusal::TooMuchToHide, "513"),
+            (RelayRefusal::PrivacyUnavailable, "500"),
             (RelayRefusal::Unwritable(RewriteError::TooLarge), "513"),
             (RelayRefusal::Unwritable(RewriteError::TooManyHeaders), "513"),
             (RelayRefusal::Unwritable(RewriteError::Overlap), "400"),

@@ -3,15 +3,16 @@ use std::sync::Arc;
 
 use rsip::Method as KnownMethod;
 
+use super::excess::excess;
 use super::options::asks_us;
 use super::rejection::{begin_reply, reply_limit};
 use super::{Evidence, Outcome, Rejection, Standing};
-use crate::config::{AssertablePattern, Assertables, Config};
+use crate::config::{Config, Mandate};
 use crate::proof::digest::{
     Credentials, DigestCheck, DigestVerdict, OfferedAlgorithms, ProtectedRealm, RequestFacts,
     UnixMillis,
 };
-use crate::proof::users::{RealmUsers, User};
+use crate::proof::users::User;
 use crate::session::{Forwarder, TokenSeal};
 use crate::sip::{Header, HeaderKind, Message, Method, StartLine, Uri};
 use crate::transport::Flow;
@@ -23,8 +24,8 @@ pub enum Screened<'m> {
     Accepted {
         /// The user who just answered a challenge.
         proven: Option<Arc<User>>,
-        /// The identities that its sender may claim in it; `None` for any.
-        may_assert: Option<Assertables>,
+        /// What its sender may say in it.
+        mandate: Mandate,
         /// The header with the credentials that were meant for us.
         consumed: Option<Header<'m>>,
     },
@@ -74,14 +75,22 @@ impl Screen<'_> {
         match standing {
             Standing::Lacking => self.refuse_lacking(request, flow, evidence, &method),
             Standing::Proven(_) => {
-                let may_assert = standing.claims(peers);
-                // Who only asks us claims nothing to anybody.
-                if !self.asks_us(request) && !may_claim(may_assert.as_ref(), request, &method) {
+                let mandate = standing.mandate(peers);
+                // Who only asks us claims nothing to anybody, and who was admitted to a dialog is called in
+                // it what whoever admitted him called him.
+                let excess = excess(&mandate, request, self.forwarder).filter(|_| {
+                    !self.asks_us(request) && !self.forwarder.is_admitted(request, flow)
+                });
+                if let Some(outcome) = excess {
                     let evidence = &Evidence { has_answered: true, ..*evidence };
-                    let rejection = Rejection { status: 403, outcome: Outcome::IdentityNotAllowed };
-                    return self.reject(request, flow, evidence, rejection);
+                    return self.reject(
+                        request,
+                        flow,
+                        evidence,
+                        Rejection { status: 403, outcome },
+                    );
                 }
-                Screened::Accepted { proven: None, may_assert, consumed: None }
+                Screened::Accepted { proven: None, mandate, consumed: None }
             }
             Standing::NeedsDigest(position) => {
                 let is_unchallengeable = is_unchallengeable(&method);
@@ -90,8 +99,8 @@ impl Screen<'_> {
                     || evidence.has_answered && self.is_bare_question(request)
                 {
                     // Whoever it is was proven before; without credentials it claims nothing new.
-                    let may_assert = Some(Assertables::default());
-                    return Screened::Accepted { proven: None, may_assert, consumed: None };
+                    let mandate = Mandate::mute();
+                    return Screened::Accepted { proven: None, mandate, consumed: None };
                 }
                 if is_unchallengeable {
                     return Screened::Silent(Outcome::Unchallengeable);
@@ -174,18 +183,19 @@ impl Screen<'_> {
         };
         let outcome = match realm.judge(&credentials, &facts, offered, self.now) {
             DigestVerdict::Proven { user, .. } => {
-                let may_assert =
-                    assertables_of(&user, realm.users()).within(self.claims_of_peer(position));
-                if !may_claim(Some(&may_assert), request, method) {
-                    let rejection = Rejection { status: 403, outcome: Outcome::IdentityNotAllowed };
+                let within = position.and_then(|position| self.config.peers.get(position));
+                let within = within.map(|peer| peer.permissions().clone());
+                let mandate = Mandate::of(user.permissions().clone(), within);
+                if let Some(outcome) = excess(&mandate, request, self.forwarder) {
                     let evidence = Evidence { has_answered: true, ..*evidence };
-                    return self.reject(request, flow, &evidence, rejection);
+                    return self.reject(
+                        request,
+                        flow,
+                        &evidence,
+                        Rejection { status: 403, outcome },
+                    );
                 }
-                return Screened::Accepted {
-                    proven: Some(user),
-                    may_assert: Some(may_assert),
-                    consumed: Some(header),
-                };
+                return Screened::Accepted { proven: Some(user), mandate, consumed: Some(header) };
             }
             DigestVerdict::UriMismatch => {
                 let rejection = Rejection { status: 400, outcome: Outcome::BadCredentials };
@@ -236,11 +246,6 @@ impl Screen<'_> {
             }
         }
         Screened::Silent(Outcome::WouldAmplify)
-    }
-
-    /// The list of a peer: nobody behind it may claim more, whatever he may claim elsewhere.
-    fn claims_of_peer(&self, position: Option<usize>) -> Option<Assertables> {
-        self.config.peers.get(position?)?.may_assert.clone()
     }
 
     fn seal(&self) -> &TokenSeal {
@@ -309,27 +314,6 @@ fn own_credentials<'m>(
 /// RFC 3261 §22.1: a server must not challenge an ACK, and a CANCEL cannot be sent again.
 fn is_unchallengeable(method: &Method<'_>) -> bool {
     method.is(KnownMethod::Ack) || method.is(KnownMethod::Cancel)
-}
-
-/// Whoever registers claims the address in To as well: a binding decides where its calls go.
-fn may_claim(may_assert: Option<&Assertables>, request: &Message<'_>, method: &Method<'_>) -> bool {
-    let Some(may_assert) = may_assert else { return true };
-    may_assert.allow(&request.from().uri)
-        && (!method.is(KnownMethod::Register) || may_assert.allow(&request.to().uri))
-}
-
-/// A user may claim the addresses of record that the user name makes in the domains of its realm, or what
-/// the users file lists instead.
-fn assertables_of(user: &User, realm: &RealmUsers) -> Assertables {
-    if user.may_assert().is_empty() {
-        let own = realm.domains().iter().map(|domain| AssertablePattern::AddressOfRecord {
-            user: user.name().to_owned(),
-            host: domain.clone(),
-        });
-        return Assertables::new(own.collect());
-    }
-    let patterns = user.may_assert().iter();
-    Assertables::new(patterns.filter_map(|pattern| pattern.parse().ok()).collect())
 }
 
 #[cfg(test)]

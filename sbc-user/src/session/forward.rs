@@ -4,12 +4,17 @@ use std::time::Instant;
 
 use rsip::Method as KnownMethod;
 
+use super::claims::LeftOut;
+use super::hiding::first_line;
+use super::privacy::{check_critical, depends_on_trust, withhold};
 use super::registration::{add_path, is_outbound, shorten};
-use super::request_line::{forms_a_dialog, has_known_scheme, is_registration, write_host};
+use super::request_line::{
+    address_of, forms_a_dialog, has_known_scheme, is_registration, write_host,
+};
 use super::{
     Registered, Registrant, RelayRefusal, TokenSeal, TransactionFacts, without_false_claims,
 };
-use crate::config::Assertables;
+use crate::config::Mandate;
 use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite, StartLine, Uri};
 use crate::transport::{Flow, Transport};
 use crate::upstream::Pool;
@@ -51,6 +56,8 @@ pub struct WayOut {
     pub registered: Option<Registered>,
     /// Whether the upstream was promised to be told when the flow is gone (RFC 5626 §5.3.1).
     pub is_outbound: bool,
+    /// Whether who is there is in our trust domain (RFC 3324 §2.3).
+    pub is_trusted: bool,
 }
 
 impl Forwarder {
@@ -129,19 +136,19 @@ impl Forwarder {
     }
 
     /// Rewrites an accepted request from `origin` for the upstream. `consumed` is the header whose
-    /// credentials were meant for us; claims that `may_assert` does not allow are removed. Where it is a
+    /// credentials were meant for us; claims that `mandate` does not allow are removed. Where it is a
     /// registration, requests for the phone of `registrant` will find it by the Path that is added.
     pub fn request_inwards(
         &self,
         request: &Message<'_>,
         origin: &Flow,
         consumed: Option<&Header<'_>>,
-        may_assert: Option<&Assertables>,
+        mandate: Option<&Mandate>,
         registrant: Option<Registrant<'_>>,
     ) -> Result<Forwarded, RelayRefusal> {
         let target = self.way_in(request)?;
         let inwards =
-            |to| self.request_to(request, origin, consumed, may_assert, registrant, (to, target));
+            |to| self.request_to(request, origin, consumed, mandate, registrant, (to, target));
         let forwarded = inwards(target)?;
         if forwarded.message.len() > LARGEST_OVER_UDP
             && let Some(over_tcp) = self.upstream.instead_of_udp(&target, request, Instant::now())
@@ -157,7 +164,7 @@ impl Forwarder {
         request: &Message<'_>,
         origin: &Flow,
         consumed: Option<&Header<'_>>,
-        may_assert: Option<&Assertables>,
+        mandate: Option<&Mandate>,
         registrant: Option<Registrant<'_>>,
         (to, target): (Flow, Flow),
     ) -> Result<Forwarded, RelayRefusal> {
@@ -179,7 +186,7 @@ impl Forwarder {
         if let Some(consumed) = consumed {
             rewrite.remove(consumed);
         }
-        without_false_claims(&mut rewrite, request, may_assert);
+        without_false_claims(&mut rewrite, request, mandate);
         write(rewrite, to)
     }
 
@@ -191,13 +198,14 @@ impl Forwarder {
         let of_dialog = routes().find_map(|route| {
             let token = route.uri.user.unwrap_or_default();
             let to = self.seal.delivered_to(request.call_id(), token)?;
-            Some(WayOut { to, registered: None, is_outbound: false })
+            Some(WayOut { to, registered: None, is_outbound: false, is_trusted: false })
         });
         let of_registration = || {
             let route = routes().find(|route| route.uri.user.is_some())?;
             let registered = self.seal.registered(route.uri.user.unwrap_or_default())?;
             let is_outbound = route.uri.param(b"ob").is_some();
-            Some(WayOut { to: registered.flow, registered: Some(registered), is_outbound })
+            let to = registered.flow;
+            Some(WayOut { to, registered: Some(registered), is_outbound, is_trusted: false })
         };
         let found = of_dialog.or_else(of_registration).filter(|way| self.is_outside(&way.to));
         let mut tokens = routes().filter_map(|route| route.uri.user).peekable();
@@ -232,6 +240,10 @@ impl Forwarder {
     ) -> Result<Forwarded, RelayRefusal> {
         let to = way.to;
         let mut rewrite = Rewrite::new(request);
+        if !way.is_trusted && depends_on_trust(request) {
+            check_critical(request, self.hides_inside)?;
+            withhold(&mut rewrite, request, self.hides_inside);
+        }
         let hidden = self.hidden_vias(request, origin)?;
         self.pass_on(&mut rewrite, request, origin, to.listener, hidden.as_deref())?;
         if let Some(host) = host {
@@ -254,15 +266,29 @@ impl Forwarder {
     }
 
     /// Rewrites a response that arrived on `arrival` for the flow that its request came from, without
-    /// the claims in it that `may_assert` does not allow.
+    /// the claims in it that `mandate` does not allow.
     pub fn response(
         &self,
         response: &Message<'_>,
         arrival: &Flow,
-        may_assert: Option<&Assertables>,
+        mandate: Option<&Mandate>,
     ) -> Result<Forwarded, RelayRefusal> {
         let (to, vias) = self.opened(response, arrival)?;
-        self.passed_back(response, arrival, to, vias.as_deref(), may_assert, None)
+        let left_out = mandate.map_or(LeftOut::Nothing, LeftOut::FalseClaims);
+        self.passed_back(response, arrival, to, vias.as_deref(), left_out, None)
+    }
+
+    /// The same of the upstream's, which asks whether the flow that it goes to is one of our trust domain.
+    pub fn response_outwards(
+        &self,
+        response: &Message<'_>,
+        arrival: &Flow,
+        is_trusted: impl FnOnce(&Flow) -> bool,
+    ) -> Result<Forwarded, RelayRefusal> {
+        let (to, vias) = self.opened(response, arrival)?;
+        let is_told_all = !depends_on_trust(response) || is_trusted(&to);
+        let left_out = if is_told_all { LeftOut::Nothing } else { LeftOut::PrivateMatters };
+        self.passed_back(response, arrival, to, vias.as_deref(), left_out, None)
     }
 
     /// Rewrites the registrar's answer to a registration that came from `to`, as
@@ -273,7 +299,7 @@ impl Forwarder {
         to: Flow,
         longest: Option<u32>,
     ) -> Result<Forwarded, RelayRefusal> {
-        self.passed_back(response, &to, to, None, None, longest)
+        self.passed_back(response, &to, to, None, LeftOut::Nothing, longest)
     }
 
     /// The flow that the request came from to which this response arrived on `arrival`.
@@ -313,7 +339,7 @@ impl Forwarder {
         arrival: &Flow,
         to: Flow,
         vias: Option<&[u8]>,
-        may_assert: Option<&Assertables>,
+        left_out: LeftOut<'_>,
         longest: Option<u32>,
     ) -> Result<Forwarded, RelayRefusal> {
         let mut rewrite = Rewrite::new(response);
@@ -321,7 +347,13 @@ impl Forwarder {
         for via in vias.into_iter().flat_map(|vias| vias.split(|byte| *byte == b'\n')) {
             rewrite.insert_before_first(HeaderKind::Via, "Via", via);
         }
-        without_false_claims(&mut rewrite, response, may_assert);
+        match left_out {
+            LeftOut::Nothing => {}
+            LeftOut::FalseClaims(mandate) => {
+                without_false_claims(&mut rewrite, response, Some(mandate));
+            }
+            LeftOut::PrivateMatters => withhold(&mut rewrite, response, self.hides_inside),
+        }
         if let Some(longest) = longest {
             shorten(&mut rewrite, response, longest);
         }
@@ -448,17 +480,6 @@ impl Forwarder {
     fn listener(&self, position: u8) -> Option<(Transport, SocketAddr)> {
         self.listeners.get(usize::from(position)).copied()
     }
-}
-
-/// The address that a URI names, with the port that it means.
-fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
-    let is_tls = uri.param(b"transport").is_some_and(|t| t.eq_ignore_ascii_case(b"tls"));
-    let port = uri.port.unwrap_or(if is_tls { 5061 } else { 5060 });
-    Some(SocketAddr::new(uri.host_ip()?, port))
-}
-
-fn first_line(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
 }
 
 fn write(mut rewrite: Rewrite<'_>, to: Flow) -> Result<Forwarded, RelayRefusal> {

@@ -279,6 +279,12 @@ impl Forwarder {
         }
     }
 
+    /// Says whether a URI is an address of the upstream as it left sealed.
+    #[must_use]
+    pub fn has_sealed(&self, uri: &Uri<'_>) -> bool {
+        self.revealed_uri(uri).is_some()
+    }
+
     fn revealed_uri(&self, uri: &Uri<'_>) -> Option<Vec<u8>> {
         let token = uri.user.filter(|_| uri.is_sip() && self.is_own(uri))?;
         self.seal().reveal(CONTACT, token)
@@ -343,6 +349,11 @@ fn insert(
     for value in values {
         rewrite.insert_before_first(kind, kind.name(), value);
     }
+}
+
+/// The first of the lines that Vias are kept in.
+pub(super) fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {

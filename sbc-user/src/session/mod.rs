@@ -11,6 +11,7 @@ mod key_file;
 mod key_ring;
 mod keys;
 mod loops;
+mod privacy;
 mod registration;
 mod relay_refusal;
 mod request_line;
@@ -18,7 +19,7 @@ mod routing_key;
 mod token;
 mod transaction_facts;
 
-pub use claims::without_false_claims;
+pub use claims::{makes_false_claims, without_false_claims};
 pub use forward::{Forwarded, Forwarder, WayOut};
 pub use key_file::{KeyFile, KeyFileError};
 pub use key_ring::{DatedKey, KeyRing, Rotation};

@@ -35,6 +35,9 @@ pub enum RelayRefusal {
     /// What has to be hidden is longer than we seal.
     #[error("more than a kilobyte would have to be hidden")]
     TooMuchToHide,
+    /// Privacy is asked for as critical, of a kind that a proxy cannot give (RFC 3323 §4.2).
+    #[error("the privacy that is asked for as critical cannot be given")]
+    PrivacyUnavailable,
     /// The message cannot be rewritten.
     #[error("{0}")]
     Unwritable(#[from] RewriteError),

@@ -1,8 +1,10 @@
 //! What the first line of a request says about where it may go.
 
+use std::net::SocketAddr;
+
 use rsip::Method as KnownMethod;
 
-use crate::sip::{Message, Method, Rewrite, Scheme, StartLine};
+use crate::sip::{Message, Method, Rewrite, Scheme, StartLine, Uri};
 
 /// Requests whose responses make a dialog (RFC 3261 §12.1, RFC 6665, RFC 3515).
 pub(super) fn forms_a_dialog(request: &Message<'_>) -> bool {
@@ -47,4 +49,11 @@ pub(super) fn write_host(rewrite: &mut Rewrite<'_>, request: &Message<'_>, host:
 pub(super) fn is_registration(request: &Message<'_>) -> bool {
     matches!(request.start_line(),
         StartLine::Request { method, .. } if method.is(KnownMethod::Register))
+}
+
+/// The address that a URI names, with the port that it means.
+pub(super) fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
+    let is_tls = uri.param(b"transport").is_some_and(|t| t.eq_ignore_ascii_case(b"tls"));
+    let port = uri.port.unwrap_or(if is_tls { 5061 } else { 5060 });
+    Some(SocketAddr::new(uri.host_ip()?, port))
 }

@@ -21,10 +21,12 @@ mod rewrite;
 mod salvage;
 mod search;
 mod start_line;
+mod telephone;
 #[cfg(test)]
 mod tests;
 mod uri;
 mod value;
+mod verstat;
 mod via;
 
 pub use field::FieldError;
@@ -41,6 +43,8 @@ pub use reply::{Reply, ReplyError};
 pub use rewrite::{Rewrite, RewriteError};
 pub use salvage::Salvaged;
 pub use start_line::StartLine;
+pub use telephone::TelephoneNumber;
 pub use uri::{Scheme, Uri};
 pub use value::Value;
+pub use verstat::without_verstat;
 pub use via::{Rport, Via};

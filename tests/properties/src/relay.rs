@@ -106,7 +106,10 @@ fn check_request_outwards(forwarder: &Forwarder, request: &Message<'_>, phone: &
     // With one line more it may be one that we do not read.
     let Ok(routed) = Message::scan(&bytes) else { return };
     let way = forwarder.way_out(&routed);
-    assert_eq!(way, Ok(WayOut { to: *phone, registered: None, is_outbound: false }));
+    assert_eq!(
+        way,
+        Ok(WayOut { to: *phone, registered: None, is_outbound: false, is_trusted: false })
+    );
     let Ok(way) = way else { return };
     let passed = forwarder.request_outwards(&routed, &upstream(), &way);
     let Some(Forwarded { to, message }) = taken(request, passed) else { return };

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
@@ -6,6 +7,7 @@ use toml::Spanned;
 use zeroize::Zeroizing;
 
 use super::{InvalidUsername, RealmUsers, User, Username, Users};
+use crate::config::{AssertablePattern, Assertables, Permissions};
 use crate::proof::digest::{Ha1, HashFunction, InvalidRealm, Realm};
 
 /// What is wrong with the text of a users file, and where. It never repeats a hash.
@@ -63,20 +65,8 @@ pub(super) fn read(text: &str) -> Result<Users, UsersMistake> {
         text.mistake_at(offset, UsersProblem::Toml(error.message().to_owned()))
     })?;
     let mut realms = vec![RealmUsers::new(text.realm(&file.realm)?)];
-    let mut labels = HashSet::new();
-    for stanza in &file.user {
-        let at = position_of(stanza.realm.as_ref(), &mut realms, text)?;
-        let Some(realm) = realms.get_mut(at) else { continue };
-        let user = stanza.read(text, realm.realm(), at == 0)?;
-        let label = user.label().to_owned();
-        if !realm.add(user) {
-            let problem = UsersProblem::RepeatedName(stanza.name.get_ref().clone());
-            return Err(text.mistake_in(&stanza.name, problem));
-        }
-        if !labels.insert(label.clone()) {
-            return Err(text.mistake_in(&stanza.name, UsersProblem::RepeatedLabel(label)));
-        }
-    }
+    let places = file.user.iter().map(|it| position_of(it.realm.as_ref(), &mut realms, text));
+    let places: Vec<usize> = places.collect::<Result<_, _>>()?;
     let mut named = Vec::new();
     for domain in &file.domain {
         let at = position_of(Some(&domain.realm), &mut realms, text)?;
@@ -95,6 +85,19 @@ pub(super) fn read(text: &str) -> Result<Users, UsersMistake> {
         }
         if let Some(realm) = realms.get_mut(at) {
             realm.add_domain(&domain);
+        }
+    }
+    let mut labels = HashSet::new();
+    for (stanza, at) in file.user.iter().zip(places) {
+        let Some(realm) = realms.get_mut(at) else { continue };
+        let user = stanza.read(text, realm, at == 0)?;
+        let label = user.label().to_owned();
+        if !realm.add(user) {
+            let problem = UsersProblem::RepeatedName(stanza.name.get_ref().clone());
+            return Err(text.mistake_in(&stanza.name, problem));
+        }
+        if !labels.insert(label.clone()) {
+            return Err(text.mistake_in(&stanza.name, UsersProblem::RepeatedLabel(label)));
         }
     }
     Ok(Users::of(realms.remove(0), realms))
@@ -147,11 +150,18 @@ struct Stanza {
     #[serde(rename = "sha-512-256")]
     sha_512_256: Option<Spanned<Secret>>,
     #[serde(default)]
-    may_assert: Vec<String>,
+    may_assert: Vec<AssertablePattern>,
+    may_divert: Option<Assertables>,
+    may_call: Option<Assertables>,
 }
 
 impl Stanza {
-    fn read(&self, text: Text<'_>, realm: &Realm, is_default: bool) -> Result<User, UsersMistake> {
+    fn read(
+        &self,
+        text: Text<'_>,
+        realm: &RealmUsers,
+        is_default: bool,
+    ) -> Result<User, UsersMistake> {
         let name = Username::new(self.name.get_ref())
             .map_err(|reason| text.mistake_in(&self.name, UsersProblem::Name(reason)))?;
         let mut ha1s = [None, None, None];
@@ -169,8 +179,30 @@ impl Stanza {
         if ha1s.iter().all(Option::is_none) {
             return Err(text.mistake_in(&self.name, UsersProblem::NoHa1(name.to_string())));
         }
-        let label = if is_default { name.to_string() } else { format!("{name}@{realm}") };
-        Ok(User { name, label: label.into(), ha1s, may_assert: self.may_assert.clone() })
+        let label = if is_default { name.to_string() } else { format!("{name}@{}", realm.realm()) };
+        let permissions = Arc::new(self.permissions(&name, realm.domains()));
+        Ok(User { name, label: label.into(), ha1s, permissions })
+    }
+}
+
+impl Stanza {
+    /// A user may claim what is listed, or the addresses of record that the name makes in the realm's domains.
+    fn permissions(&self, name: &Username, domains: &[String]) -> Permissions {
+        let may_assert = if self.may_assert.is_empty() {
+            let own = domains.iter().map(|domain| AssertablePattern::AddressOfRecord {
+                user: name.as_str().to_owned(),
+                host: domain.clone(),
+            });
+            own.collect()
+        } else {
+            self.may_assert.clone()
+        };
+        Permissions {
+            may_assert: Some(Assertables::new(may_assert)),
+            may_divert: self.may_divert.clone(),
+            may_call: self.may_call.clone(),
+            ..Permissions::default()
+        }
     }
 }
 

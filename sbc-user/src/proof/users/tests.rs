@@ -1,7 +1,9 @@
 use std::{fs, os::unix::fs::OpenOptionsExt};
 
 use super::*;
+use crate::config::Assertables;
 use crate::proof::digest::Realm;
+use crate::sip::Uri;
 
 const MD5: &str = "0cc175b9c0f1b6a831c399e269772661";
 const SHA_256: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
@@ -27,7 +29,15 @@ fn reads_users_with_their_hashes_and_assertions() {
     assert_eq!(bob.name(), "bob");
     assert_eq!(bob.ha1(HashFunction::Sha256).unwrap().expose(), SHA_256);
     assert!(bob.ha1(HashFunction::Md5).is_none());
-    assert_eq!(bob.may_assert(), ["tel:+1212*"]);
+    let uri = |text: &'static str| Uri::parse(text.as_bytes()).unwrap();
+    let asserts = |name: &[u8], text| {
+        let permissions = users.default_realm().find(name).unwrap().permissions();
+        permissions.may_assert.as_ref().unwrap().allow(&uri(text))
+    };
+    assert!(asserts(b"bob", "tel:+12125550100") && !asserts(b"bob", "sip:bob@example.com"));
+    assert!(
+        asserts(b"alice", "sip:alice@EXAMPLE.com") && !asserts(b"alice", "sip:bob@example.com")
+    );
     assert!(users.default_realm().find(b"Bob").is_none());
     let lacking: Vec<&str> = users.lacking(HashFunction::Sha256).map(|user| user.name()).collect();
     assert_eq!(lacking, ["alice"]);
@@ -58,6 +68,11 @@ fn says_what_is_wrong_and_where() {
         (replaced("2661\"", "266g\""), "line 5, column 7", "MD5 takes 32 hexadecimal digits"),
         (replaced("md5 = \"", "sha-256 = \""), "line 5, column 11", "SHA-256 takes 64"),
         (replaced("alice\"\n", "ä\" x\n"), "line 4, column 12", ""),
+        (
+            replaced("md5", "may-assert = [\"bob\"]\nmd5"),
+            "line 5, column 14",
+            "\"bob\" is not an identity",
+        ),
         (
             mistake(&format!("{alice}[[user]]\nname = \"alice\"\nmd5 = \"{MD5}\"\n")),
             "line 7, column 8",
@@ -110,7 +125,8 @@ fn a_rendered_stanza_reads_back() {
         let users = Users::parse(&format!("realm = \"example.com\"\n{}", *text)).unwrap();
         let users = users.default_realm();
         let user = users.find(name.as_str().as_bytes()).unwrap();
-        assert_eq!(user.may_assert(), may_assert);
+        let expected = may_assert.iter().map(|pattern| pattern.parse().unwrap()).collect();
+        assert_eq!(user.permissions().may_assert, Some(Assertables::new(expected)));
         for function in HashFunction::ALL {
             let made = Ha1::of(function, name.as_str(), "example.com", "pass:wörd");
             let expected = functions.contains(&function).then_some(made.expose());

@@ -113,15 +113,17 @@ fn that_somebody_answered_is_no_proof_of_who_it_is() {
 
 #[test]
 fn without_credentials_only_a_proven_peer_may_claim_what_is_listed_for_it() {
-    let peers = peers("static", "sources = [\"198.51.100.0/24\"]");
+    let listed = peers("static", "sources = [\"198.51.100.0/24\"]");
     let uri = Uri::parse(b"sip:anyone@peer.example").unwrap();
-    assert!(Standing::Proven(0).claims(&peers).unwrap().allow(&uri));
+    let other = Uri::parse(b"sip:anyone@other.example").unwrap();
+    assert!(Standing::Proven(0).mandate(&listed).may_assert(&uri));
+    assert!(!Standing::Proven(0).mandate(&listed).may_assert(&other));
     for standing in [Standing::NeedsDigest(Some(0)), Standing::NeedsDigest(None), Standing::Lacking]
     {
-        assert!(!standing.claims(&peers).unwrap().allow(&uri));
+        assert!(!standing.mandate(&listed).may_assert(&uri));
     }
-    let mut unlisted = peers[0].clone();
-    unlisted.may_assert = None;
-    let peers = Peers::from(vec![unlisted]);
-    assert_eq!(Standing::Proven(0).claims(&peers), None);
+    let unlisted = "[[peer]]\nname = \"peer\"\nrequire = [\"static\"]\nopens = [\"udp\"]\n\
+                    sources = [\"198.51.100.0/24\"]\n";
+    let unlisted = sample::config(unlisted).peers;
+    assert!(Standing::Proven(0).mandate(&unlisted).may_assert(&other));
 }

@@ -3,6 +3,7 @@
 mod dialog;
 mod hiding;
 mod loops;
+mod privacy;
 mod registration;
 mod scene;
 mod single;

@@ -230,7 +230,7 @@ fn where_nothing_is_hidden_a_call_that_passes_twice_keeps_both_ways() {
     let other = Flow::udp(0, "198.51.100.77:5060".parse().unwrap());
     let through = with(&invite, "Subject: through");
     let message = Message::scan(through.as_bytes()).unwrap();
-    let way = WayOut { to: other, registered: None, is_outbound: false };
+    let way = WayOut { to: other, registered: None, is_outbound: false, is_trusted: false };
     let sent = forwarder().request_outwards_to(&message, &upstream(), &way, None).unwrap();
     let sent = text(&sent);
     let ok = answered(&sent);

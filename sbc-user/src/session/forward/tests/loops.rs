@@ -51,7 +51,7 @@ fn what_a_proxy_inside_sends_out_unchanged_is_no_loop() {
     let forwarded = inwards(INVITE, &phone()).unwrap();
     let returned = passed_on(&forwarded, 1);
     let request = Message::scan(returned.as_bytes()).unwrap();
-    let way = WayOut { to: proxy(), registered: None, is_outbound: false };
+    let way = WayOut { to: proxy(), registered: None, is_outbound: false, is_trusted: false };
     let sent = forwarder().request_outwards_to(&request, &upstream(), &way, None).unwrap();
     // And when it comes in again, it is one.
     let again = String::from_utf8(sent.message).unwrap();

@@ -1,7 +1,9 @@
 //! One message, and what becomes of each of its parts.
 
+use std::sync::Arc;
+
 use super::scene::*;
-use crate::config::{AssertablePattern, Assertables};
+use crate::config::{Assertables, Mandate, Permissions};
 use crate::session::RelayRefusal;
 use crate::sip::{HeaderKind, MAX_HEADERS, Message, RewriteError};
 
@@ -9,8 +11,9 @@ fn with(line: &str) -> String {
     INVITE.replace("CSeq: 7", &format!("{line}\r\nCSeq: 7"))
 }
 
-fn claims(pattern: &str) -> Assertables {
-    Assertables::new(vec![pattern.parse::<AssertablePattern>().unwrap()])
+fn claims(pattern: &str) -> Mandate {
+    let may_assert = Some(Assertables::new(vec![pattern.parse().unwrap()]));
+    Mandate::of(Arc::new(Permissions { may_assert, ..Permissions::default() }), None)
 }
 
 #[test]
@@ -85,9 +88,9 @@ fn a_false_claim_goes_no_further_with_all_of_its_kind() {
          Remote-Party-ID: \"CEO\" <sip:ceo@example.com>;party=calling",
     );
     let message = Message::scan(request.as_bytes()).unwrap();
-    let passed = |may_assert: Option<&Assertables>| {
+    let passed = |mandate: Option<&Mandate>| {
         let forwarded =
-            forwarder().request_inwards(&message, &phone(), None, may_assert, None).unwrap();
+            forwarder().request_inwards(&message, &phone(), None, mandate, None).unwrap();
         let passed = String::from_utf8(forwarded.message).unwrap();
         [HeaderKind::PAssertedIdentity, HeaderKind::PPreferredIdentity, HeaderKind::RemotePartyId]
             .map(|kind| values(&passed, kind).len())
@@ -95,7 +98,30 @@ fn a_false_claim_goes_no_further_with_all_of_its_kind() {
     assert_eq!(passed(None), [2, 1, 1]);
     assert_eq!(passed(Some(&claims("*@example.com"))), [0, 1, 1], "one false value is enough");
     assert_eq!(passed(Some(&claims("alice@example.com"))), [0, 1, 0]);
-    assert_eq!(passed(Some(&Assertables::default())), [0, 0, 0]);
+    assert_eq!(passed(Some(&Mandate::mute())), [0, 0, 0]);
+}
+
+#[test]
+fn a_diversion_is_told_of_by_who_may_divert() {
+    let request = with(
+        "Diversion: <tel:+1-212-555>;reason=unknown\r\nHistory-Info: <sip:bob@b.example>;index=1",
+    );
+    let message = Message::scan(request.as_bytes()).unwrap();
+    let passed = |mandate: Option<&Mandate>| {
+        let forwarded =
+            forwarder().request_inwards(&message, &phone(), None, mandate, None).unwrap();
+        let passed = String::from_utf8(forwarded.message).unwrap();
+        [HeaderKind::Diversion, HeaderKind::HistoryInfo].map(|kind| values(&passed, kind).len())
+    };
+    let diverting = |pattern: &str| {
+        let may_divert = Some(Assertables::new(vec![pattern.parse().unwrap()]));
+        Mandate::of(Arc::new(Permissions { may_divert, ..Permissions::default() }), None)
+    };
+    assert_eq!(passed(None), [1, 1]);
+    assert_eq!(passed(Some(&claims("alice@example.com"))), [1, 1], "it says nothing about it");
+    assert_eq!(passed(Some(&diverting("tel:+1212*"))), [1, 0]);
+    assert_eq!(passed(Some(&diverting("*@b.example"))), [0, 1]);
+    assert_eq!(passed(Some(&Mandate::mute())), [0, 0]);
 }
 
 #[test]
@@ -105,13 +131,13 @@ fn a_response_claims_no_more_than_a_request() {
     let claim = "P-Asserted-Identity: <sip:ceo@example.com>\r\nContent-Length";
     let ok = answer(&invite, "200 OK").replace("Content-Length", claim);
     let message = Message::scan(ok.as_bytes()).unwrap();
-    let passed = |may_assert: Option<&Assertables>| {
-        let forwarded = forwarder().response(&message, &phone(), may_assert).unwrap();
+    let passed = |mandate: Option<&Mandate>| {
+        let forwarded = forwarder().response(&message, &phone(), mandate).unwrap();
         String::from_utf8(forwarded.message).unwrap().contains("ceo")
     };
     assert!(passed(None));
     assert!(passed(Some(&claims("*@example.com"))));
-    assert!(!passed(Some(&Assertables::default())));
+    assert!(!passed(Some(&Mandate::mute())));
 }
 
 #[test]
@@ -171,7 +197,12 @@ fn only_the_upstream_is_the_upstream() {
 #[test]
 fn a_request_to_a_peer_may_get_the_host_of_the_peer() {
     let relay = forwarder();
-    let way = crate::session::WayOut { to: phone(), registered: None, is_outbound: false };
+    let way = crate::session::WayOut {
+        to: phone(),
+        registered: None,
+        is_outbound: false,
+        is_trusted: false,
+    };
     for (uri, expected) in [
         ("sip:+44@10.0.0.1", "sip:+44@carrier.example:5070"),
         ("sip:+44@10.0.0.1:5060;user=phone", "sip:+44@carrier.example:5070;user=phone"),
