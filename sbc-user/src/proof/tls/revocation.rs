@@ -15,6 +15,9 @@ use x509_parser::revocation_list::CertificateRevocationList;
 use super::TlsError;
 use super::files::{open, read};
 
+/// A list says so for this long before its time is over; many are renewed weekly, or daily.
+const NEARLY_OVER: u64 = 2 * 24 * 3600;
+
 /// What becomes of certificates whose authority's list is past its next update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,6 +91,13 @@ impl RevocationLists {
                     ExpiredLists::Warn => "what was revoked since then is let in",
                 };
                 warnings.push(format!("{path} is past its next update: {consequence}"));
+            }
+            let left = next_update.saturating_sub(now.as_secs());
+            if *next_update >= now.as_secs() && left < NEARLY_OVER {
+                warnings.push(format!(
+                    "{path} has to be renewed within {} days",
+                    left / (24 * 3600) + 1
+                ));
             }
             let is_asked =
                 authorities.roots.iter().any(|anchor| anchor.subject.as_ref() == content.issuer());

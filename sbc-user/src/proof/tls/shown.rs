@@ -6,7 +6,7 @@ use x509_parser::prelude::FromDer as _;
 
 use super::{Identity, identities};
 
-/// Certificates between a peer's and its authority that are looked at.
+/// Certificates between a peer's and its authority that are looked at, and kept while it is connected.
 const MOST_BETWEEN: usize = 8;
 
 /// The certificate of the other end of a connection, and what of it is asked again while the connection
@@ -20,9 +20,11 @@ pub struct ShownCertificate {
 }
 
 impl ShownCertificate {
-    /// Reads what was shown, the peer's own certificate first; `None` if that cannot be read.
+    /// Reads what was shown, the peer's own certificate first; `None` if that cannot be read. What is beyond the
+    /// first eight others is not looked at: nobody needs as many.
     #[must_use]
     pub fn read(chain: &[CertificateDer<'_>]) -> Option<Self> {
+        let chain = chain.get(..chain.len().min(1 + MOST_BETWEEN))?;
         let (own, others) = chain.split_first()?;
         let (_, parsed) = X509Certificate::from_der(own).ok()?;
         Some(Self {
@@ -98,7 +100,6 @@ fn common_name(certificate: &X509Certificate<'_>) -> Option<Identity> {
 fn last_second(own: &X509Certificate<'_>, others: &[CertificateDer<'_>]) -> u64 {
     let others: Vec<X509Certificate<'_>> = others
         .iter()
-        .take(MOST_BETWEEN)
         .filter_map(|other| X509Certificate::from_der(other).ok())
         .map(|(_, other)| other)
         .collect();

@@ -10,11 +10,12 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::super::{Destination, DialTls, Flow, SendFailure, Transport};
+use super::super::{Destination, DialTls, Flow, Refusal, SendFailure, Transport};
 use super::{Behaviour, DEADLINE, Event, Site, message, read, write};
 use crate::proof::tls::test_authority::{Authority, Leaf, dns, uri};
 use crate::proof::tls::{
-    ClientCertificate, Expected, Live, PeerTrust, client_config, server_config,
+    ClientCertificate, Expected, Live, PeerTrust, Renewable, TlsFiles, client_config, renew,
+    server_config,
 };
 
 /// A site that can connect to `remote`.
@@ -182,4 +183,49 @@ async fn who_is_somebody_else_hears_nothing_from_us() {
     Server::new(&authority, &wildcard, no_address).await.expect_refusal().await;
     let stranger = Authority::new("stranger").issue_for(&[uri("sip:carrier.example")]);
     Server::new(&authority, &stranger, expected("carrier.example")).await.expect_refusal().await;
+}
+
+#[tokio::test]
+async fn who_is_revoked_hears_nothing_from_us_and_loses_the_connection_that_there_is() {
+    let authority = Authority::new("authority");
+    let shown = authority.issue_for(&[uri("sip:carrier.example")]);
+    let directory = TempDir::new().unwrap();
+    let list = directory.path().join("list.pem");
+    let revoke = |leaves: &[&Leaf]| {
+        let pem = authority.revocation_list(leaves, 3000).pem().unwrap();
+        std::fs::write(&list, pem).unwrap();
+    };
+    revoke(&[]);
+    let own = authority.issue_for(&[uri("sip:sbc.example")]);
+    let files = TlsFiles {
+        revocation_lists: vec![list.clone()],
+        ..authority.files(directory.path(), &own)
+    };
+    let expected = expected("carrier.example");
+    let name = expected.name().unwrap();
+    let anew = move || client_config(&files, &PeerTrust::default(), expected.clone());
+    let live = Live::new(anew).unwrap();
+
+    let (listener, address) = listener().await;
+    let (mut site, to) = leading_to(address, Some(DialTls { config: Arc::clone(&live), name }));
+    let theirs = TempDir::new().unwrap();
+    let files = authority.files(theirs.path(), &shown);
+    let config = server_config(&files, &[], ClientCertificate::Require).unwrap().config;
+    let acceptor = TlsAcceptor::from(config);
+    site.outbox.send(&to, message(1)).unwrap();
+    let (stream, _) = timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
+    let mut peer = timeout(DEADLINE, acceptor.accept(stream)).await.unwrap().unwrap();
+    assert_eq!(read(&mut peer, message(1).len()).await, message(1));
+    let (flow, _) = site.connected().await;
+
+    revoke(&[&shown]);
+    renew(&[live as Arc<dyn Renewable>]).unwrap();
+    assert_eq!(site.next().await, Event::Refused(flow, Refusal::CertificateRevoked));
+    site.disconnected(flow).await;
+    let mut rest = Vec::new();
+    let _ = timeout(DEADLINE, peer.read_to_end(&mut rest)).await.unwrap();
+    assert_eq!(rest, b"");
+    // It was there too briefly for another to be made at once.
+    assert_eq!(site.next().await, Event::Undeliverable(to, Vec::new()));
+    site.ends_quietly().await;
 }

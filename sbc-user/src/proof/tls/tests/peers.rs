@@ -214,3 +214,41 @@ fn authorities_that_are_asked_for_include_those_of_peers_and_are_none_beside_a_p
     assert!(verifier_of(&scene.files(), &[pinned]).root_hint_subjects().is_empty());
     assert!(fs::exists(scene.directory.path().join("own.pem")).unwrap());
 }
+
+#[test]
+fn a_certificate_that_is_cut_or_changed_anywhere_is_refused_or_read_and_never_more() {
+    let scene = Scene::new();
+    let pinned = self_signed(|params| params.subject_alt_names = vec![]);
+    let pins = vec![pin(&pinned)];
+    let verifier = verifier_of(&scene.files(), &[PeerTrust { pins, ..carrier() }]);
+    for good in [leaf(&scene.common).certificate, pinned] {
+        let mut judged = 0;
+        let mut judge = |bytes: Vec<u8>| {
+            let chain = [CertificateDer::from(bytes)];
+            let Some(shown) = ShownCertificate::read(&chain) else { return };
+            judged += 1;
+            let is_good = verifier.judge(&shown, NOW).is_ok();
+            assert!(!is_good || chain[0].len() >= good.len(), "a part of it is good");
+        };
+        for end in 0..good.len() {
+            judge(good[..end].to_vec());
+            for byte in [0, 0x7f, 0x80, 0x84, 0xff] {
+                let mut changed = good.to_vec();
+                changed[end] = byte;
+                judge(changed);
+            }
+        }
+        assert!(judged > 100, "{judged} were read at all");
+    }
+}
+
+#[test]
+fn of_an_endless_chain_no_more_than_a_few_are_kept() {
+    let authority = Authority::new("authority");
+    let leaf = authority.issue(|_| ());
+    let mut chain = vec![leaf.certificate];
+    chain.extend((0..100).map(|_| authority.certificate()));
+    let shown = ShownCertificate::read(&chain).unwrap();
+    assert_eq!(shown.split().unwrap().1.len(), 8);
+    assert!(ShownCertificate::read(&[]).is_none());
+}

@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
@@ -146,4 +147,16 @@ fn the_operator_is_told_of_lists_that_are_late_or_stand_beside_the_wrong_authori
     files.expired_lists = ExpiredLists::Warn;
     let told = verifier_of(&files, &[]).warnings(NOW);
     assert!(told[0].contains("what was revoked since then is let in"), "{told:?}");
+}
+
+#[test]
+fn a_list_that_is_nearly_over_is_told_of_before_anybody_is_refused() {
+    let scene = Scene::new();
+    let files = scene.files(vec![scene.list("brief.pem", &[], 2026)]);
+    let day_before = UnixTime::since_unix_epoch(Duration::from_hours(490_896 - 30));
+    let told = verifier_of(&files, &[]).warnings(day_before);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].ends_with("brief.pem has to be renewed within 2 days"), "{told:?}");
+    let week_before = UnixTime::since_unix_epoch(Duration::from_hours(490_896 - 7 * 24));
+    assert!(verifier_of(&files, &[]).warnings(week_before).is_empty());
 }
