@@ -28,7 +28,7 @@ fn a_peer_calls_whom_it_may_from_where_it_is_as_who_it_is() -> Result<()> {
 
     let mut diverted = of_the_peer(&phone, "INVITE").header("Diversion: <tel:+1-212-555-0100>");
     diverted.from =
-        diverted.from.replace("alice@carrier.example", "+1-212@pstn.example;user=phone");
+        diverted.from.replace("alice@carrier.example", "+1-310@pstn.example;user=phone");
     phone.ask(sip, &diverted, 403)?;
     let marked = "<sip:+12125550100@pstn.example;user=phone>;tag=1";
     diverted.from = marked.to_owned();

@@ -49,6 +49,7 @@ mod second_layer;
 mod silence;
 mod socket_guard;
 mod soft_phone;
+mod stir;
 mod stranger;
 mod stream;
 mod stream_phone;

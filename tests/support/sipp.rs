@@ -87,6 +87,7 @@ pub struct Sipp {
     caller: String,
     callee: String,
     domain: String,
+    line: Option<String>,
     username: String,
     password: String,
     phones: Vec<[String; 2]>,
@@ -134,6 +135,7 @@ impl Sipp {
             caller: "caller".to_owned(),
             callee: "callee".to_owned(),
             domain: "example.com".to_owned(),
+            line: None,
             username: String::new(),
             password: String::new(),
             phones: Vec::new(),
@@ -165,6 +167,12 @@ impl Sipp {
     #[must_use]
     pub fn domain(self, domain: &str) -> Self {
         Self { domain: domain.to_owned(), ..self }
+    }
+
+    /// One more header line of its first message.
+    #[must_use]
+    pub fn line(self, line: &str) -> Self {
+        Self { line: Some(line.to_owned()), ..self }
     }
 
     /// What a challenge is answered with; also sets [`Self::from`].
@@ -207,7 +215,11 @@ impl Sipp {
     /// Starts it; one that answers is ready when this returns.
     pub fn start(&self, host: &Host) -> Result<Running> {
         let scratch = Scratch::new()?;
-        scratch.write("scenario.xml", self.scenario.xml())?;
+        let more = self.line.as_ref().map(|line| format!("{line}\n      Max-Forwards: 70"));
+        let scenario = self.scenario.xml();
+        let scenario = more
+            .map_or(scenario.to_owned(), |more| scenario.replacen("Max-Forwards: 70", &more, 1));
+        scratch.write("scenario.xml", scenario)?;
         let mut command = if self.phones.is_empty() {
             host.command("sipp")
         } else {

@@ -65,6 +65,8 @@ enum Target {
     Relay,
     /// Credentials are read or refused, and say the same when written anew
     Digest,
+    /// Identity headers are read or refused, and a verstat is taken away whole
+    Identity,
     /// Another reader understands what we accept as we do
     Differential,
 }
@@ -103,6 +105,7 @@ impl Target {
             Self::Rewrite => "rewrite",
             Self::Relay => "relay",
             Self::Digest => "digest",
+            Self::Identity => "identity",
             Self::Differential => "differential",
         }
     }

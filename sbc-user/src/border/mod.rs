@@ -14,6 +14,7 @@ mod receiver;
 mod registration;
 mod sending;
 mod status;
+mod stir;
 mod unreadable;
 mod upstream;
 
@@ -26,3 +27,4 @@ pub use status::{
     CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, KernelStatus, LoadStatus,
     SampleStatus, Status, TargetStatus, VerdictStatus,
 };
+pub use stir::Stir;

@@ -40,6 +40,7 @@ impl<T: TrustTable> Border<T> {
             let forwarded =
                 self.forwarder.request_outwards_to(request, origin, &way, host.as_deref());
             let Forwarded { to, message } = forwarded.map_err(Rejection::of_relay)?;
+            let message = self.signed(message, route.attest);
             if self.is_settled(&to, message, Outcome::RequestRelayedOutwards) {
                 return Ok(());
             }

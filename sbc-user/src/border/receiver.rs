@@ -9,6 +9,7 @@ use sbc_common::MonotonicNanos;
 
 use super::nonces::Nonces;
 use super::registration::answers_registration;
+use super::stir::{Stir, telling};
 use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
@@ -65,6 +66,7 @@ pub struct Border<T> {
     /// Whether the operator was told that the registrar does not seem to know Path.
     pub(super) registrar_without_path: Once,
     nonces: Nonces,
+    pub(super) stir: Stir,
     /// Whether any peer is in our trust domain.
     pub(super) has_trust_domains: bool,
     /// A [`Load`].
@@ -93,6 +95,7 @@ impl<T: TrustTable> Border<T> {
             fingerprints: RandomState::new(),
             registrar_without_path: Once::new(),
             nonces: Nonces::default(),
+            stir: Stir::default(),
             load: AtomicU8::default(),
             strangers_slowed: AtomicU32::new(1),
         }
@@ -102,6 +105,12 @@ impl<T: TrustTable> Border<T> {
     #[must_use]
     pub fn reaching(self, peer_pools: Vec<Option<Arc<Pool>>>) -> Self {
         Self { peer_pools, ..self }
+    }
+
+    /// The same, which verifies and signs with these.
+    #[must_use]
+    pub fn verifying(self, stir: Stir) -> Self {
+        Self { stir, ..self }
     }
 
     /// The policy in force.
@@ -195,15 +204,22 @@ impl<T: TrustTable> Border<T> {
                     let evidence = Evidence { has_answered, ..*evidence };
                     return self.reject(OPTIONS_ANSWERED, flow, &evidence, request, answer);
                 }
+                let finding = match self.validated(flow, evidence, request) {
+                    Ok(finding) => finding,
+                    Err(rejection) => {
+                        return self.reject(rejection, flow, &PROVEN, request, answer);
+                    }
+                };
                 let registrant = self.registrant(flow, evidence, proven.as_deref());
                 let sent = self.send_inwards(|| {
-                    self.forwarder.request_inwards(
+                    let forwarded = self.forwarder.request_inwards(
                         request,
                         flow,
                         consumed.as_ref(),
                         Some(&mandate),
                         registrant,
-                    )
+                    )?;
+                    Ok(telling(forwarded, finding))
                 });
                 let Err(refusal) = sent else { return };
                 // Whose address the operator vouches for may be forged. There is nothing that he would have to

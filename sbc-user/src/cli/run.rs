@@ -14,9 +14,10 @@ use super::filter::{attach_filter, filter_options};
 use super::log::start_log;
 use super::machine;
 use super::upstream::{Reached, Sources, inside_listeners};
-use crate::border::{Border, BorderParts, Clock, hold_back_strangers, keep_beating};
-use crate::config::{Config, Listen, OnShutdown, Peer, Proof, UnknownPolicy};
+use crate::border::{Border, BorderParts, Clock, Stir, hold_back_strangers, keep_beating};
+use crate::config::{Config, Listen, OnShutdown, Peer, Proof, StirSign, UnknownPolicy};
 use crate::control::ControlServer;
+use crate::identity::{CertificateStore, Signer, Verifier};
 use crate::kernel::{Filter, KernelTables, SampleRing};
 use crate::proof::digest::{
     Algorithm, DigestCheck, DigestSettings, Failures, HashFunction, OfferedAlgorithms,
@@ -65,6 +66,7 @@ pub(super) struct Prepared {
     certificates: Certificates,
     /// What is hardly meant in the files.
     warnings: Vec<String>,
+    stir: Stir,
 }
 
 impl Prepared {
@@ -94,7 +96,7 @@ impl Prepared {
         let dns = dns.transpose().context("the resolver for the targets that are names")?;
         let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
         let users = users.transpose()?.map(Arc::new);
-        Ok(Self { listeners, users, sources, dns, certificates, warnings })
+        Ok(Self { listeners, users, sources, dns, certificates, warnings, stir: stir(config)? })
     }
 
     /// What is allowed and hardly meant.
@@ -182,7 +184,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let directory = reached.directory(&config, prepared.sources, outbox.clone());
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
-    let border = Arc::new(Border::new(parts).reaching(reached.peers));
+    let border = Arc::new(Border::new(parts).reaching(reached.peers).verifying(prepared.stir));
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
     tokio::spawn(renew_certificates(
@@ -356,6 +358,24 @@ fn forwarder(
     let listeners = outside.chain(config.upstream.listeners()).collect();
     let forwarder = Forwarder::new(seal, listeners, position, upstream);
     Ok(forwarder.hiding_inside(config.session.hide_topology))
+}
+
+/// Reads what calling numbers are verified and signed with.
+fn stir(config: &Config) -> anyhow::Result<Stir> {
+    let Some(stir) = &config.stir else { return Ok(Stir::default()) };
+    let mut verifier = None;
+    if let Some(authorities) = &stir.authorities {
+        let mut certificates = CertificateStore::believing(authorities)?;
+        for certificate in &stir.certificate {
+            certificates.add(&certificate.url, &certificate.file)?;
+        }
+        if let Some(directory) = &stir.certificates {
+            certificates.add_directory(directory)?;
+        }
+        verifier = Some(Verifier::new(certificates, stir.freshness()));
+    }
+    let sign = |sign: &StirSign| Signer::load(&sign.key, &sign.certificate_url, &sign.origid);
+    Ok(Stir { verifier, signer: stir.sign.as_ref().map(sign).transpose()? })
 }
 
 #[cfg(feature = "kernel-log")]

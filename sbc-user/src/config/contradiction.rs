@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sbc_common::maps;
 
-use super::{Config, Lifetime, OnShutdown, Peer, PeerCertificate, Proof, ipsec, route, upstream};
+use super::{
+    Config, Lifetime, OnShutdown, Peer, PeerCertificate, Proof, ipsec, route, stir, upstream,
+};
 use crate::kernel::SocketFilter;
 use crate::transport::Transport;
 
@@ -83,6 +85,7 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     refuse_users(config)?;
     refuse_peers(config)?;
     route::refuse(config)?;
+    stir::refuse(config)?;
     ipsec::refuse(config)?;
     let networks = config.peers.iter().map(|peer| peer.sources.len()).sum::<usize>();
     if networks.saturating_add(config.denied.sources.len()) > MOST_NETWORKS {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::values::{
     Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
 };
-use super::{ConfigError, Digest, Limits, Peers, Route, Session, Upstream, contradiction};
+use super::{ConfigError, Digest, Limits, Peers, Route, Session, Stir, Upstream, contradiction};
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::{CertificateFiles, ClientCertificate, ExpiredLists};
@@ -64,6 +64,8 @@ pub struct Config {
     /// Which of the upstream's requests go to whom of them.
     #[serde(default, rename = "route")]
     pub routes: Vec<Route>,
+    /// Whose signatures of calling numbers are believed, and what ours are made with.
+    pub stir: Option<Stir>,
     /// Those who are known by password.
     pub users: Option<Users>,
     /// How they are challenged.
@@ -457,6 +459,9 @@ impl Config {
         }
         for peer in self.peers.iter_mut() {
             peer.certificate.resolve_paths(directory);
+        }
+        if let Some(stir) = &mut self.stir {
+            stir.resolve_paths(directory);
         }
         if let Some(users) = &mut self.users {
             resolve(&mut users.store.path);

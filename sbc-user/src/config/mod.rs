@@ -16,6 +16,7 @@ mod route;
 pub(crate) mod sample;
 mod session;
 mod sip_target;
+mod stir;
 #[cfg(test)]
 mod tests;
 mod upstream;
@@ -37,5 +38,6 @@ pub use permissions::{ContactHost, FalseClaims, Mandate, Permissions};
 pub use route::{HostPattern, Route, UserPattern};
 pub use session::Session;
 pub use sip_target::{SipTarget, TargetHost};
+pub use stir::{Stir, StirCertificate, StirPolicy, StirSign};
 pub use upstream::{Probe, Upstream, UpstreamTarget, UpstreamTls};
 pub use values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};

@@ -7,7 +7,9 @@ use sbc_common::{Protocol, Transports};
 use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, from_text};
-use super::{Assertables, ContactHost, FalseClaims, PeerCertificate, Permissions, SipTarget};
+use super::{
+    Assertables, ContactHost, FalseClaims, PeerCertificate, Permissions, SipTarget, StirPolicy,
+};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::Identity;
 use crate::transport::Transport;
@@ -94,6 +96,9 @@ pub struct Peer {
     /// stay private, and keeps it so.
     #[serde(default)]
     pub trust_domain: bool,
+    /// What becomes of its calls by what is signed of them.
+    #[serde(default)]
+    pub stir: StirPolicy,
     may_assert: Option<Assertables>,
     may_divert: Option<Assertables>,
     may_call: Option<Assertables>,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::contradiction::{Found, unusable};
 use super::values::from_text;
 use super::{Assertables, Config, Peer, Proof, SipTarget};
+use crate::identity::Attestation;
 use crate::sip::{Message, Scheme, StartLine, Uri};
 use crate::transport::Transport;
 
@@ -24,6 +25,8 @@ pub struct Route {
     /// Whether the Request-URI gets the host of the peer's target; a `tel` URI becomes a `sip` one.
     #[serde(default)]
     pub rewrite_host: bool,
+    /// How well we know who calls on this route: as that its calls are signed; absent: they are not.
+    pub attest: Option<Attestation>,
 }
 
 /// `carrier.example`, or `*.carrier.example` for every host below that.

@@ -41,6 +41,11 @@ closed_list! {
         ContactNotAllowed "contact-not-allowed",
         /// A proven user or peer began something for whom it may not call: 403.
         DestinationNotAllowed "destination-not-allowed",
+        /// A call without an Identity header of a peer that has to sign its calls: 428.
+        IdentityMissing "identity-missing",
+        /// A call whose number was not signed by somebody who may, of a peer that has to sign its calls: 403, 436,
+        /// 437 or 438; at the level `debug` the log says why.
+        IdentityInvalid "identity-invalid",
         /// A proof that no challenge can bring is missing: 403 over a connection, silence over UDP, where
         /// the source may be forged.
         ProofMissing "proof-missing",

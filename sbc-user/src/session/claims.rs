@@ -1,10 +1,13 @@
 use crate::config::Mandate;
-use crate::sip::{HeaderKind, Message, NameAddr, Rewrite, Uri};
+use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite, Uri};
 
 /// The headers in which somebody is said to be somebody (RFC 3325 §9; Remote-Party-ID is its
 /// predecessor).
 const CLAIMS: [HeaderKind; 3] =
     [HeaderKind::PAssertedIdentity, HeaderKind::PPreferredIdentity, HeaderKind::RemotePartyId];
+
+/// What was found out about a caller, which nobody outside tells the upstream (3GPP TS 24.229 §7.2.18, §7.2.19).
+const FINDINGS: [&str; 2] = ["Attestation-Info", "Origination-Id"];
 
 /// Those in which somebody is said to have diverted a call (RFC 5806, RFC 7044).
 const DIVERSIONS: [HeaderKind; 2] = [HeaderKind::Diversion, HeaderKind::HistoryInfo];
@@ -28,6 +31,13 @@ pub fn without_false_claims(
     mandate: Option<&Mandate>,
 ) {
     let Some(mandate) = mandate else { return };
+    let is_finding = |header: &Header<'_>| {
+        header.kind == HeaderKind::Other
+            && FINDINGS.iter().any(|name| header.name.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    for header in message.headers().filter(is_finding) {
+        rewrite.remove(&header);
+    }
     for kind in false_claims(message, mandate) {
         rewrite.remove_all(kind);
     }

@@ -13,6 +13,7 @@
 mod differential;
 mod digest;
 mod framing;
+mod identity;
 mod relay;
 mod rewrite;
 mod scanner;
@@ -20,6 +21,7 @@ mod scanner;
 pub use differential::differential;
 pub use digest::digest;
 pub use framing::framing;
+pub use identity::identity;
 pub use relay::relay;
 pub use rewrite::rewrite;
 pub use scanner::scanner;
@@ -28,12 +30,13 @@ pub use scanner::scanner;
 pub type Property = (&'static str, fn(&[u8]));
 
 /// Every property.
-pub const ALL: [Property; 6] = [
+pub const ALL: [Property; 7] = [
     ("scanner", scanner),
     ("framing", framing),
     ("rewrite", rewrite),
     ("relay", relay),
     ("digest", digest),
+    ("identity", identity),
     ("differential", differential),
 ];
 
