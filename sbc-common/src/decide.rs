@@ -1,8 +1,9 @@
-use crate::standing::standing;
+use crate::association::Encapsulated;
+use crate::standing::{is_clear, standing};
 use crate::{
-    Action, Budget, Carried, Carrier, Datagram, Family, FirstLine, Fragment, Frame, Later, Meter,
-    Mode, Packet, Protocol, Reason, Scrutiny, Service, ServiceKey, Setting, Standing, StandingKind,
-    Tables, Transports, TrustEntry, UnknownAction, Verdict,
+    Action, AssociationKey, Budget, Carried, Carrier, Datagram, Family, FirstLine, Fragment, Frame,
+    Later, Meter, Mode, Packet, Protocol, Reason, Scrutiny, Service, ServiceKey, Setting, Standing,
+    StandingKind, Tables, Transports, TrustEntry, UnknownAction, Verdict,
 };
 
 /// What all those on probation may send together: who forges the addresses of many gets no more of the
@@ -40,9 +41,9 @@ pub fn decide_packet<F: Frame, T: Tables>(
     let reason = match claim.wants {
         Wanted::ClearSip => decide_clear_sip(payload, tables, packet, &standing),
         Wanted::Tls => decide_tls(tables, packet, &standing),
-        Wanted::Ipsec => decide_ipsec(&standing),
+        Wanted::Ipsec => decide_ipsec(payload, tables, packet, &standing),
         Wanted::FirstFragment => decide_first_fragment(tables, packet, &standing, claim.transport),
-        Wanted::LaterFragment => decide_later_fragment(tables, packet, &standing),
+        Wanted::LaterFragment => decide_later_fragment(tables, packet, &standing, claim.transport),
     };
     Verdict { reason, lane: standing.lane(), family, carrier }
 }
@@ -177,6 +178,9 @@ fn decide_clear_sip<F: Frame, T: Tables>(
     standing: &Standing,
 ) -> Reason {
     match standing.kind {
+        StandingKind::Trusted if standing.entry.is_only_in_ipsec() => {
+            return Reason::ClearOutsideIpsec;
+        }
         StandingKind::Trusted => return decide_trusted(tables, packet, &standing.entry),
         StandingKind::Denied => return Reason::DeniedSource,
         StandingKind::Stranger | StandingKind::Unknown | StandingKind::Probation => {}
@@ -196,6 +200,10 @@ pub(crate) fn decide_stranger<F: Frame, T: Tables>(
     protocol: Protocol,
     meter: Meter,
 ) -> Reason {
+    // No stranger after all, and no challenge brings what is missing.
+    if standing.refusal == Reason::ClearOutsideIpsec {
+        return standing.refusal;
+    }
     let action = UnknownAction::from_table(tables.setting(Setting::UnknownAction));
     let is_on_probation = standing.kind == StandingKind::Probation;
     if action == UnknownAction::Drop && !is_on_probation {
@@ -295,8 +303,34 @@ fn decide_tls<T: Tables>(tables: &mut T, packet: &Packet, standing: &Standing) -
     }
 }
 
+/// IKE and ESP are for the peers that may use them, and ESP is for associations that there are: what belongs
+/// to none, or comes from elsewhere than its association does, is not worth the network stack's time.
 #[inline(always)]
-pub(crate) const fn decide_ipsec(standing: &Standing) -> Reason {
+fn decide_ipsec<F: Frame, T: Tables>(
+    payload: &mut F,
+    tables: &T,
+    packet: &Packet,
+    standing: &Standing,
+) -> Reason {
+    let reason = decide_ipsec_peer(standing);
+    let known_until = tables.setting(Setting::AssociationsUntil);
+    if reason != Reason::TrustedSource || known_until == 0 || known_until <= tables.now().0 {
+        return reason;
+    }
+    let spi = match Encapsulated::read(packet, payload) {
+        Encapsulated::Ike => return reason,
+        Encapsulated::Cut => return Reason::UnknownSpi,
+        Encapsulated::Esp(spi) => spi,
+    };
+    match tables.association(&AssociationKey::new(packet.destination, spi)) {
+        Some(source) if source == packet.source => reason,
+        Some(_) | None => Reason::UnknownSpi,
+    }
+}
+
+/// Whether IKE and ESP of a source are anybody's.
+#[inline(always)]
+pub(crate) const fn decide_ipsec_peer(standing: &Standing) -> Reason {
     match standing.kind {
         StandingKind::Trusted => Reason::TrustedSource,
         StandingKind::Denied => Reason::DeniedSource,
@@ -322,6 +356,9 @@ fn decide_first_fragment<T: Tables>(
             return Reason::UnknownFragment;
         }
     }
+    if standing.entry.is_only_in_ipsec() && is_clear(transport) {
+        return Reason::ClearOutsideIpsec;
+    }
     // What proves itself is not judged by where it seems to come from.
     let reason = if transport == Transports::TLS || transport == Transports::IPSEC {
         Reason::TrustedSource
@@ -343,13 +380,15 @@ fn decide_later_fragment<T: Tables>(
     tables: &mut T,
     packet: &Packet,
     standing: &Standing,
+    transport: Transports,
 ) -> Reason {
     let may_be_early = match standing.kind {
         StandingKind::Denied => return Reason::DeniedSource,
         StandingKind::Stranger => return Reason::UnknownFragment,
         // A port of the address may be trusted, which this fragment does not tell.
         StandingKind::Unknown | StandingKind::Probation => false,
-        StandingKind::Trusted => true,
+        // The first of what is in clear will not pass.
+        StandingKind::Trusted => !(standing.entry.is_only_in_ipsec() && is_clear(transport)),
     };
     let datagram = Datagram::of(packet, tables.setting(Setting::Seed));
     match datagram.later(tables.first_seen(datagram), packet.place, tables.now()) {

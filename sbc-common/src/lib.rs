@@ -12,6 +12,7 @@
 )]
 
 mod address;
+mod association;
 mod budget;
 mod datagram;
 mod decide;
@@ -36,6 +37,7 @@ mod trust;
 mod verdict;
 
 pub use address::{Address, Prefix};
+pub use association::{AssociationKey, ESP_IN_UDP};
 pub use budget::{Budget, MonotonicNanos};
 pub use datagram::{Datagram, FirstSeen, Later};
 pub use decide::{carry_out, decide, decide_packet};

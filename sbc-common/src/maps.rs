@@ -1,8 +1,8 @@
 //! The kernel maps: one table of names and capacities for both sides.
 
 use crate::{
-    Address, Coarse, Datagram, Filter, ServiceBucket, ServiceTable, Setting, SourceKey, TrustEntry,
-    Verdict,
+    Address, AssociationKey, Coarse, Datagram, Filter, ServiceBucket, ServiceTable, Setting,
+    SourceKey, TrustEntry, Verdict,
 };
 
 /// Version of the layout of keys, values and map meanings. It is part of the directory that maps are
@@ -90,6 +90,10 @@ pub const TRUST: MapSpec =
 pub const PREFIXES: MapSpec =
     MapSpec::new::<(u32, Address), TrustEntry>("PREFIXES", MapKind::LpmTrie, 8192)
         .with(READ_ONLY | NO_PREALLOC);
+/// [`AssociationKey`] → the [`Address`] that its packets come from. Written by the daemon alone, from what
+/// the network stack has: no packet can fill it.
+pub const ASSOCIATIONS: MapSpec =
+    MapSpec::new::<AssociationKey, Address>("ASSOCIATIONS", MapKind::Hash, 8192).with(READ_ONLY);
 /// `u32` [`Meter::index`](crate::Meter::index) → `u64`: the theoretical arrival time of a [`Budget`](crate::Budget).
 pub const METERS: MapSpec = MapSpec::new::<u32, u64>("METERS", MapKind::Array, 70_672);
 /// `u32` [`Datagram::index`] → `u64` [`FirstSeen`](crate::FirstSeen). Only trusted sources are
@@ -113,13 +117,14 @@ pub const EVENTS: MapSpec = MapSpec {
 };
 
 /// Every map of the programs.
-pub const ALL: [MapSpec; 11] = [
+pub const ALL: [MapSpec; 12] = [
     SETTINGS,
     SERVICES,
     COARSE,
     FILTER,
     TRUST,
     PREFIXES,
+    ASSOCIATIONS,
     METERS,
     DATAGRAMS,
     COUNTERS,

@@ -113,6 +113,8 @@ pub struct Packet {
     pub source_port: u16,
     /// The destination port.
     pub destination_port: u16,
+    /// Bytes behind the header of UDP, by its own account; zero of what is not UDP.
+    pub udp_payload: u16,
     /// Which part of the packet this is.
     pub fragment: Fragment,
     /// The time to live of IPv4, the hop limit of IPv6.
@@ -164,6 +166,7 @@ impl Packet {
             place: network.place,
             source_port: 0,
             destination_port: 0,
+            udp_payload: 0,
             fragment: network.fragment,
             hop_limit: network.hop_limit,
             protocol: network.protocol,
@@ -210,6 +213,7 @@ impl Packet {
         if length < 8 || self.fragment == Fragment::Whole && length > remaining {
             return Err(Unreadable::BadUdpHeader);
         }
+        self.udp_payload = length - 8;
         self.take_ports(ports);
         Ok(())
     }

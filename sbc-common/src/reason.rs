@@ -124,6 +124,12 @@ reasons! {
     StrangeHopLimit => Drop "strange-hop-limit",
     /// From a trusted source, but an answer to it would leave another way: perhaps forged.
     StrangePath => Drop "strange-path",
+    /// SIP in clear, or a fragment of it, from a peer that has to speak through IPsec: what comes out of an
+    /// association does not pass here.
+    ClearOutsideIpsec => Drop "clear-outside-ipsec",
+    /// ESP of an IPsec peer under a number that no association to this address has, or whose association is
+    /// with another address.
+    UnknownSpi => Drop "unknown-spi",
     /// IKE or ESP from a source that is not an IPsec peer.
     UnknownIpsecPeer => Drop "unknown-ipsec-peer",
     /// An attempt to connect to a TLS listener, beyond the budget of the stranger's neighbourhood (an

@@ -43,11 +43,14 @@ pub enum Setting {
     /// The number of the control group whose sockets have the second program in front of them; zero for
     /// none. For a daemon that may not look at the link.
     SocketCgroup,
+    /// `CLOCK_MONOTONIC` nanoseconds until which the table of associations is what the network stack has;
+    /// zero while nobody keeps it. Later on, ESP is judged by its source alone.
+    AssociationsUntil,
 }
 
 impl Setting {
     /// How many settings there are.
-    pub const COUNT: u32 = 19;
+    pub const COUNT: u32 = 20;
 }
 
 /// Whether verdicts are carried out. Every value but `Observe` enforces, so a table that was never

@@ -1,4 +1,4 @@
-use crate::decide::{decide_ipsec, decide_stranger};
+use crate::decide::{decide_ipsec_peer, decide_stranger};
 use crate::standing::standing;
 use crate::{
     Carried, Carrier, Fragment, Frame, Meter, Packet, Protocol, Reason, Service, ServiceKey,
@@ -46,7 +46,7 @@ pub fn decide_packet_at_socket<F: Frame, T: Tables>(
         (StandingKind::Denied, _) => Reason::DeniedSource,
         (StandingKind::Trusted, _) => Reason::TrustedSource,
         (_, Service::Tls) => Reason::TlsReachable,
-        (_, Service::Ipsec) => decide_ipsec(&standing),
+        (_, Service::Ipsec) => decide_ipsec_peer(&standing),
         // Its budget was spent on the wire.
         (StandingKind::Probation, Service::ClearSip | Service::Inside) => Reason::OnProbation,
         (StandingKind::Stranger | StandingKind::Unknown, Service::ClearSip | Service::Inside) => {

@@ -134,8 +134,12 @@ fn weigh<T: Tables>(
     transport: Transports,
     otherwise: &mut Standing,
 ) -> Option<Standing> {
+    let is_bound = entry.is_only_in_ipsec() && is_clear(transport);
     if entry.expires_at != TrustEntry::NEVER && entry.is_expired(tables.now()) {
-        if otherwise.refusal == Reason::UnknownSource {
+        if is_bound {
+            // What is asked of the source outlasts what it has proven.
+            otherwise.refusal = Reason::ClearOutsideIpsec;
+        } else if otherwise.refusal == Reason::UnknownSource {
             otherwise.refusal = Reason::ExpiredSource;
         }
         return None;
@@ -157,9 +161,19 @@ fn weigh<T: Tables>(
             Some(Standing { kind: StandingKind::Trusted, refusal: otherwise.refusal, entry })
         }
         Some(Lane::Static | Lane::Digest | Lane::Tls | Lane::Ipsec) => {
-            otherwise.refusal = Reason::TransportNotOpened;
+            if is_bound {
+                otherwise.refusal = Reason::ClearOutsideIpsec;
+            } else if otherwise.refusal != Reason::ClearOutsideIpsec {
+                otherwise.refusal = Reason::TransportNotOpened;
+            }
             None
         }
         None => None,
     }
+}
+
+/// Says whether `transport` is one of those that carry SIP in clear.
+#[inline(always)]
+pub(crate) const fn is_clear(transport: Transports) -> bool {
+    transport.bits() != 0 && Transports::CLEAR.contains(transport)
 }

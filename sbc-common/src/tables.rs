@@ -1,6 +1,6 @@
 use crate::{
-    Address, Budget, Datagram, FirstSeen, Gate, Meter, MonotonicNanos, Packet, Service, ServiceKey,
-    Setting, SourceKey, Standing, Transports, TrustEntry, look_up,
+    Address, AssociationKey, Budget, Datagram, FirstSeen, Gate, Meter, MonotonicNanos, Packet,
+    Service, ServiceKey, Setting, SourceKey, Standing, Transports, TrustEntry, look_up,
 };
 
 /// What [`decide()`](crate::decide()) may ask. The kernel answers from maps, tests from host memory.
@@ -23,6 +23,10 @@ pub trait Tables {
 
     /// The trust entry of the longest prefix that contains `source`.
     fn trusted_prefix(&self, source: &Address) -> Option<TrustEntry>;
+
+    /// Where packets of an IPsec association come from. Asked only while [`Setting::AssociationsUntil`] is
+    /// to come, of peers that may use IPsec.
+    fn association(&self, key: &AssociationKey) -> Option<Address>;
 
     /// How a source stands of which `gate` says that something may be known. Whoever answers from
     /// elsewhere answers as [`look_up()`] does.

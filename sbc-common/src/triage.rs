@@ -97,8 +97,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Budget, Coarse, Datagram, FirstSeen, Meter, MonotonicNanos, Packet, SliceFrame, SourceKey,
-        TrustEntry, decide,
+        AssociationKey, Budget, Coarse, Datagram, FirstSeen, Meter, MonotonicNanos, Packet,
+        SliceFrame, SourceKey, TrustEntry, decide,
     };
 
     const STRANGER: [&str; 2] = ["192.0.2.66", "2001:db8:bad::66"];
@@ -140,6 +140,10 @@ mod tests {
         }
 
         fn trusted_prefix(&self, _: &Address) -> Option<TrustEntry> {
+            None
+        }
+
+        fn association(&self, _: &AssociationKey) -> Option<Address> {
             None
         }
 

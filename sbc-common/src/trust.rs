@@ -84,6 +84,8 @@ impl Transports {
     pub const TLS: Self = Self(4);
     /// Opens IKE and ESP.
     pub const IPSEC: Self = Self(8);
+    /// Opens SIP in clear, over UDP and TCP.
+    pub const CLEAR: Self = Self::UDP.union(Self::TCP);
 
     /// The transports in either set.
     #[must_use]
@@ -270,7 +272,10 @@ pub struct TrustEntry {
     pub hops: HopBand,
     /// How many packets it may send.
     pub pace: Pace,
-    zero: u32,
+    /// Not zero: what it opens in clear is for what comes out of an IPsec association, and is dropped on
+    /// the wire, for as long as there is the entry.
+    only_in_ipsec: u8,
+    zero: [u8; 3],
 }
 
 impl TrustEntry {
@@ -287,8 +292,22 @@ impl TrustEntry {
             lane: lane as u8,
             hops: HopBand::ANY,
             pace: Pace::UNLIMITED,
-            zero: 0,
+            only_in_ipsec: 0,
+            zero: [0; 3],
         }
+    }
+
+    /// The same entry, of a source whose SIP in clear has to come out of an IPsec association if `is_so`.
+    #[must_use]
+    pub const fn only_in_ipsec(self, is_so: bool) -> Self {
+        Self { only_in_ipsec: is_so as u8, ..self }
+    }
+
+    /// Says whether the source's SIP in clear has to come out of an IPsec association.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_only_in_ipsec(&self) -> bool {
+        self.only_in_ipsec != 0
     }
 
     /// The same entry for a source with a known distance and a budget.

@@ -4,7 +4,7 @@
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use sbc_common::maps::{self, Counter, MapSpec};
-use sbc_common::{Address, ServiceBucket, SourceKey, TrustEntry};
+use sbc_common::{Address, AssociationKey, ServiceBucket, SourceKey, TrustEntry};
 
 const fn capacity(spec: MapSpec) -> usize {
     spec.capacity as usize
@@ -48,6 +48,14 @@ pub(crate) static PREFIXES: LpmTrie<
     { capacity(maps::PREFIXES) },
     { flags(maps::PREFIXES) },
 > = LpmTrie::new();
+
+#[btf_map]
+pub(crate) static ASSOCIATIONS: HashMap<
+    AssociationKey,
+    Address,
+    { capacity(maps::ASSOCIATIONS) },
+    { flags(maps::ASSOCIATIONS) },
+> = HashMap::new();
 
 #[btf_map]
 pub(crate) static METERS: Array<u64, { capacity(maps::METERS) }, { flags(maps::METERS) }> =

@@ -6,12 +6,15 @@ use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::generated::{bpf_fib_lookup, bpf_ktime_get_coarse_ns};
 use aya_ebpf::programs::XdpContext;
 use sbc_common::{
-    Address, Budget, Datagram, FirstSeen, Gate, Meter, MonotonicNanos, Packet, Service, ServiceKey,
-    ServiceTable, Setting, SourceKey, Standing, Tables, Transports, TrustEntry, look_up, maps,
+    Address, AssociationKey, Budget, Datagram, FirstSeen, Gate, Meter, MonotonicNanos, Packet,
+    Service, ServiceKey, ServiceTable, Setting, SourceKey, Standing, Tables, Transports,
+    TrustEntry, look_up, maps,
 };
 
 use crate::connection::is_of_connection;
-use crate::maps::{COARSE, DATAGRAMS, FILTER, METERS, PREFIXES, SERVICES, SETTINGS, TRUST};
+use crate::maps::{
+    ASSOCIATIONS, COARSE, DATAGRAMS, FILTER, METERS, PREFIXES, SERVICES, SETTINGS, TRUST,
+};
 use crate::scratch::{self, Hook};
 
 /// The kernel maps, as the decision sees them.
@@ -70,6 +73,12 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn trusted_prefix(&self, source: &Address) -> Option<TrustEntry> {
         PREFIXES.get(&Key::new(maps::LONGEST_PREFIX, *source)).copied()
+    }
+
+    #[inline(always)]
+    fn association(&self, key: &AssociationKey) -> Option<Address> {
+        // SAFETY: as in the table of sources.
+        unsafe { ASSOCIATIONS.get(key) }.copied()
     }
 
     #[inline(always)]

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use sbc_common::{Action, Protocol, Reason, Service, SliceFrame, carry_out, decide_at_socket};
+use sbc_common::{
+    Action, Protocol, Reason, Service, SliceFrame, Transports, carry_out, decide_at_socket,
+};
 use sbc_user::kernel::{KernelTables, Object};
 
 use crate::ends::FAMILIES;
@@ -69,6 +71,12 @@ fn who_comes_another_way_meets_the_same_tables() {
         let denying = edge.clone().knowing(ends.around_peer, denied());
         let forgetting = edge.clone().knowing(ends.peer, expired(BOTH));
         let returning = edge.clone().knowing(ends.peer, on_probation(BOTH, AMPLE_PACE));
+        let ipsec = |entry: sbc_common::TrustEntry| {
+            let edge = edge.clone().challenging();
+            edge.knowing(ends.around_peer, entry.only_in_ipsec(true))
+        };
+        let (lacking, proven) = (ipsec(opening(Transports::IPSEC)), ipsec(opening(BOTH)));
+        let over = ipsec(expired(BOTH));
         let spent = edge.clone().challenging_nobody_any_more();
         let udp = |source| Frame::udp(source, ends.edge);
         let tcp = |source| Frame::tcp(source, ends.edge);
@@ -83,6 +91,11 @@ fn who_comes_another_way_meets_the_same_tables() {
             (&trusting, udp(ends.stranger), Reason::UnknownSource),
             (&returning, udp(ends.peer), Reason::OnProbation),
             (&returning, udp(ends.stranger), Reason::UnknownSource),
+            // What has come out of an association is told by the network stack.
+            (&proven, udp(ends.peer), Reason::TrustedSource),
+            (&lacking, udp(ends.peer), Reason::ClearOutsideIpsec),
+            (&lacking, tcp(ends.peer), Reason::ClearOutsideIpsec),
+            (&over, udp(ends.peer), Reason::ClearOutsideIpsec),
             (&denying, udp(ends.peer), Reason::DeniedSource),
             (&denying, tcp(ends.peer).with(&[]).sent_to(5061), Reason::DeniedSource),
             (&edge, tcp(ends.stranger).with(&[]).sent_to(5061), Reason::TlsReachable),

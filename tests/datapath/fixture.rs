@@ -79,6 +79,8 @@ impl Datapath {
         self.kernel.set(Setting::Heartbeat, policy.heartbeat).unwrap();
         let longest = policy.silence_ends_enforcement;
         self.kernel.set(Setting::SilenceEndsEnforcement, longest).unwrap();
+        self.kernel.keep_associations(&policy.associations).unwrap();
+        self.kernel.set(Setting::AssociationsUntil, policy.associations_until).unwrap();
         if self.policy.services != policy.services {
             self.kernel.apply_services(&policy.services).unwrap();
         }

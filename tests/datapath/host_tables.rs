@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
 use sbc_common::{
-    Address, Budget, Datagram, FirstSeen, Meter, MonotonicNanos, Packet, Prefix, Service,
-    ServiceKey, Setting, SourceKey, Tables, TrustEntry,
+    Address, AssociationKey, Budget, Datagram, FirstSeen, Meter, MonotonicNanos, Packet, Prefix,
+    Service, ServiceKey, Setting, SourceKey, Tables, TrustEntry,
 };
 use sbc_user::kernel::ProtectedService;
 
@@ -18,6 +18,7 @@ pub(crate) struct HostTables {
     pub(crate) services: HashMap<ServiceKey, u32>,
     sources: HashMap<SourceKey, TrustEntry>,
     prefixes: HashMap<Prefix, TrustEntry>,
+    associations: HashMap<AssociationKey, Address>,
     settings: [u64; Setting::COUNT as usize],
     /// Where an answer to a source leaves by the interface that the source is heard on.
     returning: Vec<Prefix>,
@@ -42,12 +43,14 @@ impl HostTables {
             services: policy.services.iter().flat_map(ProtectedService::rows).collect(),
             sources: policy.sources.iter().copied().collect(),
             prefixes: policy.prefixes.iter().copied().collect(),
+            associations: policy.associations.iter().copied().collect(),
             returning: RETURNING.map(prefix).to_vec(),
             ..Self::default()
         };
         let silence = [
             (Setting::Heartbeat, policy.heartbeat),
             (Setting::SilenceEndsEnforcement, policy.silence_ends_enforcement),
+            (Setting::AssociationsUntil, policy.associations_until),
         ];
         for (setting, word) in policy.settings.words().into_iter().chain(silence) {
             tables.settings[setting as usize] = word;
@@ -97,6 +100,10 @@ impl Tables for HostTables {
     fn trusted_prefix(&self, source: &Address) -> Option<TrustEntry> {
         let around = self.prefixes.iter().filter(|(prefix, _)| prefix.contains(source));
         around.max_by_key(|(prefix, _)| prefix.length).map(|(_, entry)| *entry)
+    }
+
+    fn association(&self, key: &AssociationKey) -> Option<Address> {
+        self.associations.get(key).copied()
     }
 
     fn setting(&self, setting: Setting) -> u64 {

@@ -19,7 +19,7 @@ use crate::second_reader::Reading;
 
 const CASES_PER_POLICY: u32 = 5_000;
 
-fn policies() -> [Policy; 7] {
+fn policies() -> [Policy; 8] {
     let by_port = Policy::edge()
         .knowing("198.51.100.7:5060", opening(Transports::UDP))
         .knowing("[2001:db8:7::7]:5060", opening(BOTH))
@@ -66,7 +66,16 @@ fn policies() -> [Policy; 7] {
         .set(|settings| settings.early_fragments = SPENT)
         .set(|settings| settings.tls_attempts = SPENT)
         .set(|settings| settings.tunnels_pass = true);
-    [forgetting, by_port, by_address, by_prefix, observing, suspicious, elsewhere]
+    let only_in_ipsec = opening(BOTH.union(Transports::IPSEC)).only_in_ipsec(true);
+    let through_ipsec = Policy::edge()
+        .serving(IPV4.edge, 4500, Protocol::Udp, Service::Ipsec)
+        .serving(IPV4.edge, 0, Protocol::Esp, Service::Ipsec)
+        .serving(IPV6.edge, 0, Protocol::Esp, Service::Ipsec)
+        .knowing(IPV4.around_peer, only_in_ipsec)
+        .knowing(IPV6.around_peer, only_in_ipsec)
+        .associating(IPV4.peer, IPV4.edge, 0x5a5a_5a5a)
+        .challenging();
+    [through_ipsec, forgetting, by_port, by_address, by_prefix, observing, suspicious, elsewhere]
 }
 
 #[test]

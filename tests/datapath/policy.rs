@@ -1,8 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sbc_common::{
-    Address, Budget, HopBand, Lane, Mode, Pace, Prefix, Protocol, Scrutiny, Service, SourceKey,
-    Transports, TrustEntry, UnknownAction,
+    Address, AssociationKey, Budget, HopBand, Lane, Mode, Pace, Prefix, Protocol, Scrutiny,
+    Service, SourceKey, Transports, TrustEntry, UnknownAction,
 };
 use sbc_user::kernel::{FilterSettings, ProtectedService};
 
@@ -15,6 +15,9 @@ pub(crate) struct Policy {
     pub(crate) services: Vec<ProtectedService>,
     pub(crate) sources: Vec<(SourceKey, TrustEntry)>,
     pub(crate) prefixes: Vec<(Prefix, TrustEntry)>,
+    pub(crate) associations: Vec<(AssociationKey, Address)>,
+    /// Until when these are all that there are.
+    pub(crate) associations_until: u64,
     /// When the daemon last said that it lives, and after how long a silence everything passes.
     pub(crate) heartbeat: u64,
     pub(crate) silence_ends_enforcement: u64,
@@ -43,6 +46,8 @@ impl Policy {
             services: Vec::new(),
             sources: Vec::new(),
             prefixes: Vec::new(),
+            associations: Vec::new(),
+            associations_until: 0,
             heartbeat: 0,
             silence_ends_enforcement: 0,
         }
@@ -81,6 +86,21 @@ impl Policy {
             let address = source.parse::<IpAddr>().unwrap();
             self.sources.push((SourceKey::every_port(address.into()), entry));
         }
+        self
+    }
+
+    /// Adds an association, and says that there are no others, for as long as any test takes.
+    pub(crate) fn associating(mut self, source: &str, destination: &str, spi: u32) -> Self {
+        let [source, destination] =
+            [source, destination].map(|address| Address::from(address.parse::<IpAddr>().unwrap()));
+        self.associations.push((AssociationKey::new(destination, spi), source));
+        self.associations_until = FAR_AHEAD;
+        self
+    }
+
+    /// Nobody keeps the table of associations any more.
+    pub(crate) fn associating_no_longer(mut self) -> Self {
+        self.associations_until = LONG_AGO;
         self
     }
 

@@ -10,7 +10,7 @@ use crate::transport::Transport;
 /// The UDP port of IKE (RFC 7296 §2).
 pub const IKE: u16 = 500;
 /// The UDP port of IKE and ESP where a NAT is on the way (RFC 3948).
-pub const IKE_BEHIND_NAT: u16 = 4500;
+pub const IKE_BEHIND_NAT: u16 = sbc_common::ESP_IN_UDP;
 
 /// Refuses what has no place beside IKE and ESP, which the filter guards at every listener's address as
 /// soon as a peer may use them.

@@ -2,6 +2,7 @@
 //!
 //! The only module that talks to bpf(2).
 
+mod association_table;
 mod attached_program;
 mod attachment;
 mod cgroup;

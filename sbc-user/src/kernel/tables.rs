@@ -6,12 +6,14 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use sbc_common::maps::{self, Counter, MapSpec};
 use sbc_common::{
-    Address, Budget, Mode, MonotonicNanos, Prefix, Protocol, Scrutiny, Service, ServiceBucket,
-    ServiceKey, ServiceTable, Setting, SourceKey, TrustEntry, UnknownAction, Verdict,
+    Address, AssociationKey, Budget, Mode, MonotonicNanos, Prefix, Protocol, Scrutiny, Service,
+    ServiceBucket, ServiceKey, ServiceTable, Setting, SourceKey, TrustEntry, UnknownAction,
+    Verdict,
 };
 use zerocopy::transmute;
 
 use super::KernelError;
+use super::association_table::AssociationTable;
 use super::gate::{GateKeeper, GateWord};
 use super::readings::{Readings, typed};
 
@@ -35,6 +37,7 @@ pub struct KernelTables {
     filter: Array<MapData, u64>,
     trust: HashMap<MapData, SourceKeyBytes, TrustEntryBytes>,
     prefixes: LpmTrie<MapData, [u8; 16], TrustEntryBytes>,
+    associations: AssociationTable,
     readings: Arc<Readings>,
     gate: GateKeeper,
 }
@@ -138,6 +141,7 @@ impl KernelTables {
             filter: typed(maps::FILTER, open(maps::FILTER)?)?,
             trust: typed(maps::TRUST, open(maps::TRUST)?)?,
             prefixes: typed(maps::PREFIXES, open(maps::PREFIXES)?)?,
+            associations: AssociationTable::open(open(maps::ASSOCIATIONS)?)?,
             readings: Arc::new(readings),
             gate: GateKeeper::closed(0, 0),
         })
@@ -370,6 +374,21 @@ impl KernelTables {
                 ))
             })
             .collect()
+    }
+
+    /// Makes these all of IPsec's inbound associations that the filter knows, each with the address that
+    /// its packets come from. Returns how many found no room.
+    pub fn keep_associations(
+        &mut self,
+        associations: &[(AssociationKey, Address)],
+    ) -> Result<usize, KernelError> {
+        self.associations.keep(associations)
+    }
+
+    /// Says until when the filter may take the associations that it knows for all that there are; zero for
+    /// not at all.
+    pub fn know_associations_until(&mut self, until: MonotonicNanos) -> Result<(), KernelError> {
+        self.set(Setting::AssociationsUntil, until.0)
     }
 
     /// How often one verdict was reached; see [`Readings::counter`].

@@ -2,8 +2,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use sbc_common::{
-    Address, Budget, Datagram, FirstSeen, Meter, MonotonicNanos, Packet, Prefix, Service,
-    ServiceKey, Setting, SourceKey, Tables, TrustEntry, maps,
+    Address, AssociationKey, Budget, Datagram, FirstSeen, Meter, MonotonicNanos, Packet, Prefix,
+    Service, ServiceKey, Setting, SourceKey, Tables, TrustEntry, maps,
 };
 
 use crate::config::Config;
@@ -72,6 +72,11 @@ impl Tables for MemoryTables {
         self.prefixes.iter().find_map(|(Reverse(length), networks)| {
             networks.get(&Prefix::around(source, *length).address).copied()
         })
+    }
+
+    /// Nor which associations.
+    fn association(&self, _: &AssociationKey) -> Option<Address> {
+        None
     }
 
     fn setting(&self, setting: Setting) -> u64 {

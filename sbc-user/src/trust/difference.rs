@@ -84,7 +84,9 @@ fn both(old: &TrustEntry, new: &TrustEntry) -> TrustEntry {
         (Some(Lane::Denied), Some(_)) | (Some(_), Some(Lane::Probation)) => *old,
         (Some(Lane::Probation), Some(_)) => *new,
         (Some(_), Some(_)) => {
-            let mut both = *new;
+            // Where one of them asks for IPsec, what is in clear has to come out of it until the end.
+            let is_bound = old.is_only_in_ipsec() || new.is_only_in_ipsec();
+            let mut both = new.only_in_ipsec(is_bound);
             both.transports = old.transports.union(new.transports);
             both
         }
@@ -98,8 +100,8 @@ mod tests {
 
     use proptest::prelude::*;
     use sbc_common::{
-        Address, Budget, Datagram, FirstSeen, Gate, Meter, Packet, Prefix, Service, ServiceKey,
-        Setting, SourceKey, StandingKind, Tables, Transports, look_up,
+        Address, AssociationKey, Budget, Datagram, FirstSeen, Gate, Meter, Packet, Prefix, Service,
+        ServiceKey, Setting, SourceKey, StandingKind, Tables, Transports, look_up,
     };
 
     use super::*;
@@ -134,6 +136,9 @@ mod tests {
             unreachable!()
         }
         fn protects(&self, _: &Address) -> bool {
+            unreachable!()
+        }
+        fn association(&self, _: &AssociationKey) -> Option<Address> {
             unreachable!()
         }
         fn coarse(&self, _: u32) -> u64 {
