@@ -23,6 +23,17 @@ impl AssociationTable {
         Ok(Self { map: typed(maps::ASSOCIATIONS, map)?, held: None })
     }
 
+    /// How many there are with `source`.
+    pub(super) fn with(&self, source: Address) -> Result<usize, KernelError> {
+        let source: SourceBytes = transmute!(source);
+        let mut count = 0;
+        for entry in &self.map {
+            let (_, held) = entry.map_err(in_table(maps::ASSOCIATIONS))?;
+            count += usize::from(held == source);
+        }
+        Ok(count)
+    }
+
     /// Makes `wanted` all that is in the table: what is new first, as its packets may be on the way. Returns
     /// how many found no room.
     pub(super) fn keep(

@@ -20,6 +20,7 @@ mod service_user;
 mod socket_filter;
 mod tables;
 mod xdp_holder;
+pub mod xfrm;
 
 pub use attached_program::{Answer, AttachedProgram};
 pub use attachment::{AttachMode, Attached};

@@ -385,6 +385,16 @@ impl KernelTables {
         self.associations.keep(associations)
     }
 
+    /// How many associations with `source` the filter knows at `now`; `None` if it knows none for sure.
+    pub fn associations_with(
+        &self,
+        source: Address,
+        now: MonotonicNanos,
+    ) -> Result<Option<usize>, KernelError> {
+        let are_known = self.setting(Setting::AssociationsUntil)? > now.0;
+        are_known.then(|| self.associations.with(source)).transpose()
+    }
+
     /// Says until when the filter may take the associations that it knows for all that there are; zero for
     /// not at all.
     pub fn know_associations_until(&mut self, until: MonotonicNanos) -> Result<(), KernelError> {
