@@ -23,6 +23,7 @@ mod expiry;
 mod failover;
 mod flood;
 mod forking;
+mod guarded_peer;
 mod hiding;
 mod hop_limits;
 mod hygiene;

@@ -152,6 +152,18 @@ impl Status {
         Ok(self.grants()?.into_iter().find(|grant| grant.source == source))
     }
 
+    /// How many IPsec associations there are for what comes from exactly this network, and why it is not
+    /// proven, if it is not.
+    pub fn ipsec_of(&self, source: &str) -> Result<(u64, Option<String>)> {
+        let networks = self.at("/daemon/ipsec")?.as_array().context("ipsec is no list")?;
+        let is_it = |told: &&Value| told.get("source").is_some_and(|it| it == source);
+        let found = networks.iter().find(is_it).and_then(|told| {
+            let problem = told.get("problem")?.as_str().map(str::to_owned);
+            Some((told.get("associations")?.as_u64()?, problem))
+        });
+        found.with_context(|| format!("{source} does not have to speak through IPsec"))
+    }
+
     /// The targets of the upstream and of peers: their places, and whether each is `alive` or `dead`.
     pub fn targets(&self) -> Result<BTreeMap<String, String>> {
         let listed = |place| self.at(place)?.as_array().context("targets are no list");

@@ -7,6 +7,7 @@ mod admission;
 mod clock;
 mod counters;
 mod heartbeat;
+mod ipsec;
 mod nonces;
 mod overload;
 mod peers;
@@ -24,7 +25,7 @@ pub use heartbeat::keep_beating;
 pub use overload::hold_back_strangers;
 pub use receiver::{Border, BorderParts};
 pub use status::{
-    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, KernelStatus, LoadStatus,
-    SampleStatus, Status, TargetStatus, VerdictStatus,
+    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, IpsecStatus, KernelStatus,
+    LoadStatus, SampleStatus, Status, TargetStatus, VerdictStatus,
 };
 pub use stir::Stir;

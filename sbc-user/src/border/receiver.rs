@@ -14,6 +14,7 @@ use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
+use crate::proof::ipsec::IpsecAccount;
 use crate::proof::tls::ShownCertificate;
 use crate::samples::SampleLog;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
@@ -27,7 +28,7 @@ use crate::upstream::Pool;
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
 pub(super) const PROVEN: Evidence =
-    Evidence { tls_connection: None, tls_source: None, has_answered: true };
+    Evidence { tls_connection: None, tls_source: None, ipsec_source: None, has_answered: true };
 
 const OPTIONS_ANSWERED: Rejection = Rejection { status: 200, outcome: Outcome::OptionsAnswered };
 
@@ -69,6 +70,8 @@ pub struct Border<T> {
     pub(super) stir: Stir,
     /// Whether any peer is in our trust domain.
     pub(super) has_trust_domains: bool,
+    /// What was last known of IPsec.
+    pub(super) ipsec: Mutex<IpsecAccount>,
     /// A [`Load`].
     pub(super) load: AtomicU8,
     /// By how much strangers' budget in the kernel is divided.
@@ -96,6 +99,7 @@ impl<T: TrustTable> Border<T> {
             registrar_without_path: Once::new(),
             nonces: Nonces::default(),
             stir: Stir::default(),
+            ipsec: Mutex::default(),
             load: AtomicU8::default(),
             strangers_slowed: AtomicU32::new(1),
         }
@@ -350,6 +354,7 @@ impl<T: TrustTable> Border<T> {
                 Some(_) => None,
                 None => ledger.tls_peer(&self.config.peers, flow, now),
             },
+            ipsec_source: ledger.ipsec_peer(&self.config.peers, flow, now),
             has_answered: ledger.has_answered(flow, now),
         }
     }

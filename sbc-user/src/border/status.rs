@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use sbc_common::{Lane, MonotonicNanos, Reason, Setting, Transports, TrustEntry};
 use serde::{Deserialize, Serialize};
 
+use super::receiver::locked;
 use super::{Border, Clock};
 use crate::config::ScrutinyPolicy;
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins, Readings};
@@ -81,8 +82,27 @@ pub struct DaemonStatus {
     /// The targets of peers.
     #[serde(default)]
     pub peers: Vec<TargetStatus>,
+    /// The networks of peers that have to speak through IPsec.
+    #[serde(default)]
+    pub ipsec: Vec<IpsecStatus>,
     /// Everyone who is trusted.
     pub trust: Vec<GrantStatus>,
+}
+
+/// What IPsec proves of one network of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct IpsecStatus {
+    /// The peer's name.
+    pub peer: String,
+    /// The network.
+    pub source: String,
+    /// The transports over which what comes from there has come out of an association.
+    pub proven: Vec<String>,
+    /// How many associations there are that it may have come out of.
+    pub associations: usize,
+    /// Why nothing is proven, or not all that the peer opens.
+    pub problem: Option<String>,
 }
 
 /// How far the daemon is behind.
@@ -312,9 +332,22 @@ impl Border<KernelTables> {
             },
             upstream: TargetStatus::of_all(self.forwarder.upstream()),
             peers: self.pools().skip(1).flat_map(TargetStatus::of_all).collect(),
+            ipsec: self.ipsec_status(),
             trust,
         };
         Ok(Status { kernel, daemon: Some(daemon) })
+    }
+
+    fn ipsec_status(&self) -> Vec<IpsecStatus> {
+        let account = locked(&self.ipsec);
+        let described = account.proofs.iter().map(|proof| IpsecStatus {
+            peer: self.config().peers.get(proof.peer).map_or("?", |peer| &peer.name).to_owned(),
+            source: Place::Network(proof.network).to_string(),
+            proven: opened(proof.transports).map(str::to_owned).collect(),
+            associations: proof.associations,
+            problem: proof.problem.as_ref().map(ToString::to_string),
+        });
+        described.collect()
     }
 
     /// The peer or the user whom the source of a sample belongs to now, as in "peer NAME".

@@ -35,6 +35,8 @@ pub(super) struct ExplainArguments {
 struct Explanation {
     source: String,
     entries: Vec<EntryExplained>,
+    /// How many IPsec associations there are with it, as far as the filter knows; absent if nobody tells it.
+    associations: Option<usize>,
     /// What became of its last packets, the latest first; absent if no daemon tells.
     seen: Option<Vec<Seen>>,
     /// Why no daemon tells.
@@ -57,6 +59,8 @@ struct EntryExplained {
     expires_in_seconds: Option<u64>,
     /// The lowest and the highest that its packets are known to arrive with.
     hop_limits: Option<[u8; 2]>,
+    /// What it opens in clear is for what comes out of an IPsec association.
+    only_in_ipsec: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +91,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<()> {
         Err(error) => (None, Some(error.to_string())),
     };
     let entries = entries(&config, &tables, source)?;
+    let associations = tables.associations_with(source.ip().into(), Clock::start().monotonic())?;
     // The questions are to look like its packets.
     let hop_limit = entries.iter().find_map(|entry| entry.hop_limits).map(|[lowest, _]| lowest);
     let (now, questions_counted) = answers(&config, &tables, &program, source, hop_limit)?;
@@ -96,6 +101,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<()> {
             _ => source.to_string(),
         },
         entries,
+        associations,
         seen,
         unseen_because,
         now,
@@ -165,6 +171,7 @@ fn explained(
         expires_in_seconds: (entry.expires_at != TrustEntry::NEVER)
             .then(|| entry.expires_at.saturating_sub(now.0) / 1_000_000_000),
         hop_limits: learned(entry.hops),
+        only_in_ipsec: entry.is_only_in_ipsec(),
     }
 }
 
@@ -236,11 +243,17 @@ fn write(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
         if let Some([lowest, highest]) = entry.hop_limits {
             write!(out, ", hop limits {lowest} to {highest}")?;
         }
+        if entry.only_in_ipsec {
+            write!(out, ", in clear only out of IPsec")?;
+        }
         match entry.expires_in_seconds {
             None => writeln!(out, ", lasts")?,
             Some(0) => writeln!(out, ", expired")?,
             Some(seconds) => writeln!(out, ", {seconds} s left")?,
         }
+    }
+    if let Some(count) = explanation.associations {
+        writeln!(out, "IPsec associations with it: {count}")?;
     }
     match (&explanation.seen, &explanation.unseen_because) {
         (Some(seen), _) if seen.is_empty() => {

@@ -1,18 +1,51 @@
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::config::Config;
+use crate::config::{Config, Proof};
 use crate::transport::Transport;
 
 const SYN_COOKIES: &str = "/proc/sys/net/ipv4/tcp_syncookies";
+
+/// A directory for each interface, by address family.
+const INTERFACES: [&str; 2] = ["/proc/sys/net/ipv4/conf", "/proc/sys/net/ipv6/conf"];
 
 /// What this machine is set to and hardly meant to be.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let has_streams = config.listen.iter().any(|listen| listen.transport != Transport::Udp);
     let syn_cookies = fs::read_to_string(SYN_COOKIES);
-    if has_streams { without_syn_cookies(syn_cookies).into_iter().collect() } else { Vec::new() }
+    let cookies = has_streams.then(|| without_syn_cookies(syn_cookies)).flatten();
+    let needs_policies = config.peers.iter().any(|peer| peer.requires(Proof::Ipsec));
+    let families = INTERFACES.iter().filter(|_| needs_policies);
+    cookies
+        .into_iter()
+        .chain(families.flat_map(|place| without_policies(Path::new(place))))
+        .collect()
+}
+
+/// The interfaces of which the network stack asks no policy of IPsec, by what is said of each below `place`.
+fn without_policies(place: &Path) -> Vec<String> {
+    let interfaces = fs::read_dir(place).into_iter().flatten().flatten();
+    let is_off = |path: &Path| {
+        // Nobody but this machine sends there, and "default" is none yet.
+        let is_one = !path.ends_with("lo") && !path.ends_with("default");
+        let setting = fs::read_to_string(path.join("disable_policy"));
+        is_one && setting.is_ok_and(|setting| setting.trim() != "0")
+    };
+    let off = interfaces.map(|it| it.path()).filter(|path| is_off(path));
+    let mut warnings: Vec<_> = off
+        .map(|path| {
+            format!(
+                "{}/disable_policy is not 0: what arrives there in clear is taken for what comes out of \
+                 IPsec",
+                path.display()
+            )
+        })
+        .collect();
+    warnings.sort_unstable();
+    warnings
 }
 
 /// Lets the daemon have as many connections open as the system allows it: by default that is far fewer than
@@ -60,6 +93,22 @@ mod tests {
         assert_eq!(soft, hard);
         let told = allow_connections(u64::MAX);
         assert!(hard == u64::MAX || told.unwrap().contains("LimitNOFILE"));
+    }
+
+    #[test]
+    fn interfaces_of_which_no_policy_is_asked_are_told() {
+        let place = tempfile::tempdir().unwrap();
+        for (interface, setting) in
+            [("eth0", "0\n"), ("vti0", "1\n"), ("lo", "1\n"), ("all", "1\n")]
+        {
+            fs::create_dir(place.path().join(interface)).unwrap();
+            fs::write(place.path().join(interface).join("disable_policy"), setting).unwrap();
+        }
+        let told = without_policies(place.path());
+        let parts = ["all/disable_policy is not 0", "vti0/disable_policy is not 0"];
+        assert_eq!(told.len(), parts.len());
+        assert!(told.iter().zip(parts).all(|(told, part)| told.contains(part)), "{told:?}");
+        assert_eq!(without_policies(&place.path().join("nowhere")), Vec::<String>::new());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod check;
 mod explain;
 mod filter;
 mod ha1;
+mod ipsec;
 mod load;
 mod log;
 mod machine;

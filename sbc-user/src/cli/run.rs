@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::certificates::{Certificates, hardly_meant};
 use super::filter::{attach_filter, filter_options};
+use super::ipsec::IpsecGuard;
 use super::log::start_log;
 use super::machine;
 use super::upstream::{Reached, Sources, inside_listeners};
@@ -163,6 +164,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
 
     let options = filter_options(&config);
     Filter::check(&options)?;
+    let ipsec = IpsecGuard::of(&config)?;
     // Sockets before the filter, so that a busy port leaves nothing behind; nobody reads them yet.
     let control = ControlServer::bind(&config.control.socket)?;
     let listeners = Listeners::bind(&prepared.listeners, Limits::default())?;
@@ -185,6 +187,9 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
     let border = Arc::new(Border::new(parts).reaching(reached.peers).verifying(prepared.stir));
+    if let Some(ipsec) = ipsec {
+        ipsec.start(Arc::clone(&border))?;
+    }
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
     tokio::spawn(renew_certificates(

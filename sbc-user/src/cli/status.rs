@@ -2,7 +2,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::border::{
-    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, KernelStatus, Status, VerdictStatus,
+    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, IpsecStatus, KernelStatus, Status,
+    VerdictStatus,
 };
 use crate::config::Config;
 use crate::control;
@@ -96,6 +97,7 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
         writeln!(out, "\nproofs that the kernel had no room for: {}", daemon.trust_table_full)?;
     }
     write_targets(daemon, out)?;
+    write_ipsec(&daemon.ipsec, out)?;
     write_grants(&daemon.trust, out)
 }
 
@@ -121,6 +123,25 @@ fn write_targets(daemon: &DaemonStatus, out: &mut impl Write) -> io::Result<()> 
         )?;
         if target.large_over_tcp {
             writeln!(out, "{:<40} large requests over tcp", "")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_ipsec(networks: &[IpsecStatus], out: &mut impl Write) -> io::Result<()> {
+    if !networks.is_empty() {
+        writeln!(out, "\n{:<30} {:<12} {:>12}  peer", "ipsec of", "proven", "associations")?;
+    }
+    for network in networks {
+        let proven = if network.proven.is_empty() { "-" } else { &network.proven.join(",") };
+        write!(
+            out,
+            "{:<30} {proven:<12} {:>12}  {}",
+            network.source, network.associations, network.peer
+        )?;
+        match &network.problem {
+            Some(problem) => writeln!(out, ": {problem}")?,
+            None => writeln!(out)?,
         }
     }
     Ok(())

@@ -6,7 +6,8 @@ use std::time::Duration;
 use sbc_common::maps;
 
 use super::{
-    Config, Lifetime, OnShutdown, Peer, PeerCertificate, Proof, ipsec, route, stir, upstream,
+    Config, Lifetime, Network, OnShutdown, Peer, PeerCertificate, Proof, ipsec, route, stir,
+    upstream,
 };
 use crate::kernel::SocketFilter;
 use crate::transport::Transport;
@@ -87,7 +88,8 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     route::refuse(config)?;
     stir::refuse(config)?;
     ipsec::refuse(config)?;
-    let networks = config.peers.iter().map(|peer| peer.sources.len()).sum::<usize>();
+    let networks = config.peers.iter().map(|peer| peer.sources.len() + peer.ipsec_gateways.len());
+    let networks = networks.sum::<usize>();
     if networks.saturating_add(config.denied.sources.len()) > MOST_NETWORKS {
         return refuse(
             "[denied] and [[peer]]",
@@ -178,12 +180,15 @@ fn refuse_peers(config: &Config) -> Result<(), Found> {
                     ));
                 }
             }
+            if let Some(problem) = gateway_of_both(peer, other) {
+                return refuse(problem);
+            }
             if peer.identities.iter().any(|identity| other.identities.contains(identity)) {
                 return refuse(format!("peer {:?} has one of its identities", other.name));
             }
         }
         // The kernel asks for the longest prefix, so the smaller of the two would win.
-        for network in &peer.sources {
+        for network in peer.sources.iter().chain(&peer.ipsec_gateways) {
             if let Some(denied) = config.denied.sources.iter().find(|it| it.overlaps(*network)) {
                 return refuse(format!(
                     "source {network} overlaps {denied} in [denied], which is dropped whatever it \
@@ -195,14 +200,30 @@ fn refuse_peers(config: &Config) -> Result<(), Found> {
     Ok(())
 }
 
+/// An address from which ESP comes is one peer's.
+fn gateway_of_both(one: &Peer, other: &Peer) -> Option<String> {
+    let all = |peer: &Peer| [&peer.sources[..], &peer.ipsec_gateways].concat();
+    let shared = |gateways: &[Network], others: &[Network]| {
+        gateways.iter().copied().find(|gateway| others.iter().any(|it| it.overlaps(*gateway)))
+    };
+    let gateway = shared(&one.ipsec_gateways, &all(other))
+        .or_else(|| shared(&other.ipsec_gateways, &all(one)))?;
+    Some(format!(
+        "{gateway} in ipsec-gateways overlaps an address of peer {:?}: whose associations would it have?",
+        other.name
+    ))
+}
+
 /// What is wrong with a peer on its own.
 fn problem_of(peer: &Peer) -> Option<&'static str> {
     let has_tls = peer.requires(Proof::Tls);
     let has_static = peer.requires(Proof::Static);
+    let has_ipsec = peer.requires(Proof::Ipsec);
+    let opens_by_itself = has_tls || has_static || has_ipsec;
     if peer.name.is_empty() {
         Some("name is empty")
     } else if peer.require.is_empty() {
-        Some("require is empty: name at least one of static, digest, tls")
+        Some("require is empty: name at least one of static, digest, tls, ipsec")
     } else if has_tls && peer.identities.is_empty() {
         Some("require has tls, but identities is empty: no certificate could be this peer's")
     } else if !has_tls && !peer.identities.is_empty() {
@@ -213,18 +234,26 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
         Some(problem)
     } else if has_static && peer.sources.is_empty() {
         Some("require has static, but sources is empty")
+    } else if has_ipsec && peer.sources.is_empty() {
+        Some(
+            "require has ipsec, but sources is empty: nothing would tell what has to come out of it",
+        )
     } else if !has_tls && peer.sources.is_empty() {
         Some("sources is empty: nothing would tell that a message is this peer's")
     } else if peer.opens_ipsec() && peer.sources.is_empty() {
         Some("opens has ipsec, but sources is empty: nobody's IKE and ESP would pass")
-    } else if has_static && !has_tls && !peer.opens_clear_text() {
+    } else if !peer.opens_ipsec() && !peer.ipsec_gateways.is_empty() {
+        Some("ipsec-gateways without ipsec in require or opens: their IKE and ESP are nobody's")
+    } else if has_ipsec && peer.budget.is_some() {
+        Some("budget is about SIP in clear, which is dropped on the wire where require has ipsec")
+    } else if (has_static || has_ipsec) && !has_tls && !peer.opens_clear_text() {
         Some("opens has neither udp nor tcp: its SIP would be dropped; write opens = [\"udp\"]")
-    } else if !has_static && !has_tls && peer.opens_clear_text() {
+    } else if !opens_by_itself && peer.opens_clear_text() {
         Some(
-            "opens has udp or tcp without static or tls in require: digest alone opens the port that \
+            "opens has udp or tcp without static, tls or ipsec in require: digest alone opens the port that \
              answered",
         )
-    } else if !has_static && !has_tls && peer.budget.is_some() {
+    } else if !opens_by_itself && peer.budget.is_some() {
         Some("budget without static or tls in require: its sources have that of [users]")
     } else if !peer.requires(Proof::Digest) && peer.algorithms.is_some() {
         Some("algorithms without digest in require: it is never challenged")

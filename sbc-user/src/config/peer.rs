@@ -24,6 +24,8 @@ pub enum Proof {
     Digest,
     /// The peer completed a TLS handshake with a certificate of one of its `identities`.
     Tls,
+    /// What comes from its `sources` has come out of an IPsec association of the peer's.
+    Ipsec,
 }
 
 /// What becomes of a peer's kernel entries when its last TLS connection ends.
@@ -84,6 +86,9 @@ pub struct Peer {
     /// The addresses it comes from.
     #[serde(default)]
     pub sources: Vec<Network>,
+    /// The addresses at the other end of its IPsec associations, if it does not use IPsec itself.
+    #[serde(default)]
+    pub ipsec_gateways: Vec<Network>,
     #[serde(default)]
     opens: Vec<Opened>,
     lifetime: Option<Lifetime>,
@@ -146,7 +151,9 @@ impl Peer {
     /// start.
     #[must_use]
     pub fn opens(&self) -> Transports {
-        self.opens.iter().fold(Transports::NONE, |transports, transport| {
+        let is_required = self.requires(Proof::Ipsec);
+        let required = if is_required { Transports::IPSEC } else { Transports::NONE };
+        self.opens.iter().fold(required, |transports, transport| {
             transports.union(match transport {
                 Opened::Udp => Transports::UDP,
                 Opened::Tcp => Transports::TCP,
@@ -191,7 +198,8 @@ impl Peer {
     #[must_use]
     pub fn opens_by_word(&self) -> Transports {
         let ipsec = self.opens().intersection(Transports::IPSEC);
-        match (self.requires(Proof::Static), self.requires(Proof::Tls)) {
+        let by_word = self.requires(Proof::Static) && !self.requires(Proof::Ipsec);
+        match (by_word, self.requires(Proof::Tls)) {
             (_, true) => ipsec.union(Transports::TLS),
             (true, false) => self.opens(),
             (false, false) => ipsec,
@@ -213,8 +221,25 @@ impl Peer {
     /// Says whether its sources may speak in clear.
     #[must_use]
     pub fn opens_clear_text(&self) -> bool {
-        let clear_text = Transports::UDP.union(Transports::TCP);
-        self.opens().intersection(clear_text) != Transports::NONE
+        self.opens().intersection(Transports::CLEAR) != Transports::NONE
+    }
+
+    /// Where its IKE and ESP come from.
+    #[must_use]
+    pub fn gateways(&self) -> &[Network] {
+        if self.ipsec_gateways.is_empty() { &self.sources } else { &self.ipsec_gateways }
+    }
+
+    /// Those of its gateways that are not within its sources, which may use IPsec anyway.
+    pub fn gateways_apart(&self) -> impl Iterator<Item = Network> {
+        let is_apart =
+            |gateway: &&Network| {
+                let gateway = gateway.prefix();
+                !self.sources.iter().map(|source| source.prefix()).any(|source| {
+                    source.length <= gateway.length && source.contains(&gateway.address)
+                })
+            };
+        self.ipsec_gateways.iter().filter(is_apart).copied()
     }
 
     pub(super) fn has_connection_settings(&self) -> bool {

@@ -257,6 +257,43 @@ fn what_ipsec_has_no_place_beside_is_refused() {
 }
 
 #[test]
+fn a_peer_that_has_to_speak_through_ipsec_is_known_by_its_sources_and_its_gateways() {
+    const GUARDED: &str = "[[peer]]\nname = \"guarded\"\nrequire = [\"ipsec\"]\n\
+        sources = [\"10.9.0.0/16\"]\nopens = [\"udp\"]\n";
+    let gateways = |list: &str| format!("{GUARDED}ipsec-gateways = {list}\n");
+    let peer = &config(&gateways("[\"192.0.2.99\", \"10.9.0.0/24\"]")).peers[0];
+    assert_eq!((peer.opens_by_word(), peer.opens_ipsec()), (Transports::IPSEC, true));
+    let apart: Vec<_> = peer.gateways_apart().map(|it| it.to_string()).collect();
+    assert_eq!(apart, ["192.0.2.99/32"]);
+    assert_eq!(peer.gateways().len(), 2);
+    assert_eq!(config(GUARDED).peers[0].gateways().len(), 1);
+    let combined = GUARDED.replace("\"ipsec\"", "\"ipsec\", \"static\", \"digest\"");
+    assert_eq!(config(&combined).peers[0].opens_by_word(), Transports::IPSEC);
+
+    let without = |part: &str| format!("{BASE}{}", GUARDED.replace(part, ""));
+    refused(&without("sources = [\"10.9.0.0/16\"]\n"), "require has ipsec, but sources is empty");
+    refused(&without("opens = [\"udp\"]\n"), "opens has neither udp nor tcp");
+    refused(&format!("{BASE}{GUARDED}budget = \"9/s\"\n"), "budget is about SIP in clear");
+    let trunk = format!("{BASE}{TRUNK}ipsec-gateways = [\"192.0.2.99\"]\n");
+    refused(&trunk, "ipsec-gateways without ipsec in require or opens");
+    for [own, others] in [
+        ["[\"192.0.2.0/29\"]", ""],
+        ["[\"192.0.2.99\"]", "opens = [\"udp\", \"ipsec\"]\nipsec-gateways = [\"192.0.2.99\"]\n"],
+    ] {
+        let trunk = if others.is_empty() {
+            TRUNK.to_owned()
+        } else {
+            TRUNK.replace("opens = [\"udp\"]\n", others)
+        };
+        let text = format!("{BASE}{}{trunk}", gateways(own));
+        refused(&text, "whose associations would it have?");
+    }
+    let denied =
+        format!("{BASE}{}[denied]\nsources = [\"192.0.2.99\"]", gateways("[\"192.0.2.99\"]"));
+    refused(&denied, "in [denied], which is dropped whatever it proves");
+}
+
+#[test]
 fn ipsec_is_open_to_whoever_is_listed_and_clear_text_upon_proof() {
     let opens = |peer: &str, opens: &str| {
         let peer = config(&peer.replace("sources", &format!("opens = {opens}\nsources"))).peers;

@@ -8,6 +8,8 @@ pub struct Evidence {
     pub tls_connection: Option<usize>,
     /// The peer whose TLS proof opened clear-text SIP from this source.
     pub tls_source: Option<usize>,
+    /// The peer out of whose IPsec association the message has come.
+    pub ipsec_source: Option<usize>,
     /// Whether somebody at this address and port has answered a challenge of ours of late.
     pub has_answered: bool,
 }
@@ -38,7 +40,9 @@ impl Standing {
         };
         let has_tls =
             evidence.tls_connection == Some(position) || evidence.tls_source == Some(position);
+        let has_ipsec = evidence.ipsec_source == Some(position);
         if peer.requires(Proof::Tls) && !has_tls
+            || peer.requires(Proof::Ipsec) && !has_ipsec
             || peer.requires(Proof::Static) && !peer.is_static_source(flow.transport, remote)
         {
             Self::Lacking

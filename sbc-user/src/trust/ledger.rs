@@ -1,4 +1,5 @@
 mod adoption;
+mod associations;
 mod certified;
 mod grants;
 mod lasting;
@@ -16,6 +17,7 @@ use sbc_common::{
     Address, HopBand, Lane, MonotonicNanos, Prefix, Protocol, Transports, TrustEntry,
 };
 
+use associations::Associations;
 pub use certified::CertificateProof;
 use shares::Shares;
 
@@ -29,7 +31,7 @@ use super::pace::Paces;
 use super::row::Row;
 use super::subnets::Subnets;
 use super::{Acquaintances, Grant, Holder, Place, Stale, TrustTable};
-use crate::config::{Config, OnDisconnect, Peer, ScrutinyPolicy};
+use crate::config::{Config, OnDisconnect, Peer, Proof, ScrutinyPolicy};
 use crate::kernel::KernelError;
 use crate::transport::{Flow, Transport};
 
@@ -45,6 +47,7 @@ pub struct Ledger<T> {
     denied: Vec<Prefix>,
     shares: Shares,
     certified: Certified,
+    associations: Associations,
     learns_hops: bool,
     distances: Distances,
     paces: Paces,
@@ -78,6 +81,7 @@ impl<T: TrustTable> Ledger<T> {
             denied: config.denied.sources.iter().map(|network| network.prefix()).collect(),
             shares: Shares::new(config),
             certified: Certified::default(),
+            associations: Associations::new(config),
             learns_hops: config.kernel.hop_limits != ScrutinyPolicy::Off,
             distances: Distances::new(config),
             paces: Paces::new(config),
@@ -138,7 +142,7 @@ impl<T: TrustTable> Ledger<T> {
             let grant = Grant {
                 holder: holder.clone(),
                 lane: Lane::Tls,
-                transports: peer.opens_by_tls(),
+                transports: self.associations.opened_by_tls(peer, place),
                 expires_at: after(now, peer.lifetime()).min(until),
                 connections: connections.saturating_add(1),
                 lifetime: peer.lifetime(),
@@ -419,7 +423,9 @@ impl<T: TrustTable> Ledger<T> {
 /// learned is for the one address alone.
 fn tls_places(peer: &Peer, remote: IpAddr, learned: Option<HopBand>) -> Vec<Place> {
     let networks = peer.sources.iter().map(|network| Place::Network(network.prefix()));
-    let is_apart = peer.sources.is_empty() || learned.is_some() && peer.opens_clear_text();
+    // Of what comes out of IPsec no hop limit counts.
+    let speaks_in_clear = peer.opens_clear_text() && !peer.requires(Proof::Ipsec);
+    let is_apart = peer.sources.is_empty() || learned.is_some() && speaks_in_clear;
     networks.chain(is_apart.then_some(Place::Address(remote))).collect()
 }
 
@@ -452,6 +458,8 @@ fn after(now: MonotonicNanos, lifetime: Duration) -> MonotonicNanos {
     let nanos = u64::try_from(lifetime.as_nanos()).unwrap_or(u64::MAX);
     MonotonicNanos(now.0.saturating_add(nanos).min(TrustEntry::NEVER - 1))
 }
+
+pub use associations::LIFETIME as IPSEC_LIFETIME;
 
 #[cfg(test)]
 mod tests;

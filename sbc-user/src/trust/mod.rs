@@ -18,5 +18,5 @@ pub use acquaintances::Acquaintances;
 pub use difference::Stale;
 pub use grant::{Grant, Holder, Place, opened};
 pub use hops::learned;
-pub use ledger::{CertificateProof, Ledger};
+pub use ledger::{CertificateProof, IPSEC_LIFETIME, Ledger};
 pub use table::TrustTable;

@@ -35,11 +35,10 @@ fn letter(standing: Standing) -> char {
     }
 }
 
-const CONNECTION: Evidence =
-    Evidence { tls_connection: Some(0), tls_source: None, has_answered: false };
-const SOURCE: Evidence =
-    Evidence { tls_connection: None, tls_source: Some(0), has_answered: false };
-const NOTHING: Evidence = Evidence { tls_connection: None, tls_source: None, has_answered: false };
+const CONNECTION: Evidence = Evidence { tls_connection: Some(0), ..NOTHING };
+const SOURCE: Evidence = Evidence { tls_source: Some(0), ..NOTHING };
+const NOTHING: Evidence =
+    Evidence { tls_connection: None, tls_source: None, ipsec_source: None, has_answered: false };
 
 #[test]
 fn every_combination_of_required_proofs_and_evidence_has_its_standing() {
@@ -75,6 +74,31 @@ fn every_combination_of_required_proofs_and_evidence_has_its_standing() {
             }
             let standing = Standing::of(evidence, &flow(*transport, address), &peers, true);
             assert_eq!(letter(standing), expected, "{require}, {transport} {address} {evidence:?}");
+        }
+    }
+}
+
+#[test]
+fn ipsec_is_asked_for_beside_everything_else() {
+    use Transport::{Tcp, Tls, Udp};
+    const HERE: &str = "198.51.100.9";
+    for (require, expected) in [
+        ("ipsec", "PPPPP"),
+        ("ipsec+static", "P-PPP"),
+        ("ipsec+digest", "DDDDD"),
+        ("ipsec+tls", "---PP"),
+        ("ipsec+static+digest+tls", "---DD"),
+    ] {
+        let peers = peers(require, "sources = [\"198.51.100.0/24\"]");
+        let columns =
+            [(Udp, NOTHING), (Tcp, NOTHING), (Tls, NOTHING), (Tls, CONNECTION), (Udp, SOURCE)];
+        for ((transport, evidence), expected) in columns.into_iter().zip(expected.chars()) {
+            let of = |ipsec_source| {
+                let evidence = Evidence { ipsec_source, ..evidence };
+                letter(Standing::of(&evidence, &flow(transport, HERE), &peers, true))
+            };
+            assert_eq!(of(Some(0)), expected, "{require}, {transport} {evidence:?}");
+            assert_eq!((of(None), of(Some(1))), ('-', '-'), "{require}, {transport} {evidence:?}");
         }
     }
 }

@@ -48,7 +48,8 @@ impl<T: TrustTable> Ledger<T> {
             return self.adopted_address(address, entry, config, now);
         }
         let is_place_of_users = match place {
-            Place::Port(_) => !self.is_denied(place),
+            // Beside IPsec an answer counts for nothing, and what IPsec proves is not known yet.
+            Place::Port(_) => !self.is_denied(place) && !self.associations.bind(place),
             Place::Subnet(network) => self.subnets.around(network.into()) == Some(network),
             Place::Address(_) | Place::Network(_) => false,
         };
@@ -98,7 +99,10 @@ fn prover<'c>(entry: &TrustEntry, config: &'c Config) -> Option<(usize, &'c Peer
 /// What is left of its proof under this policy.
 fn grant_of(position: usize, peer: &Peer, entry: &TrustEntry, now: MonotonicNanos) -> Grant {
     let expires_at = after(now, peer.lifetime()).0.min(entry.expires_at);
-    let opened = entry.transports.intersection(peer.opens_by_tls());
+    let mut opened = entry.transports.intersection(peer.opens_by_tls());
+    if peer.requires(Proof::Ipsec) {
+        opened = opened.intersection(Transports::TLS.union(Transports::IPSEC));
+    }
     let transports = opened.union(peer.opens_by_word());
     let grant = earlier(Holder::Peer(position), Lane::Tls, transports, expires_at);
     Grant { pace: Paces::of_peer(position, peer), ..grant }

@@ -32,11 +32,18 @@ pub(super) fn grants(config: &Config) -> HashMap<Place, Grant> {
             })
         },
     );
+    let gateways = config.peers.iter().enumerate().flat_map(|(position, peer)| {
+        peer.gateways_apart().map(move |network| {
+            let holder = Holder::Peer(position);
+            let opened = lasting(holder, Lane::Static, Transports::IPSEC, Pace::UNLIMITED);
+            (Place::Network(network.prefix()), opened)
+        })
+    });
     let denied = config.denied.sources.iter().map(|network| {
         let denied = lasting(Holder::Operator, Lane::Denied, Transports::NONE, Pace::UNLIMITED);
         (Place::Network(network.prefix()), denied)
     });
-    opened.chain(denied).collect()
+    opened.chain(gateways).chain(denied).collect()
 }
 
 fn lasting(holder: Holder, lane: Lane, transports: Transports, pace: Pace) -> Grant {

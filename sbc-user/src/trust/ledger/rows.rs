@@ -30,7 +30,7 @@ impl<T> Ledger<T> {
         }
         let mut rows = HashMap::new();
         for (place, grant) in self.grants.iter().filter(|(_, grant)| grant.is_live(now)) {
-            let entry = grant.entry();
+            let entry = grant.entry().only_in_ipsec(self.associations.bind(*place));
             let held = rows.entry(Row::of(self.spoken_for_by(*place))).or_insert(entry);
             *held = both(*held, entry);
         }
@@ -44,7 +44,9 @@ impl<T> Ledger<T> {
         grant: &Grant,
         now: MonotonicNanos,
     ) -> TrustEntry {
-        self.others(place, now).fold(grant.entry(), |entry, other| both(entry, other.entry()))
+        let entry = grant.entry();
+        let entry = self.others(place, now).fold(entry, |entry, other| both(entry, other.entry()));
+        entry.only_in_ipsec(self.associations.bind(place))
     }
 
     /// What the row of `place` says once that has no grant; `None` if nobody else has one.

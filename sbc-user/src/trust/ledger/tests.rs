@@ -4,6 +4,7 @@ mod adoption;
 mod digest;
 mod holders;
 mod hops;
+mod ipsec;
 mod pace;
 mod probation;
 mod properties;

@@ -1,0 +1,106 @@
+//! A peer that has to speak through IPsec: the policies of the network stack, and what is told of them.
+//! Associations take a kernel that has ESP: `tests/ipsec` has them.
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, ensure};
+use sbc_tests::{Family, Gateway, Setup, Status};
+
+use crate::{endpoint::Endpoint, expectation::SOON};
+
+const SOURCES: [&str; 2] = ["198.51.100.0/28", "2001:db8:1::/124"];
+
+fn guarding() -> Setup {
+    Setup::new()
+        .challenging_strangers()
+        .users("algorithms = [\"MD5\"]", &[["alice", "secret"]])
+        .table(&format!(
+            "[[peer]]\nname = \"guarded\"\nrequire = [\"ipsec\"]\nsources = {SOURCES:?}\n\
+         opens = [\"udp\", \"tcp\"]\nmay-assert = [\"*@example.com\"]"
+        ))
+}
+
+fn policy(gateway: &Gateway, verb: &str, family: Family, rest: &[&str]) -> Result<()> {
+    let source = if family == Family::V4 { SOURCES[0] } else { SOURCES[1] };
+    let to = family.gateway().to_string();
+    let selector = ["xfrm", "policy", verb, "src", source, "dst", &to];
+    gateway.edge.run("ip", selector.into_iter().chain(rest.iter().copied()))?;
+    Ok(())
+}
+
+fn wait_for_problem(gateway: &Gateway, family: Family, part: &str) -> Result<Status> {
+    let source = if family == Family::V4 { SOURCES[0] } else { SOURCES[1] };
+    gateway.wait_for_status(part, |status| {
+        Ok(status.ipsec_of(source)?.1.is_some_and(|problem| problem.contains(part)))
+    })
+}
+
+#[test]
+fn what_such_a_peer_sends_in_clear_is_dropped_though_strangers_are_challenged() -> Result<()> {
+    let gateway = guarding().start()?;
+    for family in Family::ALL {
+        for address in [family.caller(), family.elsewhere()] {
+            let phone = Endpoint::bind(&gateway.internet, SocketAddr::new(address, 5070))?;
+            phone.send(family.sip(), &phone.request("INVITE"))?;
+        }
+    }
+    gateway.wait_for_status("two packets of each", |status| {
+        Ok((status.verdict("clear-outside-ipsec")?, status.verdict("unknown-within-budget")?)
+            == (2, 2))
+    })?;
+    for source in SOURCES {
+        let grant = gateway.status()?.grant(source)?.map(|grant| (grant.proof, grant.opens));
+        assert_eq!(grant, Some(("static".to_owned(), vec!["ipsec".to_owned()])));
+    }
+    let (status, said) = gateway.sbc(&["explain", &Family::V4.caller().to_string()])?;
+    ensure!(status.success() && said.contains("in clear only out of IPsec"), "{said}");
+    ensure!(said.contains("IPsec associations with it: 0"), "{said}");
+    ensure!(said.contains("drop (clear-outside-ipsec)"), "{said}");
+    let (status, said) = gateway.sbc(&["status"])?;
+    ensure!(status.success() && said.contains("no inbound policy asks for ESP"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn policies_are_followed_as_they_come_and_go() -> Result<()> {
+    let mut gateway = guarding().start()?;
+    let template = ["dir", "in", "tmpl", "proto", "esp", "reqid", "7", "mode", "transport"];
+    for family in Family::ALL {
+        wait_for_problem(&gateway, family, "no inbound policy")?;
+        policy(
+            &gateway,
+            "add",
+            family,
+            &[&["dir", "in", "priority", "100"], &template[2..]].concat(),
+        )?;
+        wait_for_problem(&gateway, family, "no association satisfies")?;
+        policy(&gateway, "add", family, &["proto", "udp", "dir", "in", "priority", "50"])?;
+        wait_for_problem(&gateway, family, "priority 50 may be asked")?;
+        policy(&gateway, "delete", family, &["proto", "udp", "dir", "in"])?;
+        wait_for_problem(&gateway, family, "no association satisfies")?;
+    }
+    gateway.edge.run("ip", ["xfrm", "policy", "flush"])?;
+    for family in Family::ALL {
+        wait_for_problem(&gateway, family, "no inbound policy")?;
+    }
+    // What is in the way already is seen before anybody is served.
+    policy(&gateway, "add", Family::V4, &template)?;
+    gateway.stop()?;
+    gateway.start()?;
+    let (_, problem) = gateway.status()?.ipsec_of(SOURCES[0])?;
+    ensure!(problem.is_some_and(|it| it.contains("no association satisfies")));
+    Ok(())
+}
+
+#[test]
+fn who_may_not_see_what_ipsec_does_is_told_what_to_grant() -> Result<()> {
+    let gateway = guarding().for_service_user().build()?;
+    gateway.load()?;
+    let mut daemon = gateway.spawn_without_privileges(&["run"])?;
+    let (ended, said) = (daemon.wait(SOON)?, daemon.output()?);
+    ensure!(ended.code() == Some(1), "{said}");
+    for part in ["peer \"guarded\" requires ipsec", "AmbientCapabilities=CAP_NET_ADMIN"] {
+        ensure!(said.contains(part), "{said}");
+    }
+    Ok(())
+}
