@@ -10,4 +10,8 @@ mod delivery;
 #[cfg(test)]
 mod filter;
 #[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod wire;

@@ -5,6 +5,7 @@ export PATH=/bin:/sbin
 busybox mount -t proc none /proc
 busybox mount -t sysfs none /sys
 busybox mount -t devtmpfs none /dev
+busybox mount -t cgroup2 none /sys/fs/cgroup
 echo "guest: $(busybox uname -r)"
 
 suite() {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::{cpio::Cpio, kernel::Kernel, suite::Suite};
-use crate::workspace;
+use crate::{tool::Tool, workspace};
 
 /// Writes the files of a guest that boots `kernel` and runs `suites`, and returns where.
 pub(super) fn write(kernel: &Kernel, suites: &[Suite]) -> Result<PathBuf> {
@@ -27,11 +27,26 @@ pub(super) fn write(kernel: &Kernel, suites: &[Suite]) -> Result<PathBuf> {
     for suite in suites {
         add_program(&mut files, &suite.program, &format!("/tests/{}", suite.name))?;
     }
+    // Where the tests look for it, and what they do with it takes these.
+    add_program(&mut files, &product()?, "/tests/sbc")?;
+    for applet in ["mkdir", "mount"] {
+        files.link(format!("/bin/{applet}"), "busybox");
+    }
     files.copy_all(&kernel.modules(), Path::new("/"))?;
 
     let path = kernel.file("initramfs");
     fs::write(&path, files.finish()).with_context(|| format!("writing {}", path.display()))?;
     Ok(path)
+}
+
+/// The daemon, as it is tested elsewhere.
+fn product() -> Result<PathBuf> {
+    let messages = Tool::cargo()
+        .args(["build", "--package", "sbc-user", "--bin", "sbc", "--quiet"])
+        .advice("The compiler's message is above.")
+        .output();
+    messages?;
+    Ok(workspace::target().join("debug/sbc"))
 }
 
 fn find(program: &str) -> Result<PathBuf> {
