@@ -71,7 +71,11 @@ impl Client {
             });
         }
         tokio::select! {
-            done = during => done,
+            done = during => {
+                // Now, and not when this thread waits for something next.
+                workers.shutdown().await;
+                done
+            }
             Some(failed) = workers.join_next() => {
                 let failed: Result<()> = failed.context("a connection panicked")?;
                 failed.and_then(|()| anyhow::bail!("a connection ended by itself"))
