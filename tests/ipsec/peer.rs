@@ -15,6 +15,12 @@ pub(crate) struct Edge {
     upstream: UdpSocket,
 }
 
+/// A network behind a gateway at the internet host, and its host that calls.
+pub(crate) const BRANCH: &str = "10.9.0.0/24";
+pub(crate) const BRANCH_HOST: &str = "10.9.0.7";
+pub(crate) const BRANCH_GATEWAY: &str = "198.51.100.66";
+const EDGE: &str = "198.51.100.1";
+
 /// One of the two.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer {
@@ -48,7 +54,12 @@ impl Edge {
                  opens = [\"udp\"]\nmay-assert = [\"*@carrier.example\"]\n"
             )
         };
-        let peers = peer("carrier", CARRIER) + &peer("other", OTHER);
+        let branch = format!(
+            "[[peer]]\nname = \"branch\"\nrequire = [\"ipsec\"]\nsources = [\"{BRANCH}\"]\n\
+             ipsec-gateways = [\"{BRANCH_GATEWAY}\"]\nopens = [\"udp\"]\n\
+             may-assert = [\"*@carrier.example\"]\n"
+        );
+        let peers = peer("carrier", CARRIER) + &peer("other", OTHER) + &branch;
         let gateway =
             Setup::new().challenging_strangers().guarding_sockets().table(&peers).start()?;
         let to = gateway.upstream();
@@ -65,6 +76,27 @@ impl Edge {
         )?;
         self.gateway.internet.route("198.51.100.1/32", "192.0.2.1".parse()?)?;
         self.gateway.internet.route("2001:db8:1::1/128", "2001:db8:3::1".parse()?)
+    }
+
+    /// Brings the branch's host and the way back to it.
+    pub(crate) fn open_branch(&self) -> Result<()> {
+        let Gateway { internet, edge, .. } = &self.gateway;
+        internet.run("ip", ["address", "add", &format!("{BRANCH_HOST}/32"), "dev", "lo"])?;
+        edge.route(BRANCH, BRANCH_GATEWAY.parse()?)
+    }
+
+    /// Has the edge ask for a tunnel from the branch's gateway, and have it; or has the gateway use it.
+    pub(crate) fn tunnel(&self, direction: &str) -> Result<()> {
+        let Gateway { internet, edge, .. } = &self.gateway;
+        let host = if direction == "in" { edge } else { internet };
+        let ends = ["src", BRANCH_GATEWAY, "dst", EDGE, "proto", "esp"];
+        let add = ["xfrm", "state", "add"].into_iter().chain(ends);
+        let state = ["spi", "0x999", "reqid", "3", "mode", "tunnel"];
+        let cipher = ["aead", "rfc4106(gcm(aes))", CARRIER.key, "128"];
+        host.run("ip", add.chain(state).chain(cipher))?;
+        let add = ["xfrm", "policy", "add", "src", BRANCH, "dst", EDGE, "dir", direction, "tmpl"];
+        host.run("ip", add.into_iter().chain(ends).chain(["reqid", "3", "mode", "tunnel"]))?;
+        Ok(())
     }
 
     /// A call of a peer, over UDP and from its own address.

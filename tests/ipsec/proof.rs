@@ -3,7 +3,7 @@
 use anyhow::Result;
 use sbc_tests::{Family, wait_until};
 
-use crate::peer::{CARRIER, Edge, OTHER};
+use crate::peer::{BRANCH, BRANCH_HOST, CARRIER, Edge, OTHER};
 use crate::wire::SOON;
 
 #[test]
@@ -108,5 +108,25 @@ fn one_peers_association_does_not_carry_anothers_address() -> Result<()> {
     OTHER.speaks_from(&edge, Family::neighbour)?;
     edge.call(Family::V4, Family::V4.neighbour(), "own")?;
     assert_eq!(edge.next_call()?, "own");
+    Ok(())
+}
+
+#[test]
+fn what_comes_out_of_a_tunnel_is_proven_for_whoever_is_behind_the_gateway() -> Result<()> {
+    let edge = Edge::start()?;
+    let host = BRANCH_HOST.parse()?;
+    edge.open_branch()?;
+    edge.tunnel("in")?;
+    edge.gateway.wait_for_status("a tunnel", |status| {
+        Ok(status.ipsec_of(BRANCH)? == (1, None)
+            && status.grant(BRANCH)?.is_some_and(|grant| grant.proof == "ipsec"))
+    })?;
+    edge.call(Family::V4, host, "clear")?;
+    edge.wait_for("clear-outside-ipsec", 1)?;
+    edge.tunnel("out")?;
+    edge.call(Family::V4, host, "tunnelled")?;
+    assert_eq!(edge.next_call()?, "tunnelled");
+    let status = edge.gateway.status()?;
+    assert_eq!(status.verdict_over("trusted-source", "ipsec")?, 1, "{status}");
     Ok(())
 }

@@ -1,6 +1,6 @@
 use crate::border::Clock;
-use crate::config::Config;
-use crate::kernel::{AtSockets, Filter, FilterOptions, KernelTables};
+use crate::config::{Config, Proof};
+use crate::kernel::{AtSockets, Attached, Filter, FilterOptions, KernelTables};
 use crate::policy;
 use crate::trust::Ledger;
 
@@ -28,6 +28,12 @@ pub(super) fn attach_filter(
     let mut ledger = change_policy(tables, config, clock)?;
     let (attached, at_sockets) = filter.attach(ledger.table_mut())?;
     tracing::info!(interface = config.interface.outside.name, ?attached, "filter attached");
+    if attached == Attached::Generic && config.peers.iter().any(|it| it.requires(Proof::Ipsec)) {
+        tracing::warn!(
+            "the filter is attached in the network stack, not in the driver: what comes out of an IPsec \
+             tunnel may meet it again, and is dropped then"
+        );
+    }
     match at_sockets {
         AtSockets::Impossible(error) => tracing::warn!(
             "what comes in by another interface or out of a tunnel is not filtered in front of the \

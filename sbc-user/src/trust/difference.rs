@@ -44,8 +44,11 @@ impl Difference {
         let (mut entered, mut stale) = (Vec::new(), Vec::new());
         for (row, entry) in wanted {
             let held = held.get(row);
-            let first =
-                held.filter(|held| !held.is_expired(now)).map_or(*entry, |held| both(held, entry));
+            let first = match held {
+                None => *entry,
+                Some(held) if held.is_expired(now) => bound_by_both(held, entry),
+                Some(held) => both(held, entry),
+            };
             if held != Some(&first) {
                 entered.push((*row, first));
             }
@@ -84,13 +87,17 @@ fn both(old: &TrustEntry, new: &TrustEntry) -> TrustEntry {
         (Some(Lane::Denied), Some(_)) | (Some(_), Some(Lane::Probation)) => *old,
         (Some(Lane::Probation), Some(_)) => *new,
         (Some(_), Some(_)) => {
-            // Where one of them asks for IPsec, what is in clear has to come out of it until the end.
-            let is_bound = old.is_only_in_ipsec() || new.is_only_in_ipsec();
-            let mut both = new.only_in_ipsec(is_bound);
+            let mut both = bound_by_both(old, new);
             both.transports = old.transports.union(new.transports);
             both
         }
     }
+}
+
+/// The new entry; where one of the two asks for IPsec, also an expired one, what is in clear has to come out
+/// of it until the end.
+fn bound_by_both(old: &TrustEntry, new: &TrustEntry) -> TrustEntry {
+    new.only_in_ipsec(old.is_only_in_ipsec() || new.is_only_in_ipsec())
 }
 
 #[cfg(test)]
@@ -100,8 +107,9 @@ mod tests {
 
     use proptest::prelude::*;
     use sbc_common::{
-        Address, AssociationKey, Budget, Datagram, FirstSeen, Gate, Meter, Packet, Prefix, Service,
-        ServiceKey, Setting, SourceKey, StandingKind, Tables, Transports, look_up,
+        Address, AssociationKey, Budget, Datagram, FirstSeen, Gate, Meter, Packet, Prefix, Reason,
+        Service, ServiceKey, Setting, SourceKey, Standing, StandingKind, Tables, Transports,
+        look_up,
     };
 
     use super::*;
@@ -210,15 +218,41 @@ mod tests {
         rows
     }
 
+    /// What becomes of a packet in clear on the wire.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum InClear {
+        Passes,
+        /// As a stranger's: perhaps it is challenged.
+        Unknown,
+        /// For good: its source is denied, or has to speak through IPsec.
+        Dropped,
+    }
+
+    impl InClear {
+        fn of(standing: &Standing) -> Self {
+            match standing.kind {
+                StandingKind::Trusted if standing.entry.is_only_in_ipsec() => Self::Dropped,
+                StandingKind::Trusted => Self::Passes,
+                StandingKind::Denied => Self::Dropped,
+                StandingKind::Stranger | StandingKind::Unknown
+                    if standing.refusal == Reason::ClearOutsideIpsec =>
+                {
+                    Self::Dropped
+                }
+                StandingKind::Stranger | StandingKind::Unknown => Self::Unknown,
+            }
+        }
+    }
+
     /// Which of all packets pass, and which are those of a denied source.
-    fn verdicts(rows: &Rows) -> BTreeMap<(usize, u16, u8), StandingKind> {
+    fn verdicts(rows: &Rows) -> BTreeMap<(usize, u16, u8), InClear> {
         let mut verdicts = BTreeMap::new();
         for (index, source) in SOURCES.iter().enumerate() {
             for port in [PORTS[0], PORTS[1], 1024] {
                 for transport in [Transports::UDP, Transports::TCP] {
                     let gate = Gate { source: true, prefix: true };
                     let standing = look_up(rows, gate, address(source), port, transport);
-                    verdicts.insert((index, port, transport.bits()), standing.kind);
+                    verdicts.insert((index, port, transport.bits()), InClear::of(&standing));
                 }
             }
         }
@@ -237,10 +271,25 @@ mod tests {
             }
         });
         let rows = every_row();
-        prop::collection::vec(entry, rows.len()).prop_map(move |entries| {
+        let entries = prop::collection::vec(entry, rows.len());
+        (entries, any::<bool>()).prop_map(move |(entries, is_guarded)| {
             let rows = rows.iter().copied().zip(entries);
-            rows.filter_map(|(row, entry)| Some((row, entry?))).collect()
+            let rows = rows.filter_map(|(row, entry)| Some((row, entry?)));
+            if is_guarded { rows.filter_map(guarded).collect() } else { rows.collect() }
         })
+    }
+
+    /// What stands in the row where the last of the sources has to speak through IPsec: nobody else has a
+    /// network around it.
+    fn guarded((row, entry): (Row, TrustEntry)) -> Option<(Row, TrustEntry)> {
+        let guarded = address(SOURCES[2]);
+        match row {
+            Row::Source(key) if key.is_subnet() && key.address == guarded.subnet() => None,
+            Row::Source(key) if key.address != guarded => Some((row, entry)),
+            Row::Prefix(prefix) if !prefix.contains(&guarded) => Some((row, entry)),
+            Row::Prefix(prefix) if prefix.length < 128 => None,
+            Row::Source(_) | Row::Prefix(_) => Some((row, entry.only_in_ipsec(true))),
+        }
     }
 
     proptest! {

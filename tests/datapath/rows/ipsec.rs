@@ -139,11 +139,16 @@ fn associations(ends: &Ends) -> Vec<Row> {
             unknown,
         ),
     ] {
-        let name = |when| format!("{name} over {}{when}", ends.family);
-        rows.push(row(name(""), &known, frame.build(), expected));
-        let by_source = if expected == unknown { TRUSTED } else { expected };
-        rows.push(row(name(", nobody knows which there are"), &knowing, frame.build(), by_source));
-        rows.push(row(name(", no longer known"), &stale, frame.build(), by_source));
+        let name = format!("{name} over {}", ends.family);
+        rows.push(row(name, &known, frame.build(), expected));
+    }
+    for (name, frame) in [
+        ("ESP of none", esp_under(SPI + 1, ends, ends.peer)),
+        ("ESP in UDP of none", in_udp(ends.peer, &other)),
+    ] {
+        let name = |when| format!("{name} over {}, {when}", ends.family);
+        rows.push(row(name("nobody knows which there are"), &knowing, frame.build(), TRUSTED));
+        rows.push(row(name("no longer known"), &stale, frame.build(), TRUSTED));
     }
     let padded = in_udp(ends.peer, &[0xff]).padded_with(&[1; 17]);
     let name = format!("what keeps a NAT awake over {}, padded", ends.family);
