@@ -36,7 +36,10 @@ impl Clock {
     /// late.
     #[must_use]
     pub fn wall(&self) -> UnixMillis {
-        let since_start = Duration::from_nanos(self.now(COARSE).saturating_sub(self.start));
+        let now = read(COARSE);
+        #[cfg(test)]
+        let now = now + self.ahead;
+        let since_start = Duration::from_nanos(now.saturating_sub(self.start));
         self.wall_at_start.saturating_add(since_start)
     }
 
@@ -65,17 +68,10 @@ impl Clock {
     /// The clock that the kernel compares expiry times with.
     #[must_use]
     pub fn monotonic(&self) -> MonotonicNanos {
-        MonotonicNanos(self.now(libc::CLOCK_MONOTONIC))
-    }
-
-    #[cfg(not(test))]
-    fn now(&self, clock: libc::clockid_t) -> u64 {
-        read(clock)
-    }
-
-    #[cfg(test)]
-    fn now(&self, clock: libc::clockid_t) -> u64 {
-        read(clock) + self.ahead
+        let now = read(libc::CLOCK_MONOTONIC);
+        #[cfg(test)]
+        let now = now + self.ahead;
+        MonotonicNanos(now)
     }
 
     /// Lets time pass at once.

@@ -84,8 +84,9 @@ impl Stale {
 fn both(old: &TrustEntry, new: &TrustEntry) -> TrustEntry {
     match (old.lane(), new.lane()) {
         (None, _) | (_, None | Some(Lane::Denied)) => *new,
-        (Some(Lane::Denied), Some(_)) | (Some(_), Some(Lane::Probation)) => *old,
-        (Some(Lane::Probation), Some(_)) => *new,
+        (Some(Lane::Denied), Some(_)) => *old,
+        (Some(Lane::Probation), Some(_)) => bound_by_both(old, new),
+        (Some(_), Some(Lane::Probation)) => bound_by_both(new, old),
         (Some(_), Some(_)) => {
             let mut both = bound_by_both(old, new);
             both.transports = old.transports.union(new.transports);
@@ -94,10 +95,10 @@ fn both(old: &TrustEntry, new: &TrustEntry) -> TrustEntry {
     }
 }
 
-/// The new entry; where one of the two asks for IPsec, also an expired one, what is in clear has to come out
-/// of it until the end.
-fn bound_by_both(old: &TrustEntry, new: &TrustEntry) -> TrustEntry {
-    new.only_in_ipsec(old.is_only_in_ipsec() || new.is_only_in_ipsec())
+/// The second entry; where one of the two asks for IPsec, also an expired one, what is in clear has to come
+/// out of it until the end.
+fn bound_by_both(one: &TrustEntry, other: &TrustEntry) -> TrustEntry {
+    other.only_in_ipsec(one.is_only_in_ipsec() || other.is_only_in_ipsec())
 }
 
 #[cfg(test)]
@@ -234,12 +235,14 @@ mod tests {
                 StandingKind::Trusted if standing.entry.is_only_in_ipsec() => Self::Dropped,
                 StandingKind::Trusted => Self::Passes,
                 StandingKind::Denied => Self::Dropped,
-                StandingKind::Stranger | StandingKind::Unknown
+                StandingKind::Stranger | StandingKind::Unknown | StandingKind::Probation
                     if standing.refusal == Reason::ClearOutsideIpsec =>
                 {
                     Self::Dropped
                 }
-                StandingKind::Stranger | StandingKind::Unknown => Self::Unknown,
+                StandingKind::Stranger | StandingKind::Unknown | StandingKind::Probation => {
+                    Self::Unknown
+                }
             }
         }
     }
