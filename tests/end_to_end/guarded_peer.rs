@@ -1,10 +1,14 @@
 //! A peer that has to speak through IPsec: the policies of the network stack, and what is told of them.
 //! Associations take a kernel that has ESP: `tests/ipsec` has them.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
-use sbc_tests::{Family, Gateway, Setup, Status};
+use sbc_tests::{Family, Gateway, Host, Setup, Status};
+use sbc_user::kernel::xfrm::XfrmWatch;
 
 use crate::{endpoint::Endpoint, expectation::SOON};
 
@@ -101,6 +105,49 @@ fn who_may_not_see_what_ipsec_does_is_told_what_to_grant() -> Result<()> {
     ensure!(ended.code() == Some(1), "{said}");
     for part in ["peer \"guarded\" requires ipsec", "AmbientCapabilities=CAP_NET_ADMIN"] {
         ensure!(said.contains(part), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_change_is_heard_of_at_once_and_seen() -> Result<()> {
+    const LONG: Duration = Duration::from_secs(20);
+    let edge = Host::new("edge")?;
+    let watch = edge.enter(XfrmWatch::open)??;
+    let selector = "src 198.51.100.0/28 dst 198.51.100.1";
+    let policy = format!("{selector} dir in tmpl proto esp reqid 7 mode transport");
+    let larval = "src 198.51.100.7 dst 198.51.100.1 proto esp";
+    for (silent, change, policies) in [
+        ("", format!("policy add {policy}"), 1),
+        ("", format!("policy update {policy} level use"), 1),
+        ("", format!("policy delete {selector} dir in"), 0),
+        // Deletes itself, within a second or two.
+        ("", format!("policy add {selector} dir in limit time-hard 1 tmpl proto esp"), 1),
+        ("", String::new(), 0),
+        ("", format!("policy add {policy}"), 1),
+        ("", "policy flush".to_owned(), 0),
+        // What has no keys yet is nobody's business until it goes.
+        (larval, "state flush".to_owned(), 0),
+        (
+            larval,
+            "state delete src 198.51.100.7 dst 198.51.100.1 proto esp spi 0x500".to_owned(),
+            0,
+        ),
+    ] {
+        if !silent.is_empty() {
+            let allocate = format!("xfrm state allocspi {silent} min 0x500 max 0x500");
+            edge.run("ip", allocate.split(' '))?;
+            watch.wait(Duration::ZERO)?;
+        }
+        if !change.is_empty() {
+            edge.run("ip", ["xfrm"].into_iter().chain(change.split(' ')))?;
+        }
+        let begun = Instant::now();
+        watch.wait(LONG)?;
+        ensure!(begun.elapsed() < LONG, "nothing was heard of {change:?}");
+        let state = edge.enter(|| watch.look())??;
+        ensure!(state.policies.len() == policies, "{change:?}: {state:?}");
+        ensure!(state.associations.is_empty(), "{change:?}: {state:?}");
     }
     Ok(())
 }

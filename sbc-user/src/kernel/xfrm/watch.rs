@@ -25,7 +25,7 @@ pub struct XfrmState {
     pub associations: Vec<Association>,
 }
 
-/// Watches IPsec in the network namespace that it was opened in.
+/// Watches IPsec in the network namespace of the thread that opens it, which is to be the one that looks.
 pub struct XfrmWatch(Listening);
 
 impl XfrmWatch {
