@@ -156,6 +156,7 @@ impl<T: TrustTable> Border<T> {
     pub fn sweep(&self) {
         let now = self.now();
         self.report(self.ledger().sweep(now));
+        self.report(self.ledger().end_unheard_ipsec(&self.config.peers, now));
         self.keep_connected();
     }
 

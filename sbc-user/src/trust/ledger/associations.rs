@@ -90,6 +90,19 @@ impl<T: TrustTable> Ledger<T> {
         done
     }
 
+    /// Ends what IPsec proved if nobody has said for too long that it does: what rests on it and on another
+    /// proof does not expire by itself.
+    pub fn end_unheard_ipsec(
+        &mut self,
+        peers: &[Peer],
+        now: MonotonicNanos,
+    ) -> Result<(), KernelError> {
+        if self.associations.proven.is_empty() || now < self.associations.until {
+            return Ok(());
+        }
+        self.ipsec_proven(&[], peers, now)
+    }
+
     /// Brings what is open for one network of a peer into agreement with what IPsec proves of it.
     fn follow(
         &mut self,

@@ -114,6 +114,23 @@ fn what_is_not_heard_of_any_more_ends_by_itself() {
 }
 
 #[test]
+fn what_rests_on_another_proof_too_ends_with_ipsec() {
+    let mut scene = Scene::beside_ipsec();
+    scene.ipsec_proves(&[(CARRIER, ALL), (OFFICE, ALL)]);
+    scene.connect(CARRIER, 1, "192.0.2.7");
+    scene.prove("alice", Udp, "10.9.0.7:5060");
+    let unheard = |scene: &mut Scene| {
+        scene.sweep();
+        scene.ledger.end_unheard_ipsec(&scene.config.peers, scene.now).unwrap();
+        (scene.entry_of(CARRIER).1, scene.has_answered(Udp, "10.9.0.7:5060"))
+    };
+    scene.pass(LASTS - 1);
+    assert_eq!(unheard(&mut scene), ("udp,tls,ipsec".to_owned(), true));
+    scene.pass(1);
+    assert_eq!(unheard(&mut scene), ("tls,ipsec".to_owned(), false));
+}
+
+#[test]
 fn who_has_to_prove_himself_by_tls_too_speaks_in_clear_upon_both() {
     let mut scene = Scene::beside_ipsec();
     scene.ipsec_proves(&[(CARRIER, ALL)]);
