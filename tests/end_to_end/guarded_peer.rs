@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
-use sbc_tests::{Family, Gateway, Host, Setup, Status};
+use anyhow::{Context as _, Result, ensure};
+use sbc_tests::{Family, Gateway, Host, Setup, Status, sbc_binary};
 use sbc_user::kernel::xfrm::XfrmWatch;
 
 use crate::{endpoint::Endpoint, expectation::SOON};
@@ -106,6 +106,18 @@ fn who_may_not_see_what_ipsec_does_is_told_what_to_grant() -> Result<()> {
     for part in ["peer \"guarded\" requires ipsec", "AmbientCapabilities=CAP_NET_ADMIN"] {
         ensure!(said.contains(part), "{said}");
     }
+
+    // What is granted is enough. Through an open file: the folders above the program may be closed.
+    let script = "exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs \
+                  --inh-caps=-all,+net_admin --ambient-caps=-all,+net_admin \
+                  --bounding-set=-all,+net_admin /proc/self/fd/9 \"$@\" 9<\"$0\"";
+    let mut command = gateway.edge.command("sh");
+    command.arg("-c").arg(script).arg(sbc_binary()?).args(["run", "--config"]);
+    command.arg(gateway.configuration());
+    let mut daemon = gateway.edge.spawn("sbc as nobody", command)?;
+    wait_for_problem(&gateway, Family::V4, "no inbound policy")
+        .with_context(|| daemon.output().unwrap_or_default())?;
+    ensure!(daemon.terminate()?.success());
     Ok(())
 }
 
