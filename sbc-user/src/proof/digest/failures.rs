@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::UnixMillis;
 
-/// Each of the three tables has so many sets of four words: half a megabyte.
+/// Each of the four tables has so many sets of four words: half a megabyte.
 const SETS: usize = 16_384;
 const WAYS: usize = 4;
+/// A password is mistyped so often at least.
+const FEWEST: u32 = 3;
 /// The time that a word counts, so that 32 bits last for eight years.
 const TICK: u128 = 64;
 /// Two threads that fail in the same word at once may lose one of the two failures, after so many attempts.
@@ -26,16 +28,24 @@ pub struct Allowance {
 ///
 /// A source (an IPv4 address, an IPv6 /64) that has failed too often is refused. A user's name for which too
 /// many have failed is refused to the sources that have failed, each with whatever name, and to no other.
-/// Neither holds for a user at the address and port that he has proved himself from.
+/// A name that has failed at one source as often as a quarter of what that may is refused there: so one phone
+/// with an old password does not use up what its office has.
+///
+/// None of this holds for a user at the address and port that he has proved himself from. At other ports of
+/// that source what others do does not hold him up, and only guesses at his own name do: phones come back from
+/// other ports.
 ///
 /// Nothing is locked and nothing is allocated. **When full**, what is owed least is forgotten: whoever makes
 /// it overflow has as many sources as entries are forgotten, and nobody is refused for it.
 pub struct Failures {
     per_source: Limit,
     per_user: Limit,
+    per_name: Limit,
     proven_for: u32,
     sources: Table,
     users: Table,
+    /// Of one user at one source.
+    names: Table,
     proven: Table,
     /// Seeded at random, so that nobody can choose whose word he shares.
     hasher: RandomState,
@@ -47,6 +57,8 @@ pub struct Failures {
 pub(super) struct Attempt {
     source: u64,
     user: u64,
+    /// Of the user at the source.
+    name: u64,
     place: u64,
     now: u32,
 }
@@ -63,9 +75,14 @@ impl Failures {
         Self {
             per_source: Limit::of(per_source),
             per_user: Limit::of(per_user),
+            per_name: Limit::of(Allowance {
+                failures: per_source.failures.div_ceil(4).max(FEWEST).min(per_source.failures),
+                ..per_source
+            }),
             proven_for: ticks(proven_for),
             sources: Table::new(),
             users: Table::new(),
+            names: Table::new(),
             proven: Table::new(),
             hasher: RandomState::new(),
             started,
@@ -89,6 +106,7 @@ impl Failures {
         Attempt {
             source: self.hasher.hash_one(address),
             user: self.hasher.hash_one((realm, user)),
+            name: self.hasher.hash_one((address, realm, user)),
             place: self.hasher.hash_one(place),
             now: ticks(now.saturating_since(self.started)),
         }
@@ -96,8 +114,14 @@ impl Failures {
 
     /// Says whether it is refused, whatever it brings.
     pub(super) fn refuses(&self, attempt: Attempt) -> bool {
-        let Attempt { source, user, now, .. } = attempt;
-        if self.is_users_own(attempt) {
+        let Attempt { source, user, name, place, now } = attempt;
+        if self.is_proven(place, now) {
+            return false;
+        }
+        if self.per_name.is_spent(self.per_name.owed(self.names.read(name), now)) {
+            return true;
+        }
+        if self.is_proven(name, now) {
             return false;
         }
         let owed = self.per_source.owed(self.sources.read(source), now);
@@ -107,10 +131,11 @@ impl Failures {
 
     /// The attempt has failed.
     pub(super) fn failed(&self, attempt: Attempt) {
-        let Attempt { source, user, now, .. } = attempt;
-        if self.is_users_own(attempt) {
+        let Attempt { source, user, name, place, now } = attempt;
+        if self.is_proven(place, now) {
             return;
         }
+        self.names.update(name, now, |until| self.per_name.after_failure(until, now));
         self.sources.update(source, now, |until| self.per_source.after_failure(until, now));
         self.users.update(user, now, |until| self.per_user.after_failure(until, now));
     }
@@ -118,12 +143,14 @@ impl Failures {
     /// The attempt has succeeded.
     pub(super) fn succeeded(&self, attempt: Attempt) {
         let until = attempt.now.saturating_add(self.proven_for);
-        self.proven.update(attempt.place, attempt.now, |_| until);
+        for hash in [attempt.place, attempt.name] {
+            self.proven.update(hash, attempt.now, |_| until);
+        }
     }
 
-    fn is_users_own(&self, attempt: Attempt) -> bool {
-        let until = self.proven.read(attempt.place);
-        let left = until.saturating_sub(attempt.now);
+    /// Says whether somebody has proved himself there: of an attempt, its place or its name.
+    fn is_proven(&self, hash: u64, now: u32) -> bool {
+        let left = self.proven.read(hash).saturating_sub(now);
         // Longer than it can be: the clock has gone back.
         left > 0 && left <= self.proven_for
     }
@@ -226,7 +253,7 @@ mod tests {
 
     fn failures() -> Failures {
         let allow = |failures| Allowance { failures, within: Duration::from_mins(1) };
-        Failures::new(allow(3), allow(6), Duration::from_mins(2), START)
+        Failures::new(allow(8), allow(12), Duration::from_mins(2), START)
     }
 
     fn try_from(failures: &Failures, source: &str, user: &str, second: u64) -> Attempt {
@@ -248,43 +275,68 @@ mod tests {
             .unwrap()
     }
 
+    /// As many failures as a source has, with names that nobody has twice.
+    fn spend(failures: &Failures, source: &str, second: u64) -> usize {
+        (0..100)
+            .find(|number| {
+                let attempt = try_from(failures, source, &format!("{source}{number}"), second);
+                let is_refused = failures.refuses(attempt);
+                if !is_refused {
+                    failures.failed(attempt);
+                }
+                is_refused
+            })
+            .unwrap()
+    }
+
     #[test]
     fn a_source_fails_as_often_as_it_is_allowed_whomever_it_says_to_be() {
         let failures = failures();
-        for user in ["a", "b", "c"] {
-            let attempt = try_from(&failures, "192.0.2.1:1", user, 0);
-            assert!(!failures.refuses(attempt));
-            failures.failed(attempt);
-        }
+        assert_eq!(spend(&failures, "192.0.2.1:1", 0), 8);
         assert!(failures.refuses(try_from(&failures, "192.0.2.1:2", "d", 0)), "from any port");
-        assert!(!failures.refuses(try_from(&failures, "192.0.2.2:1", "a", 0)), "only there");
-        assert!(failures.refuses(try_from(&failures, "192.0.2.1:1", "d", 19)));
-        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "d", 21), 1);
-        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "d", 1000), 3);
+        assert!(!failures.refuses(try_from(&failures, "192.0.2.2:1", "d", 0)), "only there");
+        assert!(failures.refuses(try_from(&failures, "192.0.2.1:1", "d", 7)));
+        assert_eq!(spend(&failures, "192.0.2.1:1", 8), 1);
+        assert_eq!(spend(&failures, "192.0.2.1:1", 1000), 8);
     }
 
     #[test]
     fn an_ipv6_subnet_is_one_source_and_a_mapped_address_is_ipv4() {
         let failures = failures();
-        assert_eq!(failures_until_refused(&failures, "[2001:db8::1]:1", "a", 0), 3);
+        assert_eq!(spend(&failures, "[2001:db8::1]:1", 0), 8);
         assert!(failures.refuses(try_from(&failures, "[2001:db8::2:3:4:5]:1", "b", 0)));
         assert!(!failures.refuses(try_from(&failures, "[2001:db8:0:1::1]:1", "b", 0)));
-        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "c", 0), 3);
+        assert_eq!(spend(&failures, "192.0.2.1:1", 0), 8);
         assert!(failures.refuses(try_from(&failures, "[::ffff:192.0.2.1]:1", "b", 0)));
+    }
+
+    #[test]
+    fn a_phone_with_an_old_password_uses_up_its_own_attempts_and_not_its_offices() {
+        let failures = failures();
+        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "old", 0), 3);
+        // It never stops: once in a while another attempt is looked at.
+        let judged = (1..600).filter(|second| {
+            let attempt = try_from(&failures, "192.0.2.1:1", "old", *second);
+            let is_judged = !failures.refuses(attempt);
+            if is_judged {
+                failures.failed(attempt);
+            }
+            assert!(!failures.refuses(try_from(&failures, "192.0.2.1:9", "colleague", *second)));
+            is_judged
+        });
+        assert_eq!(judged.count(), 30, "three a minute");
     }
 
     #[test]
     fn a_users_name_is_refused_to_sources_that_have_failed_and_to_no_other() {
         let failures = failures();
-        for source in ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1"] {
-            for _ in 0..2 {
-                failures.failed(try_from(&failures, source, "alice", 0));
-            }
+        for host in 1..=12 {
+            failures.failed(try_from(&failures, &format!("192.0.2.{host}:1"), "alice", 0));
         }
         assert!(failures.refuses(try_from(&failures, "192.0.2.1:1", "alice", 0)));
         assert!(!failures.refuses(try_from(&failures, "192.0.2.1:1", "bob", 0)));
         assert!(
-            !failures.refuses(try_from(&failures, "192.0.2.9:1", "alice", 0)),
+            !failures.refuses(try_from(&failures, "192.0.2.99:1", "alice", 0)),
             "has not failed"
         );
     }
@@ -295,27 +347,36 @@ mod tests {
         let own = "192.0.2.1:5060";
         failures.succeeded(try_from(&failures, own, "alice", 0));
         // A neighbour behind the same NAT, and half the world.
-        failures_until_refused(&failures, "192.0.2.1:6000", "alice", 1);
+        assert_eq!(spend(&failures, "192.0.2.1:6000", 1), 8);
         for host in 1..100 {
             failures.failed(try_from(&failures, &format!("198.51.100.{host}:1"), "alice", 1));
         }
-        assert!(failures.refuses(try_from(&failures, "192.0.2.1:6000", "alice", 1)));
-        assert!(!failures.refuses(try_from(&failures, own, "alice", 1)));
+        assert!(failures.refuses(try_from(&failures, "192.0.2.1:6000", "bob", 1)));
+        assert!(
+            !failures.refuses(try_from(&failures, "192.0.2.1:7000", "alice", 1)),
+            "she is back"
+        );
+        assert_eq!(failures_until_refused(&failures, "192.0.2.1:6000", "alice", 1), 3);
+        assert!(
+            failures.refuses(try_from(&failures, "192.0.2.1:7000", "alice", 1)),
+            "or guessed at"
+        );
+        assert!(!failures.refuses(try_from(&failures, own, "alice", 1)), "but not where she is");
         assert!(failures.refuses(try_from(&failures, own, "bob", 1)), "it is hers alone");
-        failures_until_refused(&failures, "192.0.2.1:6000", "alice", 119);
+        spend(&failures, "192.0.2.1:6000", 119);
         assert!(failures.refuses(try_from(&failures, own, "alice", 121)), "for a time");
     }
 
     #[test]
     fn a_clock_that_jumps_refuses_nobody_for_longer() {
         let failures = failures();
-        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "a", 100_000), 3);
+        assert_eq!(spend(&failures, "192.0.2.1:1", 100_000), 8);
         failures.succeeded(try_from(&failures, "192.0.2.1:2", "b", 100_000));
-        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "a", 0), 3);
+        assert_eq!(spend(&failures, "192.0.2.1:1", 0), 8);
         assert!(failures.refuses(try_from(&failures, "192.0.2.1:2", "b", 0)));
         assert!(!failures.refuses(try_from(&failures, "192.0.2.1:1", "a", 200)));
         let ahead = u64::from(u32::MAX);
-        assert_eq!(failures_until_refused(&failures, "192.0.2.1:1", "a", ahead / 32), 3);
+        assert_eq!(spend(&failures, "192.0.2.1:1", ahead / 32), 8);
         assert!(!failures.refuses(try_from(&failures, "192.0.2.1:1", "a", ahead)), "at the end");
     }
 
@@ -323,7 +384,7 @@ mod tests {
     fn a_full_table_refuses_nobody_and_keeps_those_who_fail_most() {
         let failures = failures();
         let guesser = "192.0.2.1:1";
-        assert_eq!(failures_until_refused(&failures, guesser, "alice", 0), 3);
+        assert_eq!(spend(&failures, guesser, 0), 8);
         for number in 0..300_000_u32 {
             let source = SocketAddr::new(IpAddr::V4((0x0a00_0000 + number).into()), 1);
             let name = number.to_be_bytes();

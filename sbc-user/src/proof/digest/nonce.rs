@@ -46,9 +46,13 @@ pub enum NonceState {
     Fresh(FreshNonce),
     /// Ours, for this source and realm, but too old.
     Expired,
-    /// Not issued by us, or to another source, or for another realm.
+    /// Not issued by us, or to another source, or for another realm, or more than a day ago: since then the
+    /// address may have become somebody else's.
     NotOurs,
 }
+
+/// For how long a nonce is known to have been ours.
+const MEMORY: Duration = Duration::from_hours(24);
 
 /// A nonce that may be used now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +113,11 @@ impl NonceMint {
             return NonceState::NotOurs;
         }
         let issued = UnixMillis(u64::from_be_bytes(received.time));
-        if now.saturating_since(issued) >= self.lifetime {
+        let age = now.saturating_since(issued);
+        if age >= self.lifetime.max(MEMORY) {
+            return NonceState::NotOurs;
+        }
+        if age >= self.lifetime {
             return NonceState::Expired;
         }
         NonceState::Fresh(FreshNonce { id: NonceId(mac), issued })
@@ -221,6 +229,8 @@ mod tests {
         assert!(matches!(check_after(0), NonceState::Fresh(FreshNonce { issued: NOW, .. })));
         assert!(matches!(check_after(59_999), NonceState::Fresh(_)));
         assert_eq!(check_after(60_000), NonceState::Expired);
+        assert_eq!(check_after(86_399_999), NonceState::Expired);
+        assert_eq!(check_after(86_400_000), NonceState::NotOurs);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::mem;
 use std::time::Duration;
 
 use sbc_common::{Address, HopBand, Lane, MonotonicNanos, Pace, Prefix, Transports};
@@ -77,10 +78,15 @@ impl<T: TrustTable> Ledger<T> {
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
         let proven = proofs.iter().filter(|proof| proof.transports != Transports::NONE);
-        self.associations.proven =
-            proven.map(|proof| (proof.network, (proof.peer, proof.transports))).collect();
-        self.associations.until = after(now, LIFETIME);
-        let mut done = Ok(());
+        let proven = proven.map(|proof| (proof.network, (proof.peer, proof.transports))).collect();
+        let before = mem::replace(&mut self.associations.proven, proven);
+        let is_first = mem::replace(&mut self.associations.until, after(now, LIFETIME)).0 == 0;
+        let bound = self.associations.bound.iter().copied();
+        let ended = bound.filter(|network| {
+            let carried = before.get(network).is_some_and(|(_, it)| carries_clear(*it));
+            (is_first || carried) && !carries_clear(self.associations.proven(*network))
+        });
+        let mut done = self.end_answers_from(&ended.collect::<Vec<_>>(), now);
         for (position, peer) in peers.iter().enumerate().filter(|(_, it)| it.requires(Proof::Ipsec))
         {
             for network in &peer.sources {
@@ -114,10 +120,6 @@ impl<T: TrustTable> Ledger<T> {
         let place = Place::Network(network);
         let proven = self.associations.proven(network);
         let held = self.grants.get(&place).cloned();
-        let mut done = Ok(());
-        if proven.intersection(Transports::CLEAR) == Transports::NONE {
-            done = self.end_answers_from(network, now);
-        }
         let changed = if peer.requires(Proof::Tls) {
             let held = held.filter(|held| held.lane == Lane::Tls);
             let transports = self.associations.opened_by_tls(peer, place);
@@ -129,18 +131,26 @@ impl<T: TrustTable> Ledger<T> {
             let opened = peer.opens().intersection(proven.union(TUNNELLED));
             Some(self.enter(place, proven_grant(position, opened, self.associations.until), now))
         };
-        done = done.and(changed.unwrap_or(Ok(())));
-        done
+        changed.unwrap_or(Ok(()))
     }
 
-    /// What users have proven there by digest opens nothing without IPsec either.
+    /// What users have proven there by digest opens nothing without IPsec either. Looks at all grants, and so is
+    /// for what has ended just now.
     fn end_answers_from(
         &mut self,
-        network: Prefix,
+        networks: &[Prefix],
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
-        let is_there = |place: &Place| matches!(place, Place::Port(socket) if network.contains(&socket.ip().into()));
-        let there: Vec<_> = self.grants.keys().copied().filter(is_there).collect();
+        if networks.is_empty() {
+            return Ok(());
+        }
+        let is_in = |address: Address| networks.iter().any(|network| network.contains(&address));
+        let is_there = |(place, grant): &(&Place, &Grant)| match place {
+            Place::Port(socket) => is_in(socket.ip().into()),
+            Place::Address(address) => grant.lane == Lane::Probation && is_in((*address).into()),
+            Place::Subnet(_) | Place::Network(_) => false,
+        };
+        let there: Vec<_> = self.grants.iter().filter(is_there).map(|(place, _)| *place).collect();
         let mut done = Ok(());
         for place in there {
             done = done.and(self.end(place, now));
@@ -171,6 +181,10 @@ impl<T> Ledger<T> {
             proven.is_some_and(|(peer, it)| *peer == position && it.contains(transport));
         is_proven.then_some(position)
     }
+}
+
+fn carries_clear(transports: Transports) -> bool {
+    transports.intersection(Transports::CLEAR) != Transports::NONE
 }
 
 fn proven_grant(position: usize, transports: Transports, expires_at: MonotonicNanos) -> Grant {

@@ -31,8 +31,9 @@ impl<T> Ledger<T> {
         let mut rows = HashMap::new();
         for (place, grant) in self.grants.iter().filter(|(_, grant)| grant.is_live(now)) {
             let entry = grant.entry().only_in_ipsec(self.associations.bind(*place));
-            let held = rows.entry(Row::of(self.spoken_for_by(*place))).or_insert(entry);
-            *held = both(*held, entry);
+            rows.entry(Row::of(self.spoken_for_by(*place)))
+                .and_modify(|held| *held = both(*held, entry))
+                .or_insert(entry);
         }
         rows
     }

@@ -67,3 +67,13 @@ fn the_users_of_a_slash_64_have_their_budgets_together() {
     scene.sweep();
     assert!(!scene.ledger.table().entries().contains_key(&subnet));
 }
+
+#[test]
+fn a_restart_gives_nobody_a_larger_budget() {
+    let mut before = scene();
+    before.prove("alice", Udp, "198.18.0.9:5060");
+    let budget = pace(&before, port("198.18.0.9:5060"));
+    let after = Scene::restarted(before.ledger.table().clone(), before.config, START);
+    let kept = pace(&after, port("198.18.0.9:5060"));
+    assert_eq!((kept.interval, kept.burst), (budget.interval, budget.burst));
+}
