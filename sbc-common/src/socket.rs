@@ -47,6 +47,12 @@ pub fn decide_packet_at_socket<F: Frame, T: Tables>(
         (StandingKind::Trusted, _) => Reason::TrustedSource,
         (_, Service::Tls) => Reason::TlsReachable,
         (_, Service::Ipsec) => decide_ipsec_peer(&standing),
+        // That it returns is no reason to let it in without what is asked of all that comes from there.
+        (StandingKind::Probation, Service::ClearSip | Service::Inside)
+            if standing.refusal == Reason::ClearOutsideIpsec =>
+        {
+            standing.refusal
+        }
         // Its budget was spent on the wire.
         (StandingKind::Probation, Service::ClearSip | Service::Inside) => Reason::OnProbation,
         (StandingKind::Stranger | StandingKind::Unknown, Service::ClearSip | Service::Inside) => {

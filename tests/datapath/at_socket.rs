@@ -77,6 +77,8 @@ fn who_comes_another_way_meets_the_same_tables() {
         };
         let (lacking, proven) = (ipsec(opening(Transports::IPSEC)), ipsec(opening(BOTH)));
         let over = ipsec(expired(BOTH));
+        let returning_outside =
+            lacking.clone().knowing(ends.peer, on_probation(BOTH, AMPLE_PACE).only_in_ipsec(true));
         let spent = edge.clone().challenging_nobody_any_more();
         let udp = |source| Frame::udp(source, ends.edge);
         let tcp = |source| Frame::tcp(source, ends.edge);
@@ -96,6 +98,7 @@ fn who_comes_another_way_meets_the_same_tables() {
             (&lacking, udp(ends.peer), Reason::ClearOutsideIpsec),
             (&lacking, tcp(ends.peer), Reason::ClearOutsideIpsec),
             (&over, udp(ends.peer), Reason::ClearOutsideIpsec),
+            (&returning_outside, udp(ends.peer), Reason::ClearOutsideIpsec),
             (&denying, udp(ends.peer), Reason::DeniedSource),
             (&denying, tcp(ends.peer).with(&[]).sent_to(5061), Reason::DeniedSource),
             (&edge, tcp(ends.stranger).with(&[]).sent_to(5061), Reason::TlsReachable),

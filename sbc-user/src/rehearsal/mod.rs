@@ -4,6 +4,8 @@
 mod tables;
 
 #[cfg(test)]
+mod combinations;
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;

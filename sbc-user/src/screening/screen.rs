@@ -319,4 +319,6 @@ fn is_unchallengeable(method: &Method<'_>) -> bool {
 #[cfg(test)]
 mod challenge_tests;
 #[cfg(test)]
+mod combination_tests;
+#[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::mem;
 use std::time::Duration;
 
-use sbc_common::{Address, HopBand, Lane, MonotonicNanos, Pace, Prefix, Transports};
+use sbc_common::{Address, HopBand, Lane, MonotonicNanos, Pace, Prefix, Transports, TrustEntry};
 
 use super::{Ledger, after};
 use crate::config::{Config, Peer, Peers, Proof};
@@ -41,6 +41,18 @@ impl Associations {
         }
     }
 
+    /// What the kernel is told of a place by an entry. Where all has to come out of an association the proof of
+    /// that alone opens, for the network: an answer to a challenge is good for nothing while there is none, and
+    /// has nothing to open while there is one.
+    pub(super) fn bound(&self, place: Place, entry: TrustEntry) -> TrustEntry {
+        let is_bound = self.bind(place);
+        let mut entry = entry.only_in_ipsec(is_bound);
+        if is_bound && matches!(place, Place::Port(_)) {
+            entry.transports = Transports::NONE;
+        }
+        entry
+    }
+
     fn bind_address(&self, address: Address) -> bool {
         self.bound.iter().any(|network| network.contains(&address))
     }
@@ -50,11 +62,12 @@ impl Associations {
         self.proven.get(&network).map_or(Transports::NONE, |(_, transports)| *transports)
     }
 
-    /// What a proof by TLS at `place` opens: in clear, as far as IPsec is not asked for or there.
+    /// What a proof by TLS at `place` opens: in clear, as far as IPsec is not asked for or there. What comes
+    /// out of the associations of one peer is not another's, who may be connected from there as well.
     pub(super) fn opened_by_tls(&self, peer: &Peer, place: Place) -> Transports {
         let opened = peer.opens_by_tls();
         match place {
-            _ if !peer.requires(Proof::Ipsec) => opened,
+            _ if !peer.requires(Proof::Ipsec) && !self.bind(place) => opened,
             Place::Network(network) => opened.intersection(self.beside_tls(network)),
             Place::Address(_) | Place::Port(_) | Place::Subnet(_) => opened.intersection(TUNNELLED),
         }

@@ -45,6 +45,10 @@ impl<T: TrustTable> Ledger<T> {
             return Ok(());
         }
         let place = self.spoken_for_by(Place::Address(flow.remote.ip()));
+        // Who comes back out of an association is no stranger, and anybody else is not to be heard there.
+        if self.associations.bind(place) {
+            return Ok(());
+        }
         let held = self.grants.get(&place);
         if held.is_some_and(|held| held.lane != Lane::Probation) {
             return Ok(());
@@ -86,7 +90,8 @@ impl<T: TrustTable> Ledger<T> {
             Place::Subnet(network) => self.subnets.around(network.into()) == Some(network),
             Place::Port(_) | Place::Network(_) => false,
         };
-        let is_wanted = is_one && self.spoken_for_by(place) == place;
+        let is_wanted =
+            is_one && self.spoken_for_by(place) == place && !self.associations.bind(place);
         // How long the proof lasted before it is not known any more.
         let longest = self.probation.lifetime.saturating_mul(2);
         let expires_at = MonotonicNanos(after(now, longest).0.min(entry.expires_at));
