@@ -122,6 +122,7 @@ fn listeners_and_border() -> (Listeners, Arc<Border<NoTable>>) {
         qops: config.digest.qop,
         offers_userhash: config.digest.userhash,
         nonce_key: [7; 32].into(),
+        nonce_binding: config.digest.bind_nonce,
         nonce_lifetime: users.nonce_lifetime(),
         replay_capacity: users.remembered_nonces,
         failures: Failures::new(

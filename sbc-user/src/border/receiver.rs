@@ -200,11 +200,13 @@ impl<T: TrustTable> Border<T> {
         answer: &mut Vec<u8>,
     ) {
         match self.screen(flow, evidence, request, answer) {
-            Screened::Accepted { proven, mandate, consumed } => {
-                if let Some(user) = &proven {
+            Screened::Accepted { proven, is_there, mandate, consumed } => {
+                // What was carried here from elsewhere opens nothing, and shows nobody to receive here.
+                if let Some(user) = proven.as_ref().filter(|_| is_there) {
                     self.promote(user.label(), flow);
                 }
-                let has_answered = proven.is_some() || evidence.has_answered;
+                let has_answered = is_there || evidence.has_answered;
+                let hearer = if proven.is_some() && !is_there { evidence } else { &PROVEN };
                 if asks_us(request, &self.forwarder, self.digest.as_ref()) {
                     let evidence = Evidence { has_answered, ..*evidence };
                     return self.reject(OPTIONS_ANSWERED, flow, &evidence, request, answer);
@@ -212,7 +214,7 @@ impl<T: TrustTable> Border<T> {
                 let finding = match self.validated(flow, evidence, request) {
                     Ok(finding) => finding,
                     Err(rejection) => {
-                        return self.reject(rejection, flow, &PROVEN, request, answer);
+                        return self.reject(rejection, flow, hearer, request, answer);
                     }
                 };
                 let registrant = self.registrant(flow, evidence, proven.as_deref());
@@ -234,7 +236,7 @@ impl<T: TrustTable> Border<T> {
                 if refusal == RelayRefusal::NoTarget && !is_heard {
                     return self.counters.count(rejection.outcome);
                 }
-                self.reject(rejection, flow, &PROVEN, request, answer);
+                self.reject(rejection, flow, hearer, request, answer);
             }
             Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),
             Screened::Silent(outcome) => self.counters.count(outcome),

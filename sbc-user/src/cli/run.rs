@@ -339,6 +339,7 @@ fn digest_check(
         qops: digest.qop,
         offers_userhash: digest.userhash,
         nonce_key,
+        nonce_binding: digest.bind_nonce,
         nonce_lifetime: settings.nonce_lifetime(),
         replay_capacity: settings.remembered_nonces,
         failures,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::values::from_text;
-use crate::proof::digest::{Allowance, OfferedQops};
+use crate::proof::digest::{Allowance, NonceBinding, OfferedQops};
 
 const MOST_FAILURES: u32 = 10_000;
 const LONGEST: Duration = Duration::from_hours(24);
@@ -17,6 +17,8 @@ pub struct Digest {
     pub qop: OfferedQops,
     /// Whether clients may send a hash instead of the user's name.
     pub userhash: bool,
+    /// From where a client may use a nonce.
+    pub bind_nonce: NonceBinding,
     failed_proofs_per_source: FailedProofs,
     failed_proofs_per_user: FailedProofs,
 }
@@ -45,6 +47,7 @@ impl Default for Digest {
         Self {
             qop: OfferedQops::default(),
             userhash: false,
+            bind_nonce: NonceBinding::default(),
             failed_proofs_per_source: FailedProofs(failures(20)),
             failed_proofs_per_user: FailedProofs(failures(50)),
         }

@@ -24,6 +24,8 @@ pub enum Screened<'m> {
     Accepted {
         /// The user who just answered a challenge.
         proven: Option<Arc<User>>,
+        /// Whether that proves him to be where the request came from.
+        is_there: bool,
         /// What its sender may say in it.
         mandate: Mandate,
         /// The header with the credentials that were meant for us.
@@ -90,7 +92,7 @@ impl Screen<'_> {
                         Rejection { status: 403, outcome },
                     );
                 }
-                Screened::Accepted { proven: None, mandate, consumed: None }
+                Screened::Accepted { proven: None, is_there: false, mandate, consumed: None }
             }
             Standing::NeedsDigest(position) => {
                 let is_unchallengeable = is_unchallengeable(&method);
@@ -100,7 +102,12 @@ impl Screen<'_> {
                 {
                     // Whoever it is was proven before; without credentials it claims nothing new.
                     let mandate = Mandate::mute();
-                    return Screened::Accepted { proven: None, mandate, consumed: None };
+                    return Screened::Accepted {
+                        proven: None,
+                        is_there: false,
+                        mandate,
+                        consumed: None,
+                    };
                 }
                 if is_unchallengeable {
                     return Screened::Silent(Outcome::Unchallengeable);
@@ -179,15 +186,17 @@ impl Screen<'_> {
             request_uri: uri.raw,
             body: request.body(),
             source: flow.remote,
+            is_connected: flow.transport.is_stream(),
             fingerprint: (self.fingerprint)(request.bytes()),
         };
         let outcome = match realm.judge(&credentials, &facts, offered, self.now) {
-            DigestVerdict::Proven { user, .. } => {
+            DigestVerdict::Proven { user, is_sources_own: is_there, .. } => {
                 let within = position.and_then(|position| self.config.peers.get(position));
                 let within = within.map(|peer| peer.permissions().clone());
                 let mandate = Mandate::of(user.permissions().clone(), within);
                 if let Some(outcome) = excess(&mandate, request, self.forwarder) {
-                    let evidence = Evidence { has_answered: true, ..*evidence };
+                    let has_answered = is_there || evidence.has_answered;
+                    let evidence = Evidence { has_answered, ..*evidence };
                     return self.reject(
                         request,
                         flow,
@@ -195,7 +204,8 @@ impl Screen<'_> {
                         Rejection { status: 403, outcome },
                     );
                 }
-                return Screened::Accepted { proven: Some(user), mandate, consumed: Some(header) };
+                let (proven, consumed) = (Some(user), Some(header));
+                return Screened::Accepted { proven, is_there, mandate, consumed };
             }
             DigestVerdict::UriMismatch => {
                 let rejection = Rejection { status: 400, outcome: Outcome::BadCredentials };

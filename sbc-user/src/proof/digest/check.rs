@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Algorithm, Credentials, Failures, HashFunction, HashValue, MalformedCredentials, NONCE_LENGTH,
-    NonceMint, NonceState, OfferedAlgorithms, OfferedQops, Qop, Realm, ReplayVerdict, ReplayWindow,
-    UnixMillis, failures::Attempt, uri::names_same_target,
+    NonceBinding, NonceMint, NonceState, OfferedAlgorithms, OfferedQops, Qop, Realm, ReplayVerdict,
+    ReplayWindow, UnixMillis, failures::Attempt, uri::names_same_target,
 };
 use crate::proof::users::{RealmUsers, User, Users};
 
@@ -42,6 +42,8 @@ pub struct DigestSettings {
     pub offers_userhash: bool,
     /// The secret behind the nonces.
     pub nonce_key: Zeroizing<[u8; 32]>,
+    /// From where a client may use a nonce.
+    pub nonce_binding: NonceBinding,
     /// How long a client may use a nonce.
     pub nonce_lifetime: Duration,
     /// How many nonces in use are remembered; see [`ReplayWindow`] for what happens when full.
@@ -69,6 +71,8 @@ pub struct RequestFacts<'a> {
     pub body: &'a [u8],
     /// Where the request came from.
     pub source: SocketAddr,
+    /// Whether it came over a connection, so that its source is not forged.
+    pub is_connected: bool,
     /// A keyed hash of the whole request; see [`ReplayWindow::admit`].
     pub fingerprint: u64,
 }
@@ -83,6 +87,9 @@ pub enum DigestVerdict {
         user: Arc<User>,
         /// Whether this very request was accepted before.
         retransmission: bool,
+        /// Whether the nonce was issued to this very source. If not, the request may have been carried here by
+        /// somebody else: it says who made it, and nothing of its source.
+        is_sources_own: bool,
     },
     /// A correct response, but the nonce has expired or was forgotten: a challenge with `stale=true`
     /// spares the client from asking its user. Never given for a wrong response (RFC 7616 §3.3).
@@ -107,9 +114,9 @@ impl DigestCheck {
     /// Makes a check for the realms of `users`. Nonces issued before `started` are stale.
     #[must_use]
     pub fn new(settings: DigestSettings, users: Arc<Users>, started: UnixMillis) -> Self {
-        let lifetime = settings.nonce_lifetime;
+        let (binding, lifetime) = (settings.nonce_binding, settings.nonce_lifetime);
         let mint = |users: &RealmUsers| {
-            NonceMint::new(&settings.nonce_key, lifetime, users.realm().clone())
+            NonceMint::new(&settings.nonce_key, binding, lifetime, users.realm().clone())
         };
         Self {
             offered: settings.offered,
@@ -178,7 +185,7 @@ impl<'c> ProtectedRealm<'c> {
         now: UnixMillis,
         random: [u8; 8],
     ) -> [u8; NONCE_LENGTH] {
-        self.mint.nonce(now, random, source.ip())
+        self.mint.nonce(now, random, source)
     }
 
     /// The value of one `WWW-Authenticate` or `Proxy-Authenticate` header, in parts.
@@ -233,7 +240,8 @@ impl<'c> ProtectedRealm<'c> {
         if *credentials.realm != *self.realm().as_bytes() {
             return DigestVerdict::ForeignRealm;
         }
-        let fresh = match self.mint.check(credentials.nonce, request.source.ip(), now) {
+        let checked = self.mint.check(credentials.nonce, request.source, now);
+        let fresh = match checked.state {
             NonceState::NotOurs => return DigestVerdict::NonceNotOurs,
             NonceState::Expired => None,
             NonceState::Fresh(nonce) => Some(nonce),
@@ -241,13 +249,17 @@ impl<'c> ProtectedRealm<'c> {
         if !names_same_target(credentials.uri, request.request_uri) {
             return DigestVerdict::UriMismatch;
         }
-        // Only who received the nonce gets here, so nobody fails in the name of another address.
+        // Nobody fails in the name of another address: only who has received the nonce there does, or who is
+        // connected from there.
+        let is_from_there = checked.is_sources_own || request.is_connected;
         let (failures, attempt) = (&self.check.failures, self.attempt(credentials, request, now));
         if failures.refuses(attempt) {
             return DigestVerdict::TooManyFailures;
         }
         let Some(user) = self.user_who_answered(credentials, request, offered) else {
-            failures.failed(attempt);
+            if is_from_there {
+                failures.failed(attempt);
+            }
             return DigestVerdict::Wrong;
         };
         let Some(nonce) = fresh else {
@@ -261,8 +273,11 @@ impl<'c> ProtectedRealm<'c> {
             ReplayVerdict::Replayed => return DigestVerdict::Replayed,
             ReplayVerdict::Stale => return DigestVerdict::Stale,
         };
-        failures.succeeded(attempt);
-        DigestVerdict::Proven { user, retransmission }
+        let is_sources_own = checked.is_sources_own;
+        if is_sources_own {
+            failures.succeeded(attempt);
+        }
+        DigestVerdict::Proven { user, retransmission, is_sources_own }
     }
 
     /// Where names may be hashed they all are, so that a user who exists has no more and no fewer

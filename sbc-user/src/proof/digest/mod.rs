@@ -36,7 +36,9 @@ pub use failures::{Allowance, Failures};
 pub use ha1::Ha1;
 pub use hash_function::HashFunction;
 pub use hash_value::{HashValue, HexDigits};
-pub use nonce::{FreshNonce, NONCE_LENGTH, NonceId, NonceMint, NonceState};
+pub use nonce::{
+    CheckedNonce, FreshNonce, NONCE_LENGTH, NonceBinding, NonceId, NonceMint, NonceState,
+};
 pub use qop::{InvalidQops, OfferedQops, Qop, UnknownQop};
 pub use realm::{InvalidRealm, Realm};
 pub use replay::{ReplayVerdict, ReplayWindow};

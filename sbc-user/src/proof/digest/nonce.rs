@@ -1,12 +1,13 @@
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sbc_common::SipHash;
+use serde::Deserialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -17,11 +18,12 @@ use super::{Realm, UnixMillis};
 pub const NONCE_LENGTH: usize = 43;
 
 /// Separates these MACs from whatever else the key may ever be used for.
-const PURPOSE: &[u8] = b"sbc digest nonce 3";
+const PURPOSE: &[u8] = b"sbc digest nonce 4 ";
 
 const TIME_LENGTH: usize = 8;
 const RANDOM_LENGTH: usize = 8;
 const MAC_LENGTH: usize = 16;
+const HALF: usize = MAC_LENGTH / 2;
 const DECODED_LENGTH: usize = TIME_LENGTH + RANDOM_LENGTH + MAC_LENGTH;
 const HMAC_BLOCK: usize = 64;
 const MAC_KEY_LENGTH: usize = 16;
@@ -30,24 +32,39 @@ const MAC_KEY_LENGTH: usize = 16;
 ///
 /// A nonce is base64url(time | random | MAC), where time is the 64-bit big-endian number of
 /// milliseconds since the Unix epoch and MAC is `SipHash-2-4` of 128 bits over time, random and source
-/// address (16 bytes, IPv4 mapped), with a key of the realm's own.
+/// (16 bytes of address, IPv4 mapped, and the port in two where that is bound), with a key of the realm's own.
+/// Where nothing is bound half of it is over time and random alone, and the other half still tells who got it.
 pub struct NonceMint {
-    /// Derived for the purpose and the realm.
+    /// Derived for the purpose, the binding and the realm.
     key: Zeroizing<[u8; MAC_KEY_LENGTH]>,
+    binding: NonceBinding,
     lifetime: Duration,
     realm: Realm,
+}
+
+/// From where a nonce may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NonceBinding {
+    /// From the address and port that it was issued to.
+    AddressAndPort,
+    /// From any port of that address.
+    #[default]
+    Address,
+    /// From anywhere.
+    None,
 }
 
 /// What a nonce is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum NonceState {
-    /// Ours, for this source and realm, and within its lifetime.
+    /// Ours, for this realm and, as far as it is bound, this source, and within its lifetime.
     Fresh(FreshNonce),
-    /// Ours, for this source and realm, but too old.
+    /// The same, but too old.
     Expired,
-    /// Not issued by us, or to another source, or for another realm, or more than a day ago: since then the
-    /// address may have become somebody else's.
+    /// Not issued by us, or to a source that it is bound to and that is another, or for another realm, or more
+    /// than a day ago: since then the address may have become somebody else's.
     NotOurs,
 }
 
@@ -63,22 +80,38 @@ pub struct FreshNonce {
     pub issued: UnixMillis,
 }
 
-/// Tells nonces apart: the MAC, which nobody without the key can choose.
+/// What is told by a nonce of ours, whatever its age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct CheckedNonce {
+    /// What it is to us.
+    pub state: NonceState,
+    /// Whether it was issued to this very source, which so has shown that it receives what is sent there.
+    pub is_sources_own: bool,
+}
+
+/// Tells nonces apart: what of the MAC nobody without the key can choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NonceId([u8; MAC_LENGTH]);
 
 impl NonceMint {
     /// Makes a mint whose nonces are good for `lifetime`.
     #[must_use]
-    pub fn new(key: &Zeroizing<[u8; 32]>, lifetime: Duration, realm: Realm) -> Self {
+    pub fn new(
+        key: &Zeroizing<[u8; 32]>,
+        binding: NonceBinding,
+        lifetime: Duration,
+        realm: Realm,
+    ) -> Self {
         let mut derived = keyed(key.as_slice());
         derived.update(PURPOSE);
+        derived.update(binding.label());
         derived.update(realm.as_bytes());
         let mut key = Zeroizing::new([0; MAC_KEY_LENGTH]);
         for (to, from) in key.iter_mut().zip(derived.finalize().into_bytes()) {
             *to = from;
         }
-        Self { key, lifetime, realm }
+        Self { key, binding, lifetime, realm }
     }
 
     /// Issues a nonce to `source`, in ASCII.
@@ -89,7 +122,7 @@ impl NonceMint {
         &self,
         now: UnixMillis,
         random: [u8; RANDOM_LENGTH],
-        source: IpAddr,
+        source: SocketAddr,
     ) -> [u8; NONCE_LENGTH] {
         let time = now.0.to_be_bytes();
         let mac = self.mac(time, random, source);
@@ -103,24 +136,31 @@ impl NonceMint {
         nonce
     }
 
-    /// Says whether `nonce` is one that was issued to `source`, and still is good.
-    pub fn check(&self, nonce: &[u8], source: IpAddr, now: UnixMillis) -> NonceState {
+    /// Says whether `nonce` is one that `source` may use, and still is good.
+    pub fn check(&self, nonce: &[u8], source: SocketAddr, now: UnixMillis) -> CheckedNonce {
+        let not_ours = CheckedNonce { state: NonceState::NotOurs, is_sources_own: false };
         let Some(received) = Decoded::read(nonce) else {
-            return NonceState::NotOurs;
+            return not_ours;
         };
         let mac = self.mac(received.time, received.random, source);
-        if !bool::from(mac.ct_eq(&received.mac)) {
-            return NonceState::NotOurs;
+        let is_sources_own = bool::from(mac.ct_eq(&received.mac));
+        let is_ours = is_sources_own
+            || self.binding == NonceBinding::None
+                && bool::from(first_half(&mac).ct_eq(first_half(&received.mac)));
+        if !is_ours {
+            return not_ours;
         }
         let issued = UnixMillis(u64::from_be_bytes(received.time));
         let age = now.saturating_since(issued);
         if age >= self.lifetime.max(MEMORY) {
-            return NonceState::NotOurs;
+            return not_ours;
         }
-        if age >= self.lifetime {
-            return NonceState::Expired;
-        }
-        NonceState::Fresh(FreshNonce { id: NonceId(mac), issued })
+        let state = if age >= self.lifetime {
+            NonceState::Expired
+        } else {
+            NonceState::Fresh(FreshNonce { id: self.id(received.mac), issued })
+        };
+        CheckedNonce { state, is_sources_own }
     }
 
     /// How long a nonce is good for.
@@ -135,18 +175,50 @@ impl NonceMint {
         &self.realm
     }
 
+    /// Of what is not bound the half that nobody can choose is all that tells nonces apart.
+    fn id(&self, mut mac: [u8; MAC_LENGTH]) -> NonceId {
+        if self.binding == NonceBinding::None {
+            mac.iter_mut().skip(HALF).for_each(|byte| *byte = 0);
+        }
+        NonceId(mac)
+    }
+
     fn mac(
         &self,
         time: [u8; TIME_LENGTH],
         random: [u8; RANDOM_LENGTH],
-        source: IpAddr,
+        source: SocketAddr,
     ) -> [u8; MAC_LENGTH] {
         let mut mac = SipHash::new(&self.key);
         mac.update(&time);
         mac.update(&random);
-        mac.update(&mapped(source).octets());
-        mac.finish()
+        let unbound = (self.binding == NonceBinding::None).then(|| mac.clone().finish());
+        mac.update(&mapped(source.ip()).octets());
+        if self.binding == NonceBinding::AddressAndPort {
+            mac.update(&source.port().to_be_bytes());
+        }
+        let bound = mac.finish();
+        let Some(mut both) = unbound else { return bound };
+        for (to, from) in both.iter_mut().zip(bound).skip(HALF) {
+            *to = from;
+        }
+        both
     }
+}
+
+impl NonceBinding {
+    /// Each has keys of its own: a nonce of one is none of another.
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::AddressAndPort => b"address-and-port ",
+            Self::Address => b"address ",
+            Self::None => b"none ",
+        }
+    }
+}
+
+fn first_half(mac: &[u8; MAC_LENGTH]) -> &[u8] {
+    mac.split_at(HALF).0
 }
 
 /// HMAC with a key that is padded with zeros to its block, which makes no difference (RFC 2104 §2).
@@ -197,7 +269,7 @@ fn mapped(address: IpAddr) -> Ipv6Addr {
 
 #[cfg(test)]
 impl NonceMint {
-    pub(crate) fn issue(&self, now: UnixMillis, random: [u8; 8], source: IpAddr) -> String {
+    pub(crate) fn issue(&self, now: UnixMillis, random: [u8; 8], source: SocketAddr) -> String {
         String::from_utf8(self.nonce(now, random, source).to_vec()).unwrap()
     }
 }
@@ -210,18 +282,26 @@ mod tests {
     const LIFETIME: Duration = Duration::from_mins(1);
 
     fn mint(key: u8, realm: &str) -> NonceMint {
-        NonceMint::new(&Zeroizing::new([key; 32]), LIFETIME, Realm::new(realm).unwrap())
+        bound(NonceBinding::Address, key, realm)
     }
 
-    fn source() -> IpAddr {
-        "192.0.2.1".parse().unwrap()
+    fn bound(binding: NonceBinding, key: u8, realm: &str) -> NonceMint {
+        let realm = Realm::new(realm).unwrap();
+        NonceMint::new(&Zeroizing::new([key; 32]), binding, LIFETIME, realm)
     }
+
+    fn source() -> SocketAddr {
+        "192.0.2.1:5060".parse().unwrap()
+    }
+
+    const ALL: [NonceBinding; 3] =
+        [NonceBinding::AddressAndPort, NonceBinding::Address, NonceBinding::None];
 
     fn check_after(milliseconds: u64) -> NonceState {
         let mint = mint(1, "example.com");
         let nonce = mint.issue(NOW, [7; 8], source());
         let later = UnixMillis(NOW.0 + milliseconds);
-        mint.check(nonce.as_bytes(), source(), later)
+        mint.check(nonce.as_bytes(), source(), later).state
     }
 
     #[test]
@@ -236,13 +316,74 @@ mod tests {
     #[test]
     fn a_nonce_is_bound_to_source_realm_and_key() {
         let nonce = mint(1, "example.com").issue(NOW, [7; 8], source());
-        let other_source: IpAddr = "192.0.2.2".parse().unwrap();
+        let other_source: SocketAddr = "192.0.2.2:5060".parse().unwrap();
         for (mint, source) in [
             (mint(1, "example.com"), other_source),
             (mint(1, "example.net"), source()),
             (mint(2, "example.com"), source()),
         ] {
-            assert_eq!(mint.check(nonce.as_bytes(), source, NOW), NonceState::NotOurs);
+            assert_eq!(mint.check(nonce.as_bytes(), source, NOW).state, NonceState::NotOurs);
+        }
+    }
+
+    #[test]
+    fn a_nonce_is_good_where_its_binding_says_and_tells_who_got_it() {
+        let own = source();
+        let (port, elsewhere) =
+            ("192.0.2.1:5062".parse().unwrap(), "192.0.2.2:5060".parse().unwrap());
+        for (binding, good, sources_own) in [
+            (NonceBinding::AddressAndPort, [true, false, false], [true, false, false]),
+            (NonceBinding::Address, [true, true, false], [true, true, false]),
+            (NonceBinding::None, [true, true, true], [true, true, false]),
+        ] {
+            let mint = bound(binding, 1, "example.com");
+            let nonce = mint.issue(NOW, [7; 8], own);
+            for (at, from) in [own, port, elsewhere].into_iter().enumerate() {
+                let checked = mint.check(nonce.as_bytes(), from, NOW);
+                assert_eq!(
+                    matches!(checked.state, NonceState::Fresh(_)),
+                    good[at],
+                    "{binding:?} {from}"
+                );
+                assert_eq!(checked.is_sources_own, sources_own[at], "{binding:?} {from}");
+                let late = UnixMillis(NOW.0 + 60_000);
+                let checked = mint.check(nonce.as_bytes(), from, late);
+                assert_eq!(checked.state == NonceState::Expired, good[at], "{binding:?} {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_bound_realm_key_and_time_are() {
+        for binding in ALL {
+            let nonce = bound(binding, 1, "example.com").issue(NOW, [7; 8], source());
+            let others = ALL.into_iter().filter(|other| *other != binding);
+            let others = others.map(|other| bound(other, 1, "example.com"));
+            let strange = [bound(binding, 2, "example.com"), bound(binding, 1, "example.net")];
+            for mint in others.chain(strange) {
+                let checked = mint.check(nonce.as_bytes(), source(), NOW);
+                assert_eq!(checked.state, NonceState::NotOurs, "{binding:?}");
+            }
+            // The time, the random part and, from where it was issued to, all that is checked of the rest.
+            let mint = bound(binding, 1, "example.com");
+            for at in 0..32 {
+                let mut changed = nonce.clone().into_bytes();
+                changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+                let checked = mint.check(&changed, source(), NOW);
+                assert_eq!(checked.state, NonceState::NotOurs, "{binding:?} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_changes_whom_an_unbound_nonce_was_issued_to_makes_it_nobodys() {
+        let mint = bound(NonceBinding::None, 1, "example.com");
+        let nonce = mint.issue(NOW, [7; 8], source());
+        for at in 33..NONCE_LENGTH - 1 {
+            let mut changed = nonce.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let checked = mint.check(&changed, source(), NOW);
+            assert!(!checked.is_sources_own, "{at}");
         }
     }
 
@@ -250,8 +391,8 @@ mod tests {
     fn a_dual_stack_socket_sees_the_same_source() {
         let mint = mint(1, "example.com");
         let nonce = mint.issue(NOW, [7; 8], source());
-        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
-        assert!(matches!(mint.check(nonce.as_bytes(), mapped, NOW), NonceState::Fresh(_)));
+        let mapped: SocketAddr = "[::ffff:192.0.2.1]:5060".parse().unwrap();
+        assert!(matches!(mint.check(nonce.as_bytes(), mapped, NOW).state, NonceState::Fresh(_)));
     }
 
     #[test]
@@ -266,11 +407,11 @@ mod tests {
                     continue;
                 }
                 changed[at] = other;
-                assert_eq!(mint.check(&changed, source(), NOW), NonceState::NotOurs);
+                assert_eq!(mint.check(&changed, source(), NOW).state, NonceState::NotOurs);
             }
         }
         for wrong in ["", "A", &nonce[1..], &format!("{nonce}=")] {
-            assert_eq!(mint.check(wrong.as_bytes(), source(), NOW), NonceState::NotOurs);
+            assert_eq!(mint.check(wrong.as_bytes(), source(), NOW).state, NonceState::NotOurs);
         }
     }
 
@@ -282,7 +423,7 @@ mod tests {
             .filter(|last| {
                 let mut spelled = nonce.clone().into_bytes();
                 spelled[NONCE_LENGTH - 1] = *last;
-                matches!(mint.check(&spelled, source(), NOW), NonceState::Fresh(_))
+                matches!(mint.check(&spelled, source(), NOW).state, NonceState::Fresh(_))
             })
             .count();
         assert_eq!(accepted, 1);

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Algorithm, Allowance, DigestCheck, DigestSettings, Failures, Ha1, HashFunction, HashValue,
-    OfferedAlgorithms, OfferedQops, Realm, UnixMillis,
+    NonceBinding, OfferedAlgorithms, OfferedQops, Realm, UnixMillis,
 };
 use crate::proof::users::{Username, Users, stanza};
 
@@ -41,6 +41,7 @@ pub(crate) fn settings(offered: &[Algorithm], started: UnixMillis) -> DigestSett
         qops: OfferedQops::default(),
         offers_userhash: false,
         nonce_key: Zeroizing::new([9; 32]),
+        nonce_binding: NonceBinding::default(),
         nonce_lifetime: NONCE_LIFETIME,
         replay_capacity: NonZeroUsize::new(8).unwrap(),
         failures: Failures::new(allow(3), allow(5), Duration::from_hours(1), started),

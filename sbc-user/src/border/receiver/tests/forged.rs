@@ -113,3 +113,38 @@ async fn an_hour_of_forged_packets_gets_their_victim_neither_blocked_nor_challen
     assert_eq!(alone.len() as u64, 6 * HOUR);
     assert_eq!(alone, forged);
 }
+
+/// An insider gets a nonce where he is and sends his answer in another's name, or a listener carries an answer
+/// elsewhere: the request is its user's, and the place is nobody's.
+#[tokio::test]
+async fn a_nonce_that_is_bound_to_nothing_opens_only_where_it_was_issued() {
+    use crate::proof::digest::{Algorithm, DigestSettings, NonceBinding};
+    let mut scene = Scene::new("", MemoryTable::default());
+    let started = scene.border.clock.wall();
+    let settings = DigestSettings {
+        nonce_binding: NonceBinding::None,
+        ..test_client::settings(&[Algorithm::SHA_256], started)
+    };
+    scene.border.digest = Some(DigestCheck::new(settings, test_client::users(), started));
+    scene.phone_sends(&request("INVITE", "alice@example.com", ""));
+    let challenge = scene.phone_hears().await;
+    let credentials = test_client::answer(&challenge, "alice", "ecila", ("INVITE", TARGET));
+    let invite =
+        request("INVITE", "alice@example.com", &format!("Proxy-Authorization: {credentials}\r\n"));
+
+    let elsewhere = |transport| Flow {
+        transport,
+        remote: "198.51.100.66:5060".parse().unwrap(),
+        ..scene.phone
+    };
+    let others = [elsewhere(Transport::Udp), elsewhere(Transport::Tcp)];
+    for flow in &others {
+        scene.arrives(flow, &invite);
+        assert!(scene.upstream_hears().await.starts_with("INVITE "));
+        assert!(!scene.border.ledger().has_answered(flow, scene.border.now()));
+        assert!(scene.border.ledger().grant_for(flow.remote, None).is_none());
+    }
+    scene.phone_sends(&invite);
+    assert!(scene.upstream_hears().await.starts_with("INVITE "));
+    assert!(scene.border.ledger().has_answered(&scene.phone, scene.border.now()));
+}

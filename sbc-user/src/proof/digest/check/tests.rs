@@ -95,7 +95,7 @@ impl Scene {
     }
 
     fn nonce_number(&self, number: u8) -> String {
-        self.check.default.issue(START, [number; 8], source().ip())
+        self.check.default.issue(START, [number; 8], source())
     }
 
     fn judge(&self, answer: &str) -> &'static str {
@@ -138,6 +138,7 @@ fn request() -> RequestFacts<'static> {
         request_uri: TARGET.as_bytes(),
         body: b"",
         source: source(),
+        is_connected: false,
         fingerprint: 1,
     }
 }
@@ -378,8 +379,48 @@ fn a_failure_without_a_nonce_of_ours_is_held_against_nobody() {
             assert_eq!(verdict, "nonce-not-ours");
         }
     }
-    let nonce = scene.check.default.issue(START, [8; 8], elsewhere.source.ip());
+    let nonce = scene.check.default.issue(START, [8; 8], elsewhere.source);
     assert_eq!(scene.judge_request(&ALICE.answer(&nonce), &elsewhere, 0), "proven");
+}
+
+#[test]
+fn where_nonces_are_bound_to_nothing_what_is_carried_elsewhere_proves_the_user_and_no_place() {
+    let nonce_binding = NonceBinding::None;
+    let scene = Scene::with(DigestSettings { nonce_binding, ..settings(&Algorithm::ALL, START) });
+    let elsewhere = RequestFacts { source: "192.0.2.2:5060".parse().unwrap(), ..request() };
+    let judge = |answer: &str, request: &RequestFacts<'_>| {
+        let credentials = Credentials::parse(answer.as_bytes()).unwrap();
+        scene.realm().judge(&credentials, request, scene.check.offered(), START)
+    };
+    let answer = ALICE.answer(&scene.nonce());
+    for (facts, is_there) in [(&elsewhere, false), (&request(), true)] {
+        let DigestVerdict::Proven { is_sources_own, .. } = judge(&answer, facts) else { panic!() };
+        assert_eq!(is_sources_own, is_there);
+    }
+    // It is one nonce, wherever it is used: what was said with it is said once.
+    let other = RequestFacts { fingerprint: 2, ..elsewhere };
+    assert_eq!(judge(&answer, &other).name(), "replayed");
+
+    // Nobody fails in the name of an address that is forged, but who is connected does.
+    let guess = Client { password: "guess", ..ALICE };
+    for number in 10..20 {
+        assert_eq!(judge(&guess.answer(&scene.nonce_number(number)), &elsewhere).name(), "wrong");
+    }
+    let connected = RequestFacts { is_connected: true, ..elsewhere };
+    let guesses: Vec<_> = (20..24)
+        .map(|number| judge(&guess.answer(&scene.nonce_number(number)), &connected).name())
+        .collect();
+    assert_eq!(guesses, ["wrong", "wrong", "wrong", "too-many-failures"]);
+}
+
+#[test]
+fn a_nonce_that_is_bound_to_a_port_is_nobodys_at_another() {
+    let nonce_binding = NonceBinding::AddressAndPort;
+    let scene = Scene::with(DigestSettings { nonce_binding, ..settings(&Algorithm::ALL, START) });
+    let neighbour = RequestFacts { source: "192.0.2.1:5062".parse().unwrap(), ..request() };
+    let answer = ALICE.answer(&scene.nonce());
+    assert_eq!(scene.judge_request(&answer, &neighbour, 0), "nonce-not-ours");
+    assert_eq!(scene.judge(&answer), "proven");
 }
 
 impl DigestVerdict {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::proof::digest::{NonceMint, NonceState, Realm};
+use crate::proof::digest::{NonceBinding, NonceMint, NonceState, Realm};
 use zeroize::Zeroizing;
 
 const START: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -18,15 +18,15 @@ impl Scene {
         let realm = Realm::new("example.com").unwrap();
         Self {
             window: ReplayWindow::new(capacity, LIFETIME, START),
-            mint: NonceMint::new(&Zeroizing::new([1; 32]), LIFETIME, realm),
+            mint: NonceMint::new(&Zeroizing::new([1; 32]), NonceBinding::Address, LIFETIME, realm),
         }
     }
 
     /// A nonce issued `offset` milliseconds after the start.
     fn nonce(&self, offset: u64) -> FreshNonce {
-        let (issued, source) = (UnixMillis(START.0 + offset), "192.0.2.1".parse().unwrap());
+        let (issued, source) = (UnixMillis(START.0 + offset), "192.0.2.1:5060".parse().unwrap());
         let nonce = self.mint.issue(issued, [0; 8], source);
-        let state = self.mint.check(nonce.as_bytes(), source, issued);
+        let state = self.mint.check(nonce.as_bytes(), source, issued).state;
         let NonceState::Fresh(nonce) = state else { panic!("{state:?}") };
         nonce
     }
