@@ -9,9 +9,9 @@ use crate::{
     carrier::{self, CARRIER, show, sources},
     expectation::{Expect as _, SOON},
     promotion::{LISTED, NETWORKS},
+    reload::reload,
 };
 
-const HANG_UP: i32 = 1;
 const OFFICE: &str = "[[peer]]\nname = \"office\"\nrequire = [\"tls\"]\n\
                       identities = [\"office.example\"]\nopens = [\"udp\"]\n\
                       may-assert = [\"*@office.example\"]";
@@ -31,15 +31,6 @@ fn connect(gateway: &Gateway, family: Family, shown: &Issued) -> Result<TlsClien
     let mut client = show(gateway, family, family.caller(), Some(shown))?;
     client.wait_until_connected()?;
     Ok(client)
-}
-
-fn reload(gateway: &mut Gateway, expected: &str) -> Result<()> {
-    let daemon = gateway.daemon()?;
-    let before = daemon.output()?.matches(expected).count();
-    daemon.signal(HANG_UP)?;
-    wait_until(&format!("{expected:?} in the log"), SOON, || {
-        Ok(daemon.output()?.matches(expected).count() > before)
-    })
 }
 
 const READ_ANEW: &str = "the certificates were read anew";

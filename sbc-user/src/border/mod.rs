@@ -18,6 +18,7 @@ mod status;
 mod stir;
 mod unreadable;
 mod upstream;
+mod users;
 
 pub use clock::Clock;
 pub use counters::Counters;
@@ -26,6 +27,7 @@ pub use overload::hold_back_strangers;
 pub use receiver::{Border, BorderParts};
 pub use status::{
     CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, IpsecStatus, KernelStatus,
-    LoadStatus, SampleStatus, Status, TargetStatus, VerdictStatus,
+    LoadStatus, SampleStatus, Status, TargetStatus, UsersStatus, VerdictStatus,
 };
 pub use stir::Stir;
+pub use users::Replaced;

@@ -52,7 +52,9 @@ pub struct BorderParts<T> {
 pub struct Border<T> {
     pub(super) config: Arc<Config>,
     pub(super) forwarder: Forwarder,
-    digest: Option<DigestCheck>,
+    pub(super) digest: Option<DigestCheck>,
+    /// Why the users in force are not those of the store, if they are not.
+    pub(super) users_problem: Mutex<Option<String>>,
     ledger: Mutex<Ledger<T>>,
     acquaintances: Arc<Acquaintances>,
     /// The peer of each TLS connection.
@@ -87,6 +89,7 @@ impl<T: TrustTable> Border<T> {
             config: parts.config,
             forwarder: parts.forwarder,
             digest: parts.digest,
+            users_problem: Mutex::default(),
             acquaintances: parts.ledger.acquaintances(),
             ledger: Mutex::new(parts.ledger),
             peers_by_connection: Mutex::new(HashMap::new()),
@@ -203,7 +206,7 @@ impl<T: TrustTable> Border<T> {
             Screened::Accepted { proven, is_there, mandate, consumed } => {
                 // What was carried here from elsewhere opens nothing, and shows nobody to receive here.
                 if let Some(user) = proven.as_ref().filter(|_| is_there) {
-                    self.promote(user.label(), flow);
+                    self.promote(user, flow);
                 }
                 let has_answered = is_there || evidence.has_answered;
                 let hearer = if proven.is_some() && !is_there { evidence } else { &PROVEN };
@@ -360,19 +363,6 @@ impl<T: TrustTable> Border<T> {
             ipsec_source: ledger.ipsec_peer(&self.config.peers, flow, now),
             has_answered: ledger.has_answered(flow, now),
         }
-    }
-
-    fn promote(&self, user: &str, flow: &Flow) {
-        let Some(users) = &self.config.users else { return };
-        let now = self.now();
-        let lifetime = users.lifetime();
-        let user = Arc::from(user);
-        let mut ledger = self.ledger();
-        let entered = ledger
-            .digest_proven(&user, flow, lifetime, now)
-            .and_then(|()| ledger.may_return(&user, flow, lifetime, now));
-        drop(ledger);
-        self.report(entered);
     }
 
     /// A proof that the kernel did not take is no reason to refuse the message that brought it.

@@ -85,8 +85,21 @@ pub struct DaemonStatus {
     /// The networks of peers that have to speak through IPsec.
     #[serde(default)]
     pub ipsec: Vec<IpsecStatus>,
+    /// Who may answer challenges; absent if nobody may.
+    #[serde(default)]
+    pub users: Option<UsersStatus>,
     /// Everyone who is trusted.
     pub trust: Vec<GrantStatus>,
+}
+
+/// Who may answer challenges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UsersStatus {
+    /// How many of them are in force.
+    pub count: usize,
+    /// Why these are not those of the store, if it could not be read when it was last asked.
+    pub problem: Option<String>,
 }
 
 /// What IPsec proves of one network of a peer.
@@ -333,9 +346,15 @@ impl Border<KernelTables> {
             upstream: TargetStatus::of_all(self.forwarder.upstream()),
             peers: self.pools().skip(1).flat_map(TargetStatus::of_all).collect(),
             ipsec: self.ipsec_status(),
+            users: self.users_status(),
             trust,
         };
         Ok(Status { kernel, daemon: Some(daemon) })
+    }
+
+    fn users_status(&self) -> Option<UsersStatus> {
+        let count = self.digest.as_ref()?.realms().users().len();
+        Some(UsersStatus { count, problem: locked(&self.users_problem).clone() })
     }
 
     fn ipsec_status(&self) -> Vec<IpsecStatus> {

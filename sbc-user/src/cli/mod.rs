@@ -17,6 +17,7 @@ mod run;
 mod status;
 mod unload;
 mod upstream;
+mod users;
 
 use std::path::PathBuf;
 

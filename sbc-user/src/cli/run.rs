@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +14,13 @@ use super::ipsec::IpsecGuard;
 use super::log::start_log;
 use super::machine;
 use super::upstream::{Reached, Sources, inside_listeners};
+use super::users::{renew_users, without_hashes};
 use crate::border::{Border, BorderParts, Clock, Stir, hold_back_strangers, keep_beating};
 use crate::config::{Config, Listen, OnShutdown, Peer, Proof, StirSign, UnknownPolicy};
 use crate::control::ControlServer;
 use crate::identity::{CertificateStore, Signer, Verifier};
 use crate::kernel::{Filter, KernelTables, SampleRing};
-use crate::proof::digest::{
-    Algorithm, DigestCheck, DigestSettings, Failures, HashFunction, OfferedAlgorithms,
-};
+use crate::proof::digest::{DigestCheck, DigestSettings, Failures};
 use crate::proof::tls::ClientCertificate;
 use crate::proof::users::Users;
 use crate::session::{Forwarder, KeyFile, TokenSeal};
@@ -103,18 +101,8 @@ impl Prepared {
     /// What is allowed and hardly meant.
     pub(super) fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = self.warnings.clone();
-        if let (Some(settings), Some(users)) = (&config.users, &self.users) {
-            let of_peers = config.peers.iter().filter_map(|peer| peer.algorithms.as_ref());
-            let offered = of_peers.chain([&settings.algorithms]).flat_map(OfferedAlgorithms::iter);
-            let functions: HashSet<_> = offered.map(Algorithm::function).collect();
-            for function in HashFunction::ALL.into_iter().filter(|it| functions.contains(it)) {
-                for user in users.lacking(function) {
-                    warnings.push(format!(
-                        "user {:?} has no hash for {function}: a phone that prefers it is refused",
-                        user.label()
-                    ));
-                }
-            }
+        if let Some(users) = &self.users {
+            warnings.extend(without_hashes(config, users));
             if !users_have_a_way_in(config) {
                 warnings.push(
                     "no user can be challenged: unknown.action is drop, no peer requires digest, and \
@@ -192,12 +180,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     }
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
-    tokio::spawn(renew_certificates(
-        hang_up,
-        prepared.certificates,
-        Arc::clone(&config),
-        Arc::clone(&border),
-    ));
+    tokio::spawn(renew(hang_up, prepared.certificates, Arc::clone(&config), Arc::clone(&border)));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
     let dns = prepared.dns;
     tokio::spawn(async move {
@@ -281,8 +264,9 @@ async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
     }
 }
 
-/// Reads the certificates anew whenever we are told to, by SIGHUP.
-async fn renew_certificates(
+/// Reads the certificates and the users anew whenever we are told to, by SIGHUP. What is wrong with one of them is no
+/// reason to go on with the other as it was.
+async fn renew(
     mut hang_up: Signal,
     certificates: Certificates,
     config: Arc<Config>,
@@ -293,18 +277,28 @@ async fn renew_certificates(
         let (certificates, border) = (Arc::clone(&certificates), Arc::clone(&border));
         let config = Arc::clone(&config);
         let renewed = tokio::task::spawn_blocking(move || {
-            certificates.renew(&border)?;
-            for warning in hardly_meant(&config)? {
-                tracing::warn!("{warning}");
+            match renew_certificates(&certificates, &config, &border) {
+                Ok(()) => tracing::info!("the certificates were read anew"),
+                Err(error) => tracing::error!("{error:#}"),
             }
-            anyhow::Ok(())
+            renew_users(&config, &border);
         });
-        match renewed.await {
-            Ok(Ok(())) => tracing::info!("the certificates were read anew"),
-            Ok(Err(error)) => tracing::error!("{error:#}"),
-            Err(error) => tracing::error!(%error, "reading the certificates anew failed"),
+        if let Err(error) = renewed.await {
+            tracing::error!(%error, "reading the files anew failed");
         }
     }
+}
+
+fn renew_certificates(
+    certificates: &Certificates,
+    config: &Config,
+    border: &Border<KernelTables>,
+) -> anyhow::Result<()> {
+    certificates.renew(border)?;
+    for warning in hardly_meant(config)? {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
 }
 
 /// Takes note of routing keys that this or another node has made, and of their time.

@@ -85,6 +85,12 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     if load.strangers_slowed_by > 1 {
         writeln!(out, "strangers' budget is divided by {}", load.strangers_slowed_by)?;
     }
+    if let Some(users) = &daemon.users {
+        writeln!(out, "users: {}", users.count)?;
+        if let Some(problem) = &users.problem {
+            writeln!(out, "users stay as they were: {problem}")?;
+        }
+    }
     let samples = &daemon.samples;
     writeln!(out, "samples read: {}", samples.read)?;
     if samples.unreadable > 0 {

@@ -40,7 +40,7 @@ pub use stanza::stanza;
 pub use username::{InvalidUsername, Username};
 
 use crate::config::Permissions;
-use crate::proof::digest::{Ha1, HashFunction};
+use crate::proof::digest::{Ha1, HashFunction, Realm};
 
 /// Access for the group or for others.
 const NOT_THE_OWNER: u32 = 0o077;
@@ -60,6 +60,7 @@ pub struct Users {
 #[derive(Clone, Debug)]
 pub struct User {
     name: Username,
+    realm: Realm,
     label: Box<str>,
     /// In the order of [`HashFunction::ALL`].
     ha1s: [Option<Ha1>; 3],
@@ -174,6 +175,26 @@ impl Users {
         self.iter().filter(move |user| user.ha1(function).is_none())
     }
 
+    /// Says whether what a user of this or another snapshot has proved is a proof still: there is a user of that
+    /// name and realm, told by the same label, and has every hash that the other one has.
+    #[must_use]
+    pub fn still_prove(&self, user: &Arc<User>) -> bool {
+        let now = self
+            .realm_named(&user.realm)
+            .and_then(|realm| realm.find(user.name.as_str().as_bytes()));
+        now.is_some_and(|now| {
+            Arc::ptr_eq(now, user) || now.label == user.label && now.has_all_hashes_of(user)
+        })
+    }
+
+    fn realm_named(&self, realm: &Realm) -> Option<&RealmUsers> {
+        let users = match self.position_at(realm.as_bytes())? {
+            None => &self.default,
+            Some(at) => self.others.get(at)?,
+        };
+        (users.realm() == realm).then_some(users)
+    }
+
     /// How many users there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -209,6 +230,16 @@ impl User {
     #[must_use]
     pub fn ha1(&self, function: HashFunction) -> Option<&Ha1> {
         self.ha1s.iter().flatten().find(|ha1| ha1.function() == function)
+    }
+
+    /// The realm that it authenticates in.
+    #[must_use]
+    pub const fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
+    fn has_all_hashes_of(&self, other: &Self) -> bool {
+        other.ha1s.iter().flatten().all(|known| self.ha1s.iter().flatten().any(|it| it == known))
     }
 
     /// What it may say, and whom it may call.

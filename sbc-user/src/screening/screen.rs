@@ -168,7 +168,8 @@ impl Screen<'_> {
         let Some(digest) = self.digest else {
             return Screened::Silent(Outcome::ProofMissing);
         };
-        let realm = digest.realm_of(domains_of(request, method, uri));
+        let realms = digest.realms();
+        let realm = digest.realm_of(&realms, domains_of(request, method, uri));
         let offered = offered_to(self.config, digest, position);
         let challenged = Challenged { request, method, realm, offered };
         let (header, credentials) = match own_credentials(realm, request, method) {

@@ -1,6 +1,7 @@
 mod adoption;
 mod associations;
 mod certified;
+mod disproved;
 mod grants;
 mod lasting;
 mod probation;

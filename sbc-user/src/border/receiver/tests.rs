@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::sample;
 use crate::proof::digest::test_client;
+use crate::proof::users::User;
 use crate::session::RoutingKey;
 use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
@@ -20,6 +21,7 @@ mod answers;
 mod forged;
 mod overload;
 mod registration;
+mod users;
 
 const OUTSIDE: u8 = 0;
 const TLS: u8 = 1;
@@ -120,6 +122,18 @@ impl Scene {
         if !answer.is_empty() {
             let _ = self.border.outbox.send(flow, answer);
         }
+    }
+
+    /// A user who is in force has answered a challenge on `flow`.
+    fn promote(&self, user: &str, flow: &Flow) {
+        let user = self.user(user);
+        self.border.promote(&user, flow);
+    }
+
+    fn user(&self, name: &str) -> Arc<User> {
+        let realms = self.border.digest.as_ref().unwrap().realms();
+        let found = realms.users().iter().find(|user| user.label() == name);
+        Arc::clone(found.unwrap())
     }
 
     fn phone_sends(&self, message: &str) {

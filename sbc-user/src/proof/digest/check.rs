@@ -5,13 +5,15 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::{ArcSwap, Guard};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::{
     Algorithm, Credentials, Failures, HashFunction, HashValue, MalformedCredentials, NONCE_LENGTH,
-    NonceBinding, NonceMint, NonceState, OfferedAlgorithms, OfferedQops, Qop, Realm, ReplayVerdict,
-    ReplayWindow, UnixMillis, failures::Attempt, uri::names_same_target,
+    NonceBinding, NonceMint, NonceState, OfferedAlgorithms, OfferedQops, Qop, Realm, Realms,
+    ReplayVerdict, ReplayWindow, UnixMillis, failures::Attempt, realms::Minting,
+    uri::names_same_target,
 };
 use crate::proof::users::{RealmUsers, User, Users};
 
@@ -24,10 +26,9 @@ pub struct DigestCheck {
     offered: OfferedAlgorithms,
     qops: OfferedQops,
     offers_userhash: bool,
-    users: Arc<Users>,
-    default: NonceMint,
-    /// By the position of the realm among [`Users::others`].
-    others: Vec<NonceMint>,
+    /// No request waits while they are replaced.
+    realms: ArcSwap<Realms>,
+    minting: Minting,
     replay: Mutex<ReplayWindow>,
     failures: Failures,
 }
@@ -114,37 +115,53 @@ impl DigestCheck {
     /// Makes a check for the realms of `users`. Nonces issued before `started` are stale.
     #[must_use]
     pub fn new(settings: DigestSettings, users: Arc<Users>, started: UnixMillis) -> Self {
-        let (binding, lifetime) = (settings.nonce_binding, settings.nonce_lifetime);
-        let mint = |users: &RealmUsers| {
-            NonceMint::new(&settings.nonce_key, binding, lifetime, users.realm().clone())
+        let minting = Minting {
+            key: settings.nonce_key,
+            binding: settings.nonce_binding,
+            lifetime: settings.nonce_lifetime,
         };
         Self {
             offered: settings.offered,
             qops: settings.qops,
             offers_userhash: settings.offers_userhash,
-            default: mint(users.default_realm()),
-            others: users.others().iter().map(mint).collect(),
-            users,
-            replay: Mutex::new(ReplayWindow::new(settings.replay_capacity, lifetime, started)),
+            realms: ArcSwap::from_pointee(Realms::new(users, &minting)),
+            replay: Mutex::new(ReplayWindow::new(
+                settings.replay_capacity,
+                minting.lifetime,
+                started,
+            )),
+            minting,
             failures: settings.failures,
         }
     }
 
+    /// Those that are in force now: what one request is judged by from its beginning to its end.
+    #[must_use]
+    pub fn realms(&self) -> Guard<Arc<Realms>> {
+        self.realms.load()
+    }
+
+    /// Puts these users in force, for all requests that begin from now on; returns those that were before.
+    /// Nonces that were issued stay good.
+    pub fn replace_users(&self, users: Arc<Users>) -> Arc<Users> {
+        let realms = Realms::new(users, &self.minting);
+        Arc::clone(self.realms.swap(Arc::new(realms)).users())
+    }
+
     /// The realm of the first of these domains that is ours, or the default one.
-    pub fn realm_of<'a>(&self, domains: impl IntoIterator<Item = &'a [u8]>) -> ProtectedRealm<'_> {
-        let found = || domains.into_iter().find_map(|domain| self.users.position_at(domain));
-        // Where there is but one there is nothing to look for.
-        let position = if self.others.is_empty() { None } else { found().flatten() };
-        let other =
-            position.and_then(|at| Some((self.others.get(at)?, self.users.others().get(at)?)));
-        let (mint, users) = other.unwrap_or((&self.default, self.users.default_realm()));
+    pub fn realm_of<'c, 'a>(
+        &'c self,
+        realms: &'c Realms,
+        domains: impl IntoIterator<Item = &'a [u8]>,
+    ) -> ProtectedRealm<'c> {
+        let (mint, users) = realms.realm_of(domains);
         ProtectedRealm { check: self, mint, users }
     }
 
     /// Says whether a domain is one of ours.
     #[must_use]
     pub fn serves(&self, domain: &[u8]) -> bool {
-        self.users.position_at(domain).is_some()
+        self.realms().users().position_at(domain).is_some()
     }
 
     /// The algorithms to challenge with where nothing else is said, first header first.

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{HashFunction, HashValue};
@@ -49,6 +50,15 @@ impl Ha1 {
         Self { function, digits }
     }
 }
+
+impl PartialEq for Ha1 {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = self.digits.as_bytes().ct_eq(other.digits.as_bytes());
+        self.function == other.function && bool::from(is_same)
+    }
+}
+
+impl Eq for Ha1 {}
 
 impl fmt::Debug for Ha1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

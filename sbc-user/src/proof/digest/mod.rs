@@ -23,6 +23,7 @@ mod nonce;
 mod parameter;
 mod qop;
 mod realm;
+mod realms;
 mod replay;
 #[cfg(test)]
 pub(crate) mod test_client;
@@ -41,5 +42,6 @@ pub use nonce::{
 };
 pub use qop::{InvalidQops, OfferedQops, Qop, UnknownQop};
 pub use realm::{InvalidRealm, Realm};
+pub use realms::Realms;
 pub use replay::{ReplayVerdict, ReplayWindow};
 pub use unix_millis::UnixMillis;

@@ -181,7 +181,7 @@ impl Stanza {
         }
         let label = if is_default { name.to_string() } else { format!("{name}@{}", realm.realm()) };
         let permissions = Arc::new(self.permissions(&name, realm.domains()));
-        Ok(User { name, label: label.into(), ha1s, permissions })
+        Ok(User { name, realm: realm.realm().clone(), label: label.into(), ha1s, permissions })
     }
 }
 

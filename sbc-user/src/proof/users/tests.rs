@@ -246,3 +246,32 @@ fn a_user_is_found_by_the_hash_of_name_and_realm() {
         assert!(!found("") && !found("alice") && !found(&digits.replace('a', "b")));
     }
 }
+
+#[test]
+fn a_proof_outlives_a_snapshot_if_every_hash_that_it_may_be_of_is_there_still() {
+    let other = MD5.replace('0', "1");
+    let with = |from: &str, to: &str| Users::parse(&alice().replace(from, to)).unwrap();
+    let before = Users::parse(&alice()).unwrap();
+    let user = before.default_realm().find(b"alice").unwrap();
+    let more = format!("sha-256 = \"{SHA_256}\"\nmay-call = [\"*@example.com\"]\nmd5");
+    for (now, is_proof) in [
+        (with("", ""), true),
+        (with("md5", &more), true),
+        (with("alice", "bob"), false),
+        (with(MD5, &other), false),
+        (with(&format!("md5 = \"{MD5}\""), &format!("sha-256 = \"{SHA_256}\"")), false),
+        (with("realm = \"example.com\"", "realm = \"b.example\""), false),
+        (with("name", "realm = \"b.example\"\nname"), false),
+        // The same realm, but no longer the default one: she is told by another label.
+        (
+            Users::parse(&format!(
+                "realm = \"b.example\"\n[[user]]\nname = \"alice\"\nrealm = \"example.com\"\n\
+                 md5 = \"{MD5}\"\n"
+            ))
+            .unwrap(),
+            false,
+        ),
+    ] {
+        assert_eq!(now.still_prove(user), is_proof, "{now:?}");
+    }
+}

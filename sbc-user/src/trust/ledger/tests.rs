@@ -2,6 +2,7 @@
 
 mod adoption;
 mod digest;
+mod disproved;
 mod holders;
 mod hops;
 mod ipsec;

@@ -100,7 +100,7 @@ async fn a_phone_whose_proof_is_gone_is_not_called() {
     // Two others of hers: she may be at two places, and the oldest makes room.
     for port in [1, 2] {
         let elsewhere = Flow::udp(OUTSIDE, SocketAddr::from(([127, 0, 0, 1], port)));
-        scene.border.promote("alice", &elsewhere);
+        scene.promote("alice", &elsewhere);
     }
     scene.upstream_sends(&call_to(&register));
     let refusal = scene.upstream_hears().await;
@@ -116,10 +116,10 @@ async fn a_phone_whose_proof_is_gone_is_not_called() {
 async fn a_place_where_somebody_else_is_now_is_not_called_for_who_was_there() {
     let mut scene = Scene::new("", MemoryTable::default());
     let register = registration(&mut scene).await;
-    scene.border.promote("bob", &scene.phone);
+    scene.promote("bob", &scene.phone);
     scene.upstream_sends(&call_to(&register));
     assert!(scene.upstream_hears().await.starts_with("SIP/2.0 480 "));
-    scene.border.promote("alice", &scene.phone);
+    scene.promote("alice", &scene.phone);
     scene.upstream_sends(&call_to(&register));
     assert!(scene.phone_hears().await.starts_with("INVITE "));
 }
@@ -146,7 +146,7 @@ async fn what_a_peer_registers_without_answering_prolongs_nobodys_proof() {
     let office = "[[peer]]\nname = \"office\"\nrequire = [\"static\"]\nsources = [\"127.0.0.1\"]\n\
         opens = [\"udp\"]";
     let mut scene = Scene::new(office, MemoryTable::default());
-    scene.border.promote("alice", &scene.phone);
+    scene.promote("alice", &scene.phone);
     scene.phone_sends(&register(""));
     let register = scene.upstream_hears().await;
     scene.upstream_sends(&accepted(&register, "7200"));

@@ -63,6 +63,7 @@ impl Client {
 
 struct Scene {
     check: DigestCheck,
+    realms: Arc<Realms>,
 }
 
 impl Scene {
@@ -77,7 +78,8 @@ impl Scene {
     }
 
     fn with(settings: DigestSettings) -> Self {
-        Self { check: DigestCheck::new(settings, users(), START) }
+        let check = DigestCheck::new(settings, users(), START);
+        Self { realms: Guard::into_inner(check.realms()), check }
     }
 
     /// Everything is offered.
@@ -87,7 +89,11 @@ impl Scene {
     }
 
     fn realm(&self) -> ProtectedRealm<'_> {
-        self.check.realm_of([])
+        self.realm_at([])
+    }
+
+    fn realm_at<'a>(&self, domains: impl IntoIterator<Item = &'a [u8]>) -> ProtectedRealm<'_> {
+        self.check.realm_of(&self.realms, domains)
     }
 
     fn nonce(&self) -> String {
@@ -95,7 +101,7 @@ impl Scene {
     }
 
     fn nonce_number(&self, number: u8) -> String {
-        self.check.default.issue(START, [number; 8], source())
+        self.realm().mint.issue(START, [number; 8], source())
     }
 
     fn judge(&self, answer: &str) -> &'static str {
@@ -334,10 +340,10 @@ fn a_challenge_says_all_that_is_offered() {
 #[test]
 fn credentials_of_one_realm_of_ours_are_none_in_another() {
     let scene = Scene::new(&Algorithm::ALL);
-    let [first, other] = [&b"example.com"[..], b"B.example"].map(|it| scene.check.realm_of([it]));
+    let [first, other] = [&b"example.com"[..], b"B.example"].map(|it| scene.realm_at([it]));
     assert_eq!((first.realm().as_str(), other.realm().as_str()), ("example.com", "b.example"));
-    assert_eq!(scene.check.realm_of([&b"c.example"[..], b"b.example"]).realm(), other.realm());
-    assert_eq!(scene.check.realm_of([&b"c.example"[..]]).realm(), first.realm());
+    assert_eq!(scene.realm_at([&b"c.example"[..], b"b.example"]).realm(), other.realm());
+    assert_eq!(scene.realm_at([&b"c.example"[..]]).realm(), first.realm());
     let judge = |realm: ProtectedRealm<'_>, client: Client, nonce: [u8; NONCE_LENGTH]| {
         let answer = client.answer(str::from_utf8(&nonce).unwrap());
         let credentials = Credentials::parse(answer.as_bytes()).unwrap();
@@ -379,7 +385,7 @@ fn a_failure_without_a_nonce_of_ours_is_held_against_nobody() {
             assert_eq!(verdict, "nonce-not-ours");
         }
     }
-    let nonce = scene.check.default.issue(START, [8; 8], elsewhere.source);
+    let nonce = scene.realm().mint.issue(START, [8; 8], elsewhere.source);
     assert_eq!(scene.judge_request(&ALICE.answer(&nonce), &elsewhere, 0), "proven");
 }
 

@@ -1,0 +1,64 @@
+//! Users that are replaced while their phones are connected.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Border;
+use super::receiver::locked;
+use crate::kernel::KernelError;
+use crate::proof::users::{User, Users};
+use crate::transport::Flow;
+use crate::trust::TrustTable;
+
+/// What was done about users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Those who are gone, or whose password is another one.
+    pub disproved: usize,
+    /// The places that were open for them, or for whom nobody knows.
+    pub shut: usize,
+}
+
+impl<T: TrustTable> Border<T> {
+    /// Puts users in force that were read anew. Who is gone, or has another password, loses what he has opened
+    /// before this returns.
+    pub fn replace_users(&self, users: &Arc<Users>) -> Replaced {
+        let Some(digest) = &self.digest else { return Replaced { disproved: 0, shut: 0 } };
+        let before = digest.replace_users(Arc::clone(users));
+        let disproved = before.iter().filter(|user| !users.still_prove(user));
+        let disproved: HashSet<&str> = disproved.map(|user| user.label()).collect();
+        let mut shut = 0;
+        if !disproved.is_empty() {
+            let now = self.now();
+            let ended;
+            (shut, ended) = self.ledger().users_disproved(|label| disproved.contains(label), now);
+            self.report(ended);
+        }
+        *locked(&self.users_problem) = None;
+        Replaced { disproved: disproved.len(), shut }
+    }
+
+    /// Notes why the users could not be read anew, until they can.
+    pub fn keep_users(&self, problem: String) {
+        *locked(&self.users_problem) = Some(problem);
+    }
+
+    /// A user has just answered a challenge.
+    pub(super) fn promote(&self, user: &Arc<User>, flow: &Flow) {
+        let (Some(users), Some(digest)) = (&self.config.users, &self.digest) else { return };
+        let now = self.now();
+        let lifetime = users.lifetime();
+        let label = Arc::from(user.label());
+        let mut ledger = self.ledger();
+        // Asked under the lock, which who replaces the users takes afterwards: a proof that was judged before that
+        // is either shut there or found here.
+        if !digest.realms().users().still_prove(user) {
+            return;
+        }
+        let entered: Result<(), KernelError> = ledger
+            .digest_proven(&label, flow, lifetime, now)
+            .and_then(|()| ledger.may_return(&label, flow, lifetime, now));
+        drop(ledger);
+        self.report(entered);
+    }
+}
