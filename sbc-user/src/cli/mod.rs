@@ -11,12 +11,14 @@ mod ipsec;
 mod load;
 mod log;
 mod machine;
+mod password;
 mod pki;
 mod replay;
 mod run;
 mod status;
 mod unload;
 mod upstream;
+mod user;
 mod users;
 
 use std::path::PathBuf;
@@ -63,7 +65,13 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Detach the filter and remove its tables; everything passes from then on.
     Unload(ConfigFile),
-    /// Print the entry of a user for the users file; the password is read from standard input.
+    /// Add, remove and list the users of the users file, and change their passwords.
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Print the entry of a user for the users file; the password is read from standard input, or asked for twice on a
+    /// terminal.
     Ha1(ha1::Ha1Arguments),
     /// Be a small certificate authority, for a first installation: certificates for our listeners and for
     /// peers, and the list of those that are revoked.
@@ -94,6 +102,7 @@ impl Cli {
             Command::Capture(arguments) => capture::capture(&arguments),
             Command::Replay(arguments) => replay::replay(&arguments),
             Command::Unload(file) => unload::unload(&file.config),
+            Command::User { command } => user::user(&command),
             Command::Ha1(arguments) => ha1::ha1(&arguments),
             Command::Pki { command } => pki::pki(&command),
         }

@@ -18,6 +18,8 @@
 //! It holds no passwords, but hashes that are as good as them within the realm: a file that anyone
 //! but its owner may access is refused.
 
+mod edit;
+mod exchange;
 mod file;
 mod realm_users;
 mod stanza;
@@ -34,9 +36,11 @@ use std::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use edit::{EditError, with_password, with_user, without_user};
+pub use exchange::Exchange;
 pub use file::{UsersMistake, UsersProblem};
 pub use realm_users::RealmUsers;
-pub use stanza::stanza;
+pub use stanza::{hash_key, stanza};
 pub use username::{InvalidUsername, Username};
 
 use crate::config::Permissions;
@@ -104,21 +108,7 @@ pub enum UsersError {
 impl Users {
     /// Reads the users file, which only its owner may have access to.
     pub fn load(path: &Path) -> Result<Self, UsersError> {
-        let unreadable = |cause| UsersError::Unreadable { path: path.to_owned(), cause };
-        let mut file = File::open(path).map_err(unreadable)?;
-        // Asked of the open file, so that it cannot be exchanged in between.
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Err(unreadable(io::Error::other("not a regular file")));
-        }
-        let mode = metadata.permissions().mode() & PERMISSION_BITS;
-        if mode & NOT_THE_OWNER != 0 {
-            return Err(UsersError::Exposed { path: path.to_owned(), mode });
-        }
-        // Room for all of it: a buffer that grows would leave copies that are not wiped.
-        let size = usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1);
-        let mut text = Zeroizing::new(String::with_capacity(size));
-        file.read_to_string(&mut text).map_err(unreadable)?;
+        let text = read_private(path)?;
         Self::parse(&text).map_err(|mistake| UsersError::Mistake { path: path.to_owned(), mistake })
     }
 
@@ -247,6 +237,26 @@ impl User {
     pub const fn permissions(&self) -> &Arc<Permissions> {
         &self.permissions
     }
+}
+
+/// The text of a file that nobody but its owner has access to.
+fn read_private(path: &Path) -> Result<Zeroizing<String>, UsersError> {
+    let unreadable = |cause| UsersError::Unreadable { path: path.to_owned(), cause };
+    let mut file = File::open(path).map_err(unreadable)?;
+    // Asked of the open file, so that it cannot be exchanged in between.
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(unreadable(io::Error::other("not a regular file")));
+    }
+    let mode = metadata.permissions().mode() & PERMISSION_BITS;
+    if mode & NOT_THE_OWNER != 0 {
+        return Err(UsersError::Exposed { path: path.to_owned(), mode });
+    }
+    // Room for all of it: a buffer that grows would leave copies that are not wiped.
+    let size = usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1);
+    let mut text = Zeroizing::new(String::with_capacity(size));
+    file.read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
 }
 
 #[cfg(test)]
