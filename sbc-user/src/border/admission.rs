@@ -5,23 +5,22 @@ use std::sync::Arc;
 use super::Border;
 use super::receiver::locked;
 use crate::proof::tls::{ClientCertificate, ShownCertificate};
-use crate::transport::{Admission, Flow, Refusal, Transport};
+use crate::transport::{Admission, Dialed, Flow, Party, Refusal, Transport};
 use crate::trust::{Place, TrustTable};
 
 impl<T: TrustTable> Border<T> {
     /// Decides about a connection that was made, or that we have made.
-    pub(super) fn admit(
-        &self,
-        flow: &Flow,
-        shown: Option<&Arc<ShownCertificate>>,
-        hop_limit: Option<u8>,
-    ) -> Admission {
+    pub(super) fn admit(&self, flow: &Flow, party: Party<'_>) -> Admission {
         self.target_connected(flow);
         if self.forwarder.is_inside(flow) {
             return self.admit_upstream(flow);
         }
-        let Some(shown) = shown else { return self.admit_without_identity(flow) };
-        let found = self.peer_of(shown);
+        let Some(shown) = party.shown else { return self.admit_without_identity(flow) };
+        let found = match party.dialed {
+            // Judged by the rule of whom we have connected to, it says nothing of others that it names.
+            Some(Dialed { peer }) => peer.filter(|position| self.is_for(shown, *position)),
+            None => self.peer_of(shown),
+        };
         if found.is_none() && shown.identities().is_empty() {
             return self.admit_without_identity(flow);
         }
@@ -42,7 +41,14 @@ impl<T: TrustTable> Border<T> {
         tracing::info!(%flow, peer = peer.name, "peer connected");
         let now = self.now();
         let proof = self.clock.proof_by(shown, now);
-        self.report(self.ledger().tls_connected(position, peer, flow, &proof, hop_limit, now));
+        self.report(self.ledger().tls_connected(
+            position,
+            peer,
+            flow,
+            &proof,
+            party.hop_limit,
+            now,
+        ));
         Admission::Keep
     }
 
@@ -85,7 +91,11 @@ impl<T: TrustTable> Border<T> {
     }
 
     fn peer_of(&self, shown: &ShownCertificate) -> Option<usize> {
-        self.config.peers.iter().position(|peer| {
+        (0..self.config.peers.len()).find(|position| self.is_for(shown, *position))
+    }
+
+    fn is_for(&self, shown: &ShownCertificate, position: usize) -> bool {
+        self.config.peers.get(position).is_some_and(|peer| {
             let identities = peer.identities.iter().map(|identity| &identity.0);
             shown.is_for(identities, peer.certificate.common_name)
         })

@@ -15,13 +15,12 @@ use crate::config::Config;
 use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
 use crate::proof::ipsec::IpsecAccount;
-use crate::proof::tls::ShownCertificate;
 use crate::samples::SampleLog;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
 use crate::session::{Forwarder, RelayRefusal, TokenSeal};
 use crate::sip::{Malformed, Message, StartLine, without_verstat};
 use crate::transport::{
-    Admission, Flow, Load, Note, Outbox, Receiver, Refusal, SendFailure, Transport,
+    Admission, Flow, Load, Note, Outbox, Party, Receiver, Refusal, SendFailure, Transport,
 };
 use crate::trust::{Acquaintances, Ledger, TrustTable};
 use crate::upstream::Pool;
@@ -381,13 +380,8 @@ impl<T: TrustTable> Border<T> {
 }
 
 impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
-    fn connected(
-        &self,
-        flow: &Flow,
-        shown: Option<&Arc<ShownCertificate>>,
-        hop_limit: Option<u8>,
-    ) -> Admission {
-        self.admit(flow, shown, hop_limit)
+    fn connected(&self, flow: &Flow, party: Party<'_>) -> Admission {
+        self.admit(flow, party)
     }
 
     fn received(&self, flow: &Flow, bytes: &[u8], load: Load, answer: &mut Vec<u8>) {

@@ -53,7 +53,7 @@ fn upstream_sources(
             priority: target.priority,
             weight: target.weight.get().into(),
             within: Vec::new(),
-            tls: dial_tls(&target.uri, files, trust, expected, certificates)?,
+            tls: dial_tls(&target.uri, None, files, (trust, expected), certificates)?,
         })
     };
     config.upstream.targets.iter().map(source).collect()
@@ -71,7 +71,8 @@ fn peer_sources(
         let trust = peer.trust();
         let identities = trust.identities.clone();
         let expected = (!identities.is_empty()).then_some(Expected::Identities(identities));
-        let tls = dial_tls(target, files.clone(), trust, expected, certificates)?;
+        let believed = (trust, expected);
+        let tls = dial_tls(target, Some(position), files.clone(), believed, certificates)?;
         let (target, within) = (target.clone(), peer.sources.clone());
         sources.push((position, Source { target, priority: 1, weight: 1, within, tls }));
     }
@@ -142,9 +143,9 @@ impl Sources {
 
 fn dial_tls(
     target: &SipTarget,
+    peer: Option<usize>,
     files: Option<TlsFiles>,
-    trust: PeerTrust,
-    expected: Option<Expected>,
+    (trust, expected): (PeerTrust, Option<Expected>),
     certificates: &mut Certificates,
 ) -> anyhow::Result<Option<DialTls>> {
     let may_be_tls = target.transport().is_none_or(|transport| transport == Transport::Tls);
@@ -152,5 +153,5 @@ fn dial_tls(
         return Ok(None);
     };
     let Some(name) = expected.name() else { return Ok(None) };
-    Ok(Some(DialTls { config: certificates.client(files, trust, expected)?, name }))
+    Ok(Some(DialTls { config: certificates.client(files, trust, expected)?, name, peer }))
 }

@@ -22,8 +22,8 @@ use super::reader::{Deadlines, Reader};
 use super::running::Stop;
 use super::slots::Slot;
 use super::writer::Writer;
-use super::{Admission, Flow, Limits, Outbox, Receiver, Refusal, saved_syn};
-use crate::proof::tls::{Live, ShownCertificate};
+use super::{Admission, Flow, Limits, Outbox, Party, Receiver, Refusal, saved_syn};
+use crate::proof::tls::Live;
 
 /// Time to write the rest of the queue and to say goodbye.
 const LINGER: Duration = Duration::from_secs(1);
@@ -64,16 +64,6 @@ pub(super) enum End {
     Stopping,
 }
 
-/// Who is at the other end of a connection.
-pub(super) struct Party<'a> {
-    /// What was shown in the handshake.
-    pub(super) shown: Option<&'a Arc<ShownCertificate>>,
-    /// That of the packet which asked for the connection.
-    pub(super) hop_limit: Option<u8>,
-    /// Whether it was us who asked for it.
-    pub(super) is_dialed: bool,
-}
-
 /// Serves one accepted connection until it ends.
 pub(super) async fn serve(
     stream: TcpStream,
@@ -86,7 +76,7 @@ pub(super) async fn serve(
     set_options(&stream, &flow);
     match tls {
         None => {
-            let party = Party { shown: None, hop_limit: None, is_dialed: false };
+            let party = Party::default();
             let ends = send_queue(room);
             converse(stream, &flow, party, ends, &switchboard, &mut stop, pending()).await;
         }
@@ -102,7 +92,7 @@ pub(super) async fn serve(
             };
             match shaken {
                 Ok((stream, shown)) => {
-                    let party = Party { shown: shown.as_ref(), hop_limit, is_dialed: false };
+                    let party = Party { shown: shown.as_ref(), hop_limit, dialed: None };
                     let (ends, end) = (send_queue(room), disproved(following, shown.clone()));
                     converse(stream, &flow, party, ends, &switchboard, &mut stop, end).await;
                 }
@@ -132,14 +122,14 @@ pub(super) async fn converse<S: Resettable>(
     stop: &mut Stop,
     disproved: impl Future<Output = Refusal>,
 ) {
-    let Party { shown, hop_limit, is_dialed } = party;
     let mut presence = Presence::enter(flow, queue.clone(), switchboard);
-    match switchboard.receiver.connected(flow, shown, hop_limit) {
+    match switchboard.receiver.connected(flow, party) {
         Admission::Keep => presence.is_kept = true,
         Admission::Close => return,
     }
 
-    let is_known = is_dialed || shown.is_some_and(|shown| shown.names_somebody());
+    let is_known =
+        party.dialed.is_some() || party.shown.is_some_and(|shown| shown.names_somebody());
     let deadlines = Deadlines::new(switchboard.limits, Instant::now(), is_known);
     let (read_half, write_half) = tokio::io::split(stream);
     let mut reader = Reader::new(read_half, deadlines, flow, &queue, &*switchboard.receiver);

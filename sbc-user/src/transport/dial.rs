@@ -16,14 +16,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tracing::{debug, info};
 
-use super::Flow;
 use super::bind::connecting_socket;
-use super::connection::{Party, Switchboard, converse, set_options};
+use super::connection::{Switchboard, converse, set_options};
 use super::handshake::{disproved, shown};
 use super::line::{BRIEF, Destination, Ending, Line, Wish};
 use super::queue::SendQueue;
 use super::running::Stop;
 use super::stream::report;
+use super::{Dialed, Flow, Party};
 use crate::proof::tls::{Following, ShownCertificate};
 
 /// Time from the first packet to the last one of the TLS handshake.
@@ -93,9 +93,10 @@ async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
     let flow = Flow { connection: switchboard.numbers.next(), ..destination.flow };
     let start = Instant::now();
     let ends = (wish.queue, wish.waiting);
+    let dialed = Some(Dialed { peer: destination.tls.as_ref().and_then(|tls| tls.peer) });
     match tls {
         None => {
-            let party = Party { shown: None, hop_limit: None, is_dialed: true };
+            let party = Party { dialed, ..Party::default() };
             converse(stream, &flow, party, ends, &switchboard, &mut stop, pending()).await;
         }
         Some(connector) => {
@@ -106,7 +107,7 @@ async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
             let (queue, mut waiting) = ends;
             match shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok((stream, shown, following)) => {
-                    let party = Party { shown: shown.as_ref(), hop_limit: None, is_dialed: true };
+                    let party = Party { shown: shown.as_ref(), dialed, ..Party::default() };
                     let (ends, end) = ((queue, waiting), disproved(following, shown.clone()));
                     converse(stream, &flow, party, ends, &switchboard, &mut stop, end).await;
                 }

@@ -41,6 +41,8 @@ pub struct DialTls {
     pub config: Arc<Live<ClientConfig>>,
     /// What we ask for (RFC 6066 §3); an address is not told.
     pub name: ServerName<'static>,
+    /// The peer that the other end is then, by its position in the configuration; `None` for the upstream.
+    pub peer: Option<usize>,
 }
 
 impl Destination {
@@ -50,7 +52,8 @@ impl Destination {
         let is_proved_alike = match (&self.tls, &other.tls) {
             (None, None) => true,
             (Some(one), Some(other)) => {
-                Arc::ptr_eq(&one.config, &other.config) && one.name == other.name
+                Arc::ptr_eq(&one.config, &other.config)
+                    && (&one.name, one.peer) == (&other.name, other.peer)
             }
             (None, Some(_)) | (Some(_), None) => false,
         };
@@ -325,7 +328,7 @@ mod tests {
 
     fn expecting(name: &str) -> DialTls {
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        DialTls { config: Live::believing_nobody(), name }
+        DialTls { config: Live::believing_nobody(), name, peer: None }
     }
 
     #[test]

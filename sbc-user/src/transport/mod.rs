@@ -52,7 +52,7 @@ pub use load::{Load, Loads};
 pub use outbox::{Outbox, SendFailure};
 pub use post::{Note, Posted};
 pub use pulse::Pulse;
-pub use receiver::{Admission, Receiver};
+pub use receiver::{Admission, Dialed, Party, Receiver};
 pub use refusal::Refusal;
 pub use running::{Running, ShutdownIncomplete};
 pub use stream::StreamListener;

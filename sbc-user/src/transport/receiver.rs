@@ -16,19 +16,31 @@ pub enum Admission {
     Close,
 }
 
+/// Who is at the other end of a new connection, as far as the transport can tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Party<'a> {
+    /// The certificate that it showed, which was found good; none over TCP, and none over TLS from a client
+    /// without.
+    pub shown: Option<&'a Arc<ShownCertificate>>,
+    /// That of the packet which asked for the connection, as it arrived; over TCP it is not known, and not always
+    /// over TLS.
+    pub hop_limit: Option<u8>,
+    /// Whom we have connected to; `None` if it was the other end that asked for the connection.
+    pub dialed: Option<Dialed>,
+}
+
+/// Whom we have connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialed {
+    /// The peer whose rule the certificate was judged by, by its position in the configuration; `None` over TCP,
+    /// and for the upstream.
+    pub peer: Option<usize>,
+}
+
 /// Is told what arrives; called from many threads and tasks at once, and must not block.
 pub trait Receiver: Send + Sync + 'static {
     /// A stream connection was made; over TLS, the handshake is done.
-    ///
-    /// `shown` is the peer's certificate, which was found good; none over TCP, and none over TLS from a peer
-    /// without. `hop_limit` is that of the packet which asked for the
-    /// connection, as it arrived; over TCP it is not known, and not always over TLS.
-    fn connected(
-        &self,
-        flow: &Flow,
-        shown: Option<&Arc<ShownCertificate>>,
-        hop_limit: Option<u8>,
-    ) -> Admission;
+    fn connected(&self, flow: &Flow, party: Party<'_>) -> Admission;
 
     /// One message arrived: a datagram as it is, or what the stream was cut into.
     ///

@@ -258,6 +258,7 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proof::tls::Live;
     use crate::transport::{Limits, Listeners};
 
     fn source(uri: &str) -> Source {
@@ -321,7 +322,7 @@ mod tests {
     fn source_over_tls(uri: &str) -> Source {
         let name = "host.example".try_into().unwrap();
         Source {
-            tls: Some(DialTls { config: crate::proof::tls::Live::believing_nobody(), name }),
+            tls: Some(DialTls { config: Live::believing_nobody(), name, peer: None }),
             ..source(uri)
         }
     }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::sample;
 use crate::proof::digest::test_client;
+use crate::proof::tls::ShownCertificate;
 use crate::proof::users::User;
 use crate::session::RoutingKey;
 use crate::sip::RewriteError;
@@ -17,6 +18,7 @@ use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;
 use crate::upstream::Pool;
 
+mod admitted;
 mod answers;
 mod forged;
 mod overload;
@@ -43,7 +45,7 @@ may-assert = ["*@carrier.example"]
 struct Mailbox(mpsc::UnboundedSender<(u8, String)>);
 
 impl Receiver for Mailbox {
-    fn connected(&self, _: &Flow, _: Option<&Arc<ShownCertificate>>, _: Option<u8>) -> Admission {
+    fn connected(&self, _: &Flow, _: Party<'_>) -> Admission {
         Admission::Close
     }
 
@@ -182,6 +184,10 @@ fn tls_flow(number: u64, remote: &str) -> Flow {
     }
 }
 
+fn showing(shown: &Arc<ShownCertificate>) -> Party<'_> {
+    Party { shown: Some(shown), ..Party::default() }
+}
+
 fn shown(names: &[&str]) -> Arc<ShownCertificate> {
     Arc::new(ShownCertificate::of(names, u64::MAX))
 }
@@ -276,7 +282,7 @@ async fn a_tls_peers_clear_text_passes_for_as_long_as_it_is_connected() {
 
     let flows = [tls_flow(7, "127.0.0.1:40000"), tls_flow(8, "127.0.0.2:40000")];
     for flow in &flows {
-        let admission = scene.border.connected(flow, Some(&shown(&["carrier.example"])), None);
+        let admission = scene.border.connected(flow, showing(&shown(&["carrier.example"])));
         assert_eq!(admission, Admission::Keep);
     }
     scene.border.disconnected(&flows[0]);
@@ -293,8 +299,7 @@ async fn a_tls_peers_clear_text_passes_for_as_long_as_it_is_connected() {
 async fn a_peer_is_itself_on_its_connection_and_nobody_after_it() {
     let mut scene = Scene::new(CARRIER, MemoryTable::default());
     let flow = tls_flow(7, "127.0.0.1:40000");
-    let _ =
-        scene.border.connected(&flow, Some(&shown(&["other.example", "carrier.example"])), None);
+    let _ = scene.border.connected(&flow, showing(&shown(&["other.example", "carrier.example"])));
     let call = request("INVITE", "anyone@carrier.example", "");
     scene.arrives(&flow, &call);
     let invite = scene.upstream_hears().await;
@@ -318,10 +323,10 @@ async fn a_certificate_lets_in_its_own_peer_from_its_own_sources() {
     let here = tls_flow(7, "127.0.0.1:40000");
     let elsewhere = tls_flow(8, "198.18.0.1:40000");
     for (flow, names) in [(&here, ["other.example"]), (&elsewhere, ["carrier.example"])] {
-        assert_eq!(scene.border.connected(flow, Some(&shown(&names)), None), Admission::Close);
+        assert_eq!(scene.border.connected(flow, showing(&shown(&names))), Admission::Close);
     }
     assert_eq!(
-        scene.border.connected(&elsewhere, None, None),
+        scene.border.connected(&elsewhere, Party::default()),
         Admission::Keep,
         "a phone without one"
     );

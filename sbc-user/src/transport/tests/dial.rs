@@ -45,7 +45,8 @@ async fn what_is_sent_to_a_destination_connects_once_and_again_when_that_has_end
     assert_eq!(from.ip(), address.ip());
     assert_eq!(read(&mut peer, message(1).len()).await, message(1));
     assert_eq!(read(&mut peer, message(2).len()).await, message(2));
-    let (flow, _) = site.connected().await;
+    let (flow, _, nobody) = site.dialed().await;
+    assert_eq!(nobody, None);
     assert_eq!(Flow { connection: 0, ..flow }, to);
     write(&mut peer, &message(3)).await;
     assert_eq!(site.received().await, (flow, message(3)));
@@ -63,7 +64,7 @@ async fn what_is_sent_to_a_destination_connects_once_and_again_when_that_has_end
     timeout(DEADLINE, sent).await.unwrap();
     let (mut peer, _) = timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
     assert_eq!(read(&mut peer, message(5).len()).await, message(5));
-    let (anew, _) = site.connected().await;
+    let (anew, ..) = site.dialed().await;
     assert_ne!(anew.connection, flow.connection);
     site.ends_quietly_after(anew).await;
 }
@@ -112,7 +113,8 @@ impl Server {
             expected.clone(),
         )
         .unwrap();
-        let tls = DialTls { config: Live::of(config), name: expected.name().unwrap() };
+        let tls =
+            DialTls { config: Live::of(config), name: expected.name().unwrap(), peer: Some(3) };
         let (site, to) = leading_to(address, Some(tls));
         let files = ours.files(directory.path(), shown);
         let config = server_config(&files, &[], ClientCertificate::Require).unwrap().config;
@@ -151,8 +153,8 @@ async fn over_tls_both_ends_prove_who_they_are() {
     let ours = peer.get_ref().1.peer_certificates().unwrap();
     assert_eq!(crate::proof::tls::identities(&ours[0])[0].as_str(), "sbc.example");
     assert_eq!(read(&mut peer, message(1).len()).await, message(1));
-    let (flow, identities) = server.site.connected().await;
-    assert_eq!(identities, ["carrier.example"]);
+    let (flow, identities, peer) = server.site.dialed().await;
+    assert_eq!((identities, peer), (vec!["carrier.example".to_owned()], Some(3)));
     server.site.ends_quietly_after(flow).await;
 }
 
@@ -167,7 +169,7 @@ async fn a_certificate_for_an_address_is_good_where_an_address_is_expected() {
     let acceptor = TlsAcceptor::from(server.config);
     let mut peer = timeout(DEADLINE, acceptor.accept(stream)).await.unwrap().unwrap();
     assert_eq!(read(&mut peer, message(1).len()).await, message(1));
-    let (flow, _) = server.site.connected().await;
+    let (flow, ..) = server.site.dialed().await;
     server.site.ends_quietly_after(flow).await;
 }
 
@@ -207,7 +209,8 @@ async fn who_is_revoked_hears_nothing_from_us_and_loses_the_connection_that_ther
     let live = Live::new(anew).unwrap();
 
     let (listener, address) = listener().await;
-    let (mut site, to) = leading_to(address, Some(DialTls { config: Arc::clone(&live), name }));
+    let (mut site, to) =
+        leading_to(address, Some(DialTls { config: Arc::clone(&live), name, peer: None }));
     let theirs = TempDir::new().unwrap();
     let files = authority.files(theirs.path(), &shown);
     let config = server_config(&files, &[], ClientCertificate::Require).unwrap().config;
@@ -216,7 +219,7 @@ async fn who_is_revoked_hears_nothing_from_us_and_loses_the_connection_that_ther
     let (stream, _) = timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
     let mut peer = timeout(DEADLINE, acceptor.accept(stream)).await.unwrap().unwrap();
     assert_eq!(read(&mut peer, message(1).len()).await, message(1));
-    let (flow, _) = site.connected().await;
+    let (flow, ..) = site.dialed().await;
 
     revoke(&[&shown]);
     renew(&[live as Arc<dyn Renewable>]).unwrap();

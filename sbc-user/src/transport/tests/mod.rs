@@ -19,10 +19,10 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{
-    Admission, Flow, Limits, ListenSpec, Listeners, Load, Outbox, Receiver, Refusal, Running,
-    Transport,
+    Admission, Dialed, Flow, Limits, ListenSpec, Listeners, Load, Outbox, Party, Receiver, Refusal,
+    Running, Transport,
 };
-use crate::proof::tls::{Live, ShownCertificate};
+use crate::proof::tls::Live;
 use crate::sip::Malformed;
 
 /// Time in which everything that a test waits for must have happened.
@@ -31,7 +31,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 /// What a receiver was told.
 #[derive(Debug, PartialEq, Eq)]
 enum Event {
-    Connected(Flow, Vec<String>),
+    Connected(Flow, Vec<String>, Option<Dialed>),
     Received(Flow, Vec<u8>),
     Refused(Flow, Refusal),
     Disconnected(Flow),
@@ -57,15 +57,10 @@ enum Behaviour {
 }
 
 impl Receiver for Witness {
-    fn connected(
-        &self,
-        flow: &Flow,
-        shown: Option<&Arc<ShownCertificate>>,
-        _: Option<u8>,
-    ) -> Admission {
-        let identities = shown.map_or(&[][..], |shown| shown.identities());
+    fn connected(&self, flow: &Flow, party: Party<'_>) -> Admission {
+        let identities = party.shown.map_or(&[][..], |shown| shown.identities());
         let names = identities.iter().map(ToString::to_string).collect();
-        self.tell(Event::Connected(*flow, names));
+        self.tell(Event::Connected(*flow, names, party.dialed));
         if self.behaviour == Behaviour::RefuseConnections {
             return Admission::Close;
         }
@@ -154,11 +149,23 @@ impl Site {
     }
 
     async fn connected(&mut self) -> (Flow, Vec<String>) {
+        let (flow, identities, dialed) = self.made().await;
+        assert_eq!(dialed, None);
+        (flow, identities)
+    }
+
+    /// The same, of a connection that it has made itself.
+    async fn dialed(&mut self) -> (Flow, Vec<String>, Option<usize>) {
+        let (flow, identities, dialed) = self.made().await;
+        (flow, identities, dialed.expect("a connection that it has made").peer)
+    }
+
+    async fn made(&mut self) -> (Flow, Vec<String>, Option<Dialed>) {
         let event = self.next().await;
-        let Event::Connected(flow, identities) = event else {
+        let Event::Connected(flow, identities, dialed) = event else {
             panic!("{event:?} instead of a connection");
         };
-        (flow, identities)
+        (flow, identities, dialed)
     }
 
     async fn received(&mut self) -> (Flow, Vec<u8>) {

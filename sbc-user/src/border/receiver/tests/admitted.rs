@@ -1,0 +1,60 @@
+//! Who is let in over a connection, and as whom.
+
+use super::*;
+use crate::transport::Dialed;
+
+/// Two who have one provider, and his certificate.
+const PAIR: &str = r#"
+[[peer]]
+name = "first"
+require = ["tls"]
+identities = ["first.example"]
+sources = ["198.51.100.0/24"]
+opens = ["udp"]
+
+[[peer]]
+name = "second"
+require = ["tls"]
+identities = ["second.example"]
+sources = ["127.0.0.0/8"]
+opens = ["udp"]
+target = "sips:127.0.0.1:5061"
+"#;
+
+const FIRST: usize = 0;
+const SECOND: usize = 1;
+
+fn dialed(shown: &Arc<ShownCertificate>, peer: usize) -> Party<'_> {
+    Party { dialed: Some(Dialed { peer: Some(peer) }), ..showing(shown) }
+}
+
+fn is_connected_as(scene: &Scene, flow: &Flow) -> Option<usize> {
+    scene.border.evidence(flow).tls_connection
+}
+
+#[tokio::test]
+async fn whom_we_connect_to_is_no_other_peer_that_the_certificate_names() {
+    let of_both = shown(&["first.example", "second.example"]);
+    let flow = tls_flow(7, "127.0.0.1:5061");
+    // Whether the first may be anywhere or only elsewhere.
+    for sources in ["", "sources = [\"198.51.100.0/24\"]"] {
+        let peers = PAIR.replacen("sources = [\"198.51.100.0/24\"]", sources, 1);
+        let scene = Scene::new(&peers, MemoryTable::default());
+        let admission = scene.border.connected(&flow, dialed(&of_both, SECOND));
+        assert_eq!(admission, Admission::Keep, "{sources}");
+        assert_eq!(is_connected_as(&scene, &flow), Some(SECOND), "{sources}");
+    }
+}
+
+#[tokio::test]
+async fn whom_we_connect_to_has_to_show_a_certificate_for_himself() {
+    let scene = Scene::new(PAIR, MemoryTable::default());
+    let flow = tls_flow(7, "198.51.100.1:5061");
+    let of_another = shown(&["first.example"]);
+    assert_eq!(scene.border.connected(&flow, dialed(&of_another, SECOND)), Admission::Close);
+    assert_eq!(is_connected_as(&scene, &flow), None);
+
+    // The same, from somebody who connects to us.
+    assert_eq!(scene.border.connected(&flow, showing(&of_another)), Admission::Keep);
+    assert_eq!(is_connected_as(&scene, &flow), Some(FIRST));
+}
