@@ -1,12 +1,10 @@
 //! Who is let in over a connection, and for how long what it proves holds.
 
-use std::sync::Arc;
-
 use super::Border;
 use super::receiver::locked;
 use crate::proof::tls::{ClientCertificate, ShownCertificate};
 use crate::transport::{Admission, Dialed, Flow, Party, Refusal, Transport};
-use crate::trust::{Place, TrustTable};
+use crate::trust::{CertificateProof, Place, TrustTable};
 
 impl<T: TrustTable> Border<T> {
     /// Decides about a connection that was made, or that we have made.
@@ -40,7 +38,7 @@ impl<T: TrustTable> Border<T> {
         locked(&self.peers_by_connection).insert(flow.connection, position);
         tracing::info!(%flow, peer = peer.name, "peer connected");
         let now = self.now();
-        let proof = self.clock.proof_by(shown, now);
+        let proof = self.clock.proof_by(shown, party.dialed, now);
         self.report(self.ledger().tls_connected(
             position,
             peer,
@@ -60,12 +58,13 @@ impl<T: TrustTable> Border<T> {
         self.report(self.ledger().tls_disproved(flow.connection, now));
     }
 
-    /// Shuts what peers who are not connected any more have opened by certificates that are not good now.
-    pub fn judge_departed(&self, is_good: impl Fn(&ShownCertificate) -> bool) {
+    /// Shuts what peers who are not connected any more have opened by certificates that are not good now: by
+    /// the rule that they were judged by before.
+    pub fn judge_departed(&self, is_good: impl Fn(&CertificateProof) -> bool) {
         let departed = self.ledger().departed();
         // Without the lock: this takes long where there are many.
-        let is_bad = |shown: Option<&Arc<ShownCertificate>>| !shown.is_some_and(|it| is_good(it));
-        let bad = departed.iter().filter(|(_, shown)| is_bad(shown.as_ref()));
+        let is_bad = |proof: Option<&CertificateProof>| !proof.is_some_and(&is_good);
+        let bad = departed.iter().filter(|(_, proof)| is_bad(proof.as_ref()));
         let bad: Vec<Place> = bad.map(|(place, _)| *place).collect();
         if !bad.is_empty() {
             tracing::info!(places = bad.len(), "shut: who opened them is not proven any more");

@@ -6,6 +6,7 @@ use sbc_common::MonotonicNanos;
 use crate::proof::digest::UnixMillis;
 use crate::proof::tls::ShownCertificate;
 use crate::samples::Moment;
+use crate::transport::Dialed;
 use crate::trust::CertificateProof;
 
 /// The clocks of the daemon.
@@ -57,12 +58,17 @@ impl Clock {
         self.moment().wall / 1_000_000_000
     }
 
-    /// When a certificate's time is over, by the clock that the kernel compares expiry times with.
+    /// What a certificate proves, and when its time is over, by the clock that the kernel compares expiry times with.
     #[must_use]
-    pub fn proof_by(&self, shown: &Arc<ShownCertificate>, now: MonotonicNanos) -> CertificateProof {
+    pub fn proof_by(
+        &self,
+        shown: &Arc<ShownCertificate>,
+        dialed: Option<Dialed>,
+        now: MonotonicNanos,
+    ) -> CertificateProof {
         let left = shown.not_after().saturating_sub(self.unix_seconds());
         let until = now.0.saturating_add(left.saturating_mul(1_000_000_000));
-        CertificateProof { shown: Arc::clone(shown), until: MonotonicNanos(until) }
+        CertificateProof { shown: Arc::clone(shown), until: MonotonicNanos(until), dialed }
     }
 
     /// The clock that the kernel compares expiry times with.

@@ -153,5 +153,5 @@ fn dial_tls(
         return Ok(None);
     };
     let Some(name) = expected.name() else { return Ok(None) };
-    Ok(Some(DialTls { config: certificates.client(files, trust, expected)?, name, peer }))
+    Ok(Some(DialTls { config: certificates.client(peer, files, trust, expected)?, name, peer }))
 }

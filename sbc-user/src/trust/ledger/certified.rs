@@ -6,6 +6,7 @@ use sbc_common::{Lane, MonotonicNanos};
 use super::Ledger;
 use crate::kernel::KernelError;
 use crate::proof::tls::ShownCertificate;
+use crate::transport::Dialed;
 use crate::trust::{Place, TrustTable};
 
 /// A certificate that was shown in a handshake.
@@ -15,6 +16,8 @@ pub struct CertificateProof {
     pub shown: Arc<ShownCertificate>,
     /// When its time is over.
     pub until: MonotonicNanos,
+    /// Whom we had connected to, by whose rule it is judged; `None` for who had connected to us.
+    pub dialed: Option<Dialed>,
 }
 
 /// What keeps the grants of TLS peers alive.
@@ -23,8 +26,8 @@ pub(super) struct Certified {
     connections: HashMap<u64, (CertificateProof, Vec<Place>)>,
     /// The last moment of the connected certificates of each place; no less than that.
     until: HashMap<Place, MonotonicNanos>,
-    /// The certificate of whom a place was open for last, who is no longer connected.
-    departed: HashMap<Place, Arc<ShownCertificate>>,
+    /// The proof of whom a place was open for last, who is no longer connected.
+    departed: HashMap<Place, CertificateProof>,
 }
 
 impl Certified {
@@ -47,7 +50,7 @@ impl Certified {
 
     pub(super) fn departed(&mut self, place: Place, proof: &CertificateProof) {
         self.until.remove(&place);
-        self.departed.insert(place, Arc::clone(&proof.shown));
+        self.departed.insert(place, proof.clone());
     }
 
     /// When the last of the connected certificates of a place is over.
@@ -97,10 +100,10 @@ impl<T: TrustTable> Ledger<T> {
         done
     }
 
-    /// The places that are open although nobody is connected any more, and the certificates that opened
+    /// The places that are open although nobody is connected any more, and the proofs that opened
     /// them, where known: not those of an earlier run.
     #[must_use]
-    pub fn departed(&self) -> Vec<(Place, Option<Arc<ShownCertificate>>)> {
+    pub fn departed(&self) -> Vec<(Place, Option<CertificateProof>)> {
         let grants = self.grants.iter();
         let departed = grants.filter(|(_, it)| it.lane == Lane::Tls && it.connections == 0);
         departed.map(|(place, _)| (*place, self.certified.departed.get(place).cloned())).collect()

@@ -58,3 +58,32 @@ async fn whom_we_connect_to_has_to_show_a_certificate_for_himself() {
     assert_eq!(scene.border.connected(&flow, showing(&of_another)), Admission::Keep);
     assert_eq!(is_connected_as(&scene, &flow), Some(FIRST));
 }
+
+#[tokio::test]
+async fn what_a_connection_of_ours_left_open_is_judged_as_the_connection_was() {
+    let scene = Scene::new(PAIR, MemoryTable::default());
+    let shown = shown(&["first.example", "second.example"]);
+    let (ours, theirs) = (tls_flow(7, "127.0.0.1:5061"), tls_flow(8, "198.51.100.1:40000"));
+    let _ = scene.border.connected(&ours, dialed(&shown, SECOND));
+    let _ = scene.border.connected(&theirs, showing(&shown));
+    scene.border.disconnected(&ours);
+    scene.border.disconnected(&theirs);
+    let open = || {
+        let (ledger, now) = (scene.border.ledger(), scene.border.now());
+        let peer = |remote: &str| {
+            let flow = Flow::udp(OUTSIDE, remote.parse().unwrap());
+            ledger.tls_peer(&scene.border.config.peers, &flow, now)
+        };
+        [peer("198.51.100.1:5060"), peer("127.0.0.1:5060")]
+    };
+    let judged = std::cell::RefCell::new(Vec::new());
+    scene.border.judge_departed(|proof| {
+        judged.borrow_mut().push(proof.dialed.map(|dialed| dialed.peer));
+        true
+    });
+    judged.borrow_mut().sort_unstable();
+    assert_eq!(judged.take(), [None, Some(Some(SECOND))]);
+    assert_eq!(open(), [Some(FIRST), Some(SECOND)]);
+    scene.border.judge_departed(|proof| proof.dialed.is_some());
+    assert_eq!(open(), [None, Some(SECOND)]);
+}

@@ -110,7 +110,7 @@ impl Scene {
         until: MonotonicNanos,
     ) -> Result<(), KernelError> {
         let shown = Arc::new(ShownCertificate::of(&[], 0));
-        let proof = CertificateProof { shown, until };
+        let proof = CertificateProof { shown, until, dialed: None };
         let peers = &self.config.peers;
         self.ledger.tls_connected(peer, &peers[peer], flow, &proof, hop_limit, self.now)
     }

@@ -232,7 +232,7 @@ fn what_the_departed_have_left_open_can_be_judged_again_and_shut() {
     let mut departed: Vec<Place> = scene.ledger.departed().into_iter().map(|it| it.0).collect();
     departed.sort();
     assert_eq!(departed, [address("198.18.0.9"), address("198.18.0.10")]);
-    assert!(scene.ledger.departed().iter().all(|(_, shown)| shown.is_some()));
+    assert!(scene.ledger.departed().iter().all(|(_, proof)| proof.is_some()));
     scene.connect(NOMAD, 9, "198.18.0.10");
     scene.ledger.shut_departed(departed, scene.now).unwrap();
     assert_eq!(scene.entry(address("198.18.0.9")), None);
@@ -247,7 +247,7 @@ fn what_an_earlier_run_left_has_no_certificate_that_could_be_judged() {
     let mut scene = Scene::restarted(table, scene.config, scene.now);
     assert_eq!(scene.entry(network(FIRST)).unwrap().0, Lane::Tls);
     let departed = scene.ledger.departed();
-    assert!(!departed.is_empty() && departed.iter().all(|(_, shown)| shown.is_none()));
+    assert!(!departed.is_empty() && departed.iter().all(|(_, proof)| proof.is_none()));
     scene.ledger.shut_departed(departed.into_iter().map(|it| it.0), scene.now).unwrap();
     assert_eq!(scene.entry(network(FIRST)), Some(listed()));
 }
