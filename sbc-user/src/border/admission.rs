@@ -13,14 +13,14 @@ impl<T: TrustTable> Border<T> {
         if self.forwarder.is_inside(flow) {
             return self.admit_upstream(flow);
         }
-        let Some(shown) = party.shown else { return self.admit_without_identity(flow) };
+        let Some(shown) = party.shown else { return self.admit_without_identity(flow, party) };
         let found = match party.dialed {
             // Judged by the rule of whom we have connected to, it says nothing of others that it names.
             Some(Dialed { peer }) => peer.filter(|position| self.is_for(shown, *position)),
             None => self.peer_of(shown),
         };
         if found.is_none() && shown.identities().is_empty() {
-            return self.admit_without_identity(flow);
+            return self.admit_without_identity(flow, party);
         }
         let Some((position, peer)) =
             found.and_then(|position| Some((position, self.config.peers.get(position)?)))
@@ -75,14 +75,17 @@ impl<T: TrustTable> Border<T> {
 
     /// Where a certificate is required, one that proves no SIP domain is as good as none
     /// (RFC 5922 §7.1).
-    fn admit_without_identity(&self, flow: &Flow) -> Admission {
+    fn admit_without_identity(&self, flow: &Flow, party: Party<'_>) -> Admission {
         let listen = self.config.listen.get(usize::from(flow.listener));
         let requires_identity = listen.is_some_and(|listen| {
             listen.transport == Transport::Tls
                 && listen.client_certificate.unwrap_or_default() == ClientCertificate::Require
         });
-        if !requires_identity {
+        if party.dialed.is_some() {
             return Admission::Keep;
+        }
+        if !requires_identity {
+            return Admission::KeepStranger;
         }
         self.counters.count_refusal(Refusal::IdentityMissing);
         tracing::info!(%flow, "a good certificate that proves no SIP domain");

@@ -123,13 +123,12 @@ pub(super) async fn converse<S: Resettable>(
     disproved: impl Future<Output = Refusal>,
 ) {
     let mut presence = Presence::enter(flow, queue.clone(), switchboard);
-    match switchboard.receiver.connected(flow, party) {
-        Admission::Keep => presence.is_kept = true,
+    let is_known = match switchboard.receiver.connected(flow, party) {
+        Admission::Keep => true,
+        Admission::KeepStranger => false,
         Admission::Close => return,
-    }
-
-    let is_known =
-        party.dialed.is_some() || party.shown.is_some_and(|shown| shown.names_somebody());
+    };
+    presence.is_kept = true;
     let deadlines = Deadlines::new(switchboard.limits, Instant::now(), is_known);
     let (read_half, write_half) = tokio::io::split(stream);
     let mut reader = Reader::new(read_half, deadlines, flow, &queue, &*switchboard.receiver);

@@ -12,6 +12,8 @@ use crate::sip::Malformed;
 pub enum Admission {
     /// It stays, and its end will be reported.
     Keep,
+    /// The same, of nobody who is known: it has to say soon what it wants.
+    KeepStranger,
     /// It is closed, and nothing more is heard of it.
     Close,
 }

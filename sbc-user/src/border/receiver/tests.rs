@@ -327,7 +327,7 @@ async fn a_certificate_lets_in_its_own_peer_from_its_own_sources() {
     }
     assert_eq!(
         scene.border.connected(&elsewhere, Party::default()),
-        Admission::Keep,
+        Admission::KeepStranger,
         "a phone without one"
     );
     assert_eq!(scene.border.ledger().table().entries(), entries);

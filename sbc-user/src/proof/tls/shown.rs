@@ -42,16 +42,16 @@ impl ShownCertificate {
         Self { chain: Vec::new(), identities, common_name: None, not_after }
     }
 
+    /// One with nothing but a common name.
+    #[cfg(test)]
+    pub(crate) fn of_common_name(name: &str) -> Self {
+        Self { common_name: Some(name.parse().unwrap()), ..Self::of(&[], u64::MAX) }
+    }
+
     /// The SIP domains that it proves by its alternative names.
     #[must_use]
     pub fn identities(&self) -> &[Identity] {
         &self.identities
-    }
-
-    /// Says whether it names anybody at all.
-    #[must_use]
-    pub const fn names_somebody(&self) -> bool {
-        !self.identities.is_empty() || self.common_name.is_some()
     }
 
     /// Says whether it is for one of `expected`. The common name counts only where the caller says so, and

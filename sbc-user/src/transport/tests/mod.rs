@@ -64,6 +64,9 @@ impl Receiver for Witness {
         if self.behaviour == Behaviour::RefuseConnections {
             return Admission::Close;
         }
+        if identities.is_empty() && party.dialed.is_none() {
+            return Admission::KeepStranger;
+        }
         Admission::Keep
     }
 

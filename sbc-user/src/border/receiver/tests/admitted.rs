@@ -87,3 +87,33 @@ async fn what_a_connection_of_ours_left_open_is_judged_as_the_connection_was() {
     scene.border.judge_departed(|proof| proof.dialed.is_some());
     assert_eq!(open(), [None, Some(SECOND)]);
 }
+
+#[tokio::test]
+async fn a_common_name_that_counts_for_nobody_makes_nobody_known() {
+    let common_name = Arc::new(ShownCertificate::of_common_name("first.example"));
+    let counting = "certificate = { common-name = true }\n";
+    let peer =
+        |more: &str| PAIR.replacen("opens = [\"udp\"]", &format!("opens = [\"udp\"]\n{more}"), 1);
+    for (peers, admission) in
+        [(peer(""), Admission::KeepStranger), (peer(counting), Admission::Keep)]
+    {
+        let scene = Scene::new(&peers, MemoryTable::default());
+        let flow = tls_flow(7, "198.51.100.1:40000");
+        assert_eq!(scene.border.connected(&flow, showing(&common_name)), admission, "{peers}");
+    }
+}
+
+#[tokio::test]
+async fn whom_we_connect_to_and_the_upstream_may_be_silent_and_a_stranger_may_not() {
+    let scene = Scene::new(PAIR, MemoryTable::default());
+    let over_tcp = |listener, remote: &str| Flow {
+        transport: Transport::Tcp,
+        ..Flow { listener, ..tls_flow(7, remote) }
+    };
+    let outside = over_tcp(OUTSIDE, "198.51.100.1:5060");
+    let dialed = Party { dialed: Some(Dialed { peer: None }), ..Party::default() };
+    assert_eq!(scene.border.connected(&outside, dialed), Admission::Keep);
+    assert_eq!(scene.border.connected(&outside, Party::default()), Admission::KeepStranger);
+    let upstream = over_tcp(INSIDE, "127.0.0.1:40000");
+    assert_eq!(scene.border.connected(&upstream, Party::default()), Admission::Keep);
+}
