@@ -7,7 +7,7 @@ use super::receiver::PROVEN;
 use super::sending::failed;
 use crate::screening::{Outcome, Rejection};
 use crate::session::{Forwarded, RelayRefusal};
-use crate::sip::{Message, StartLine};
+use crate::sip::{Message, StartLine, without_verstat};
 use crate::transport::{Admission, Flow, Refusal, SendFailure};
 use crate::trust::TrustTable;
 use crate::upstream::{Target, is_probe};
@@ -88,6 +88,9 @@ impl<T: TrustTable> Border<T> {
         self.target_failed(to);
         for message in messages {
             let Ok(request) = Message::scan(message) else { continue };
+            // What we have told the upstream of a number is not told to who calls from it.
+            let untold = without_verstat(&request);
+            let Ok(request) = Message::scan(untold.as_deref().unwrap_or(message)) else { continue };
             if is_probe(&request) || !matches!(request.start_line(), StartLine::Request { .. }) {
                 continue;
             }

@@ -257,7 +257,7 @@ impl<'p, 't> Scene<'p, 't> {
         let number = u64::try_from(position).unwrap() + 1;
         let flow = Flow { connection: number, ..self.flow(Transport::Tls, 40_000) };
         let shown = Arc::new(ShownCertificate::of(&[], 0));
-        let proof = CertificateProof { shown, until: MonotonicNanos(u64::MAX) };
+        let proof = CertificateProof { shown, until: MonotonicNanos(u64::MAX), dialed: None };
         self.ledger.tls_connected(position, peer, &flow, &proof, Some(60), self.now).unwrap();
     }
 

@@ -12,7 +12,7 @@ use crate::config::sample;
 use crate::proof::digest::test_client;
 use crate::proof::tls::ShownCertificate;
 use crate::proof::users::User;
-use crate::session::RoutingKey;
+use crate::session::{Forwarded, RoutingKey};
 use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;
@@ -23,6 +23,7 @@ mod answers;
 mod forged;
 mod overload;
 mod registration;
+mod undelivered;
 mod users;
 
 const OUTSIDE: u8 = 0;
