@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use super::Border;
+use super::registration::in_clear;
 use super::upstream::ATTEMPTS;
-use crate::config::SipTarget;
+use crate::config::{Proof, SipTarget};
 use crate::screening::{Outcome, Rejection};
 use crate::session::{Forwarded, RelayRefusal, WayOut};
 use crate::sip::{Message, StartLine};
@@ -29,13 +30,17 @@ impl<T: TrustTable> Border<T> {
         let route = self.config.routes.iter().find(|route| route.matches(request));
         let route = route.ok_or_else(nowhere)?;
         let peers = self.config.peers.iter().zip(&self.peer_pools);
-        let found = peers.into_iter().find(|(peer, _)| peer.name == route.peer);
-        let Some((peer, Some(pool))) = found else { return Err(nowhere()) };
+        let found = peers.into_iter().enumerate().find(|(_, (peer, _))| peer.name == route.peer);
+        let Some((position, (peer, Some(pool)))) = found else { return Err(nowhere()) };
         let target = peer.target.as_ref().filter(|_| route.rewrite_host);
         let host = target.map(SipTarget::host_and_port);
         for _ in 0..ATTEMPTS {
             let Some(to) = pool.choose(request, Instant::now()) else { break };
-            let is_trusted = peer.trust_domain;
+            if peer.requires(Proof::Ipsec) && !self.is_guarded(&to, position) {
+                return Err(Rejection { status: 500, outcome: Outcome::PeerUnprotected });
+            }
+            // Over TLS the connection itself proves the peer.
+            let is_trusted = peer.trust_domain && (!in_clear(&to) || self.is_in_trust_domain(&to));
             let way = WayOut { to, registered: None, is_outbound: false, is_trusted };
             let forwarded =
                 self.forwarder.request_outwards_to(request, origin, &way, host.as_deref());
@@ -47,6 +52,12 @@ impl<T: TrustTable> Border<T> {
         }
         // Not 503: that would say that nothing can be reached through us (RFC 3261 §16.7 step 6).
         Err(Rejection { status: 500, outcome: Outcome::PeerUnreachable })
+    }
+
+    /// Says whether what is sent leaves in clear for nobody but the peer behind IPsec: by the proof of now, and not
+    /// by where the peer is.
+    fn is_guarded(&self, to: &Flow, peer: usize) -> bool {
+        !in_clear(to) || self.evidence(to).ipsec_source == Some(peer)
     }
 
     /// The pools of everybody whom requests are sent to.

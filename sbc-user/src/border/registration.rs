@@ -144,7 +144,7 @@ fn is_success(response: &Message<'_>) -> bool {
     matches!(response.start_line(), StartLine::Response { status, .. } if status / 100 == 2)
 }
 
-fn in_clear(flow: &Flow) -> bool {
+pub(super) fn in_clear(flow: &Flow) -> bool {
     flow.transport != Transport::Tls
 }
 

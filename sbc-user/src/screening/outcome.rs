@@ -65,6 +65,9 @@ closed_list! {
         Undeliverable "undeliverable",
         /// A request of the upstream to a peer that cannot be reached: 500.
         PeerUnreachable "peer-unreachable",
+        /// A request of the upstream to a peer that requires IPsec, which does not guard it now: 500. It would have
+        /// left in clear.
+        PeerUnprotected "peer-unprotected",
         /// A request of the upstream that neither a token of ours nor a route of the configuration leads
         /// anywhere: 404.
         NoRoute "no-route",

@@ -21,6 +21,7 @@ use crate::upstream::Pool;
 mod admitted;
 mod answers;
 mod forged;
+mod outwards;
 mod overload;
 mod registration;
 mod undelivered;
