@@ -81,6 +81,12 @@ impl Mandate {
         Self { is_mute: true, ..Self::default() }
     }
 
+    /// The same of who is behind a peer, which allows no more than its `within` does.
+    #[must_use]
+    pub fn mute_within(within: Option<Arc<Permissions>>) -> Self {
+        Self { is_mute: true, lists: [within, None] }
+    }
+
     /// What all of `permissions` and, where there are others, all of `within` allow.
     #[must_use]
     pub fn of(permissions: Arc<Permissions>, within: Option<Arc<Permissions>>) -> Self {
@@ -109,6 +115,12 @@ impl Mandate {
     #[must_use]
     pub fn may_call(&self, uri: &Uri<'_>) -> bool {
         self.all(|list| allows(list.may_call.as_ref(), uri))
+    }
+
+    /// Whether some may be called only.
+    #[must_use]
+    pub fn limits_calls(&self) -> bool {
+        !self.all(|list| list.may_call.is_none())
     }
 
     /// Whether this may be a Contact.

@@ -7,7 +7,7 @@ use super::excess::excess;
 use super::options::asks_us;
 use super::rejection::{begin_reply, reply_limit};
 use super::{Evidence, Outcome, Rejection, Standing};
-use crate::config::{Config, Mandate};
+use crate::config::{Config, Mandate, Permissions};
 use crate::proof::digest::{
     Credentials, DigestCheck, DigestVerdict, OfferedAlgorithms, ProtectedRealm, RequestFacts,
     UnixMillis,
@@ -35,6 +35,13 @@ pub enum Screened<'m> {
     Answered(Outcome, Vec<u8>),
     /// Nothing is sent.
     Silent(Outcome),
+}
+
+impl Screened<'_> {
+    /// Relayed without anybody having proved himself just now.
+    const fn unasked(mandate: Mandate) -> Self {
+        Self::Accepted { proven: None, is_there: false, mandate, consumed: None }
+    }
 }
 
 /// What a decision is made with.
@@ -78,35 +85,27 @@ impl Screen<'_> {
             Standing::Lacking => self.refuse_lacking(request, flow, evidence, &method),
             Standing::Proven(_) => {
                 let mandate = standing.mandate(peers);
-                // Who only asks us claims nothing to anybody, and who was admitted to a dialog is called in
-                // it what whoever admitted him called him.
-                let excess = excess(&mandate, request, self.forwarder).filter(|_| {
-                    !self.asks_us(request) && !self.forwarder.is_admitted(request, flow)
-                });
-                if let Some(outcome) = excess {
-                    let evidence = &Evidence { has_answered: true, ..*evidence };
-                    return self.reject(
-                        request,
-                        flow,
-                        evidence,
-                        Rejection { status: 403, outcome },
-                    );
+                // Who only asks us claims nothing to anybody.
+                let is_admitted = self.forwarder.is_admitted(request, flow);
+                let excess = excess(&mandate, request, self.forwarder, is_admitted);
+                match excess.filter(|_| !self.asks_us(request)) {
+                    Some(outcome) => self.forbid(request, flow, evidence, outcome),
+                    None => Screened::unasked(mandate),
                 }
-                Screened::Accepted { proven: None, is_there: false, mandate, consumed: None }
             }
             Standing::NeedsDigest(position) => {
                 let is_unchallengeable = is_unchallengeable(&method);
-                if self.forwarder.is_admitted(request, flow)
+                let is_admitted = self.forwarder.is_admitted(request, flow);
+                if is_admitted
                     || is_unchallengeable && evidence.has_answered
                     || evidence.has_answered && self.is_bare_question(request)
                 {
                     // Whoever it is was proven before; without credentials it claims nothing new.
-                    let mandate = Mandate::mute();
-                    return Screened::Accepted {
-                        proven: None,
-                        is_there: false,
-                        mandate,
-                        consumed: None,
+                    let mandate = Mandate::mute_within(self.permissions_of(position));
+                    let excess = excess(&mandate, request, self.forwarder, true);
+                    return match excess.filter(|_| is_admitted) {
+                        Some(outcome) => self.forbid(request, flow, evidence, outcome),
+                        None => Screened::unasked(mandate),
                     };
                 }
                 if is_unchallengeable {
@@ -124,6 +123,23 @@ impl Screen<'_> {
     /// Whoever brings credentials wants them judged: they prolong what they prove.
     fn is_bare_question(&self, request: &Message<'_>) -> bool {
         request.header(HeaderKind::ProxyAuthorization).is_none() && self.asks_us(request)
+    }
+
+    fn permissions_of(&self, position: Option<usize>) -> Option<Arc<Permissions>> {
+        let peer = self.config.peers.get(position?)?;
+        Some(peer.permissions().clone())
+    }
+
+    /// Refuses what a proven sender may not say.
+    fn forbid<'m>(
+        &self,
+        request: &Message<'m>,
+        flow: &Flow,
+        evidence: &Evidence,
+        outcome: Outcome,
+    ) -> Screened<'m> {
+        let evidence = Evidence { has_answered: true, ..*evidence };
+        self.reject(request, flow, &evidence, Rejection { status: 403, outcome })
     }
 
     /// Answers a request that is not relayed; see [`Rejection::answer`].
@@ -192,18 +208,15 @@ impl Screen<'_> {
         };
         let outcome = match realm.judge(&credentials, &facts, offered, self.now) {
             DigestVerdict::Proven { user, is_sources_own: is_there, .. } => {
-                let within = position.and_then(|position| self.config.peers.get(position));
-                let within = within.map(|peer| peer.permissions().clone());
+                let within = self.permissions_of(position);
                 let mandate = Mandate::of(user.permissions().clone(), within);
-                if let Some(outcome) = excess(&mandate, request, self.forwarder) {
+                // Whoever shows an admission is not asked for credentials.
+                if let Some(outcome) = excess(&mandate, request, self.forwarder, false) {
+                    // Credentials that were carried here from elsewhere do not show that anybody is.
+                    let rejection = Rejection { status: 403, outcome };
                     let has_answered = is_there || evidence.has_answered;
                     let evidence = Evidence { has_answered, ..*evidence };
-                    return self.reject(
-                        request,
-                        flow,
-                        &evidence,
-                        Rejection { status: 403, outcome },
-                    );
+                    return self.reject(request, flow, &evidence, rejection);
                 }
                 let (proven, consumed) = (Some(user), Some(header));
                 return Screened::Accepted { proven, is_there, mandate, consumed };

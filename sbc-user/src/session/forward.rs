@@ -434,7 +434,9 @@ impl Forwarder {
         uri.user.is_none() && self.is_own(uri)
     }
 
-    pub(super) fn is_own(&self, uri: &Uri<'_>) -> bool {
+    /// Says whether a URI is at one of our addresses.
+    #[must_use]
+    pub fn is_own(&self, uri: &Uri<'_>) -> bool {
         address_of(uri).is_some_and(|address| self.is_own_address(address))
     }
 

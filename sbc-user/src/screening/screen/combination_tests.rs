@@ -148,7 +148,8 @@ impl Scene {
             Answer::Alice => ("alice", "ecila"),
             Answer::Bob => ("bob", "bob"),
         };
-        let nonce = self.digest.realm_of(&self.digest.realms(), []).nonce(flow.remote, self.now, [3; 8]);
+        let nonce =
+            self.digest.realm_of(&self.digest.realms(), []).nonce(flow.remote, self.now, [3; 8]);
         let nonce = String::from_utf8_lossy(&nonce);
         let challenge = format!("realm=\"example.com\",nonce=\"{nonce}\",algorithm=SHA-256");
         let credentials = answer(&challenge, user, password, ("INVITE", TARGET));
