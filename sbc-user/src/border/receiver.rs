@@ -9,7 +9,7 @@ use sbc_common::MonotonicNanos;
 
 use super::nonces::Nonces;
 use super::registration::answers_registration;
-use super::stir::{Stir, telling};
+use super::stir::{Inquiry, Stir};
 use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
@@ -17,7 +17,7 @@ use crate::proof::digest::DigestCheck;
 use crate::proof::ipsec::IpsecAccount;
 use crate::samples::SampleLog;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
-use crate::session::{Forwarder, RelayRefusal, TokenSeal};
+use crate::session::{Forwarder, TokenSeal};
 use crate::sip::{Malformed, Message, StartLine, without_verstat};
 use crate::transport::{
     Admission, Flow, Load, Note, Outbox, Party, Receiver, Refusal, SendFailure, Transport,
@@ -213,12 +213,7 @@ impl<T: TrustTable> Border<T> {
                     let evidence = Evidence { has_answered, ..*evidence };
                     return self.reject(OPTIONS_ANSWERED, flow, &evidence, request, answer);
                 }
-                let finding = match self.validated(flow, evidence, request) {
-                    Ok(finding) => finding,
-                    Err(rejection) => {
-                        return self.reject(rejection, flow, hearer, request, answer);
-                    }
-                };
+                let mut inquiry = self.inquiry(flow, evidence, request);
                 let registrant = self.registrant(flow, evidence, proven.as_deref());
                 let sent = self.send_inwards(|| {
                     let forwarded = self.forwarder.request_inwards(
@@ -227,15 +222,17 @@ impl<T: TrustTable> Border<T> {
                         consumed.as_ref(),
                         Some(&mandate),
                         registrant,
-                    )?;
-                    Ok(telling(forwarded, finding))
+                    );
+                    let forwarded = forwarded.map_err(Rejection::of_relay)?;
+                    self.telling(forwarded, &mut inquiry)
                 });
-                let Err(refusal) = sent else { return };
+                let Err(rejection) = sent else {
+                    return inquiry.iter().for_each(Inquiry::passed_on);
+                };
                 // Whose address the operator vouches for may be forged. There is nothing that he would have to
                 // know, and who does receive there repeats what he sent.
                 let is_heard = flow.transport.is_stream() || has_answered;
-                let rejection = Rejection::of_relay(refusal);
-                if refusal == RelayRefusal::NoTarget && !is_heard {
+                if rejection.outcome == Outcome::UpstreamDown && !is_heard {
                     return self.counters.count(rejection.outcome);
                 }
                 self.reject(rejection, flow, hearer, request, answer);

@@ -22,15 +22,15 @@ impl<T: TrustTable> Border<T> {
     /// chosen: nothing of the request has left.
     pub(super) fn send_inwards(
         &self,
-        mut forwarded: impl FnMut() -> Result<Forwarded, RelayRefusal>,
-    ) -> Result<(), RelayRefusal> {
+        mut forwarded: impl FnMut() -> Result<Forwarded, Rejection>,
+    ) -> Result<(), Rejection> {
         for _ in 0..ATTEMPTS {
             let Forwarded { to, message } = forwarded()?;
             if self.is_settled(&to, message, Outcome::RequestRelayedInwards) {
                 return Ok(());
             }
         }
-        Err(RelayRefusal::NoTarget)
+        Err(Rejection::of_relay(RelayRefusal::NoTarget))
     }
 
     /// Sends a request to a target, and counts what became of it; `false` if nothing of it has left, so that

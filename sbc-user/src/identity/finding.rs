@@ -36,6 +36,8 @@ pub enum Failure {
     OtherCallee,
     /// The same was signed for another call.
     Replayed,
+    /// So many signatures of the peer were bad of late that nobody looked at this one.
+    NotLookedAt,
 }
 
 impl Failure {
@@ -48,6 +50,8 @@ impl Failure {
             Self::Unsupported | Self::Untrusted | Self::NotAuthorized => 437,
             // "Stale Date" (§6.2.2), and not that of a bad signature.
             Self::Stale => 403,
+            // Nothing is held against it: the bad ones may be forged, and it may be good when it comes again.
+            Self::NotLookedAt => 503,
             Self::Malformed
             | Self::BadSignature
             | Self::OtherCaller
@@ -71,6 +75,7 @@ impl Failure {
             Self::OtherCaller => "other-caller",
             Self::OtherCallee => "other-callee",
             Self::Replayed => "replayed",
+            Self::NotLookedAt => "not-looked-at",
         }
     }
 }
@@ -100,7 +105,9 @@ impl From<Failure> for Finding {
     /// Where nothing was signed, or nothing is at hand to verify it with, nothing was found out.
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Missing | Failure::NoCertificate => Self::NotValidated(failure),
+            Failure::Missing | Failure::NoCertificate | Failure::NotLookedAt => {
+                Self::NotValidated(failure)
+            }
             Failure::Malformed
             | Failure::Unsupported
             | Failure::Untrusted

@@ -11,9 +11,12 @@ mod identity_header;
 mod memory;
 mod number;
 mod passport;
+mod patience;
 mod signer;
 mod stamp;
 mod store;
+#[cfg(test)]
+pub(crate) mod test_carrier;
 #[cfg(test)]
 mod tests;
 mod tn_authorization;
@@ -27,4 +30,4 @@ pub use signer::{Origid, Signer, SignerError};
 pub use stamp::stamped;
 pub use store::{CertificateStore, StoreError};
 pub use tn_authorization::{BadAuthorization, TnAuthorization};
-pub use verifier::Verifier;
+pub use verifier::{Occasion, Verified, Verifier};

@@ -1,12 +1,11 @@
 use super::Finding;
 use super::number::{caller, number_of};
-use crate::sip::{HeaderKind, Message, NameAddr, Rewrite};
+use crate::sip::{HeaderKind, Message, NameAddr, Rewrite, RewriteError};
 
 /// The request with what was found out about its caller: `verstat` at each number in From and
 /// P-Asserted-Identity, and `Attestation-Info` where it has passed (3GPP TS 24.229 §7.2A.20, §7.2.18).
-/// `None` if it would be too large.
-#[must_use]
-pub fn stamped(request: &Message<'_>, finding: Finding) -> Option<Vec<u8>> {
+/// It has to be the request that the finding is about, as it goes on.
+pub fn stamped(request: &Message<'_>, finding: Finding) -> Result<Vec<u8>, RewriteError> {
     let signed = caller(request);
     let mut rewrite = Rewrite::new(request);
     let asserted = request.addresses(HeaderKind::PAssertedIdentity);
@@ -23,8 +22,8 @@ pub fn stamped(request: &Message<'_>, finding: Finding) -> Option<Vec<u8>> {
         rewrite.append("Attestation-Info", attestation.name());
     }
     let mut message = Vec::new();
-    rewrite.write(&mut message).ok()?;
-    Some(message)
+    rewrite.write(&mut message)?;
+    Ok(message)
 }
 
 /// A parameter of the number: behind it, wherever the user part goes on.

@@ -2,77 +2,13 @@
 
 use std::time::Duration;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
-    PKCS_ECDSA_P256_SHA256,
-};
+use sbc_common::MonotonicNanos;
 
+use super::test_carrier::{Carrier, ORIGID, PROVIDER, URL};
 use super::*;
 use crate::sip::Message;
 
 const NOW: u64 = 1_800_000_000;
-const URL: &str = "https://sti.example/709A.pem";
-const ORIGID: &str = "123e4567-e89b-12d3-a456-426655440000";
-/// SEQUENCE of one `spc`.
-const PROVIDER: &[u8] = &[0x30, 8, 0xa0, 6, 0x16, 4, b'7', b'0', b'9', b'A'];
-
-/// Somebody who signs calls, and the authority that lets him.
-struct Carrier {
-    folder: tempfile::TempDir,
-}
-
-impl Carrier {
-    /// With this TNAuthList, or without any.
-    fn new(authorization: Option<&[u8]>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-        let named = |name: &str| {
-            let mut params = CertificateParams::default();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params
-        };
-        let mut root = named("root");
-        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root_key = key();
-        let authority = root.self_signed(&root_key).unwrap();
-        let issuer = Issuer::new(root, root_key);
-        let mut leaf = named("709A");
-        leaf.custom_extensions = authorization
-            .map(|der| {
-                CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 26], der.to_vec())
-            })
-            .into_iter()
-            .collect();
-        let leaf_key = key();
-        let leaf = leaf.signed_by(&leaf_key, &issuer).unwrap();
-        let write = |name: &str, text: String| {
-            use std::os::unix::fs::PermissionsExt as _;
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        };
-        write("root.pem", authority.pem());
-        write("leaf.pem", leaf.pem());
-        write("key.pem", leaf_key.serialize_pem());
-        Self { folder }
-    }
-
-    fn signer(&self) -> Signer {
-        let key = self.folder.path().join("key.pem");
-        Signer::load(&key, URL, &ORIGID.parse().unwrap()).unwrap()
-    }
-
-    fn store(&self) -> CertificateStore {
-        let mut store = CertificateStore::believing(&self.folder.path().join("root.pem")).unwrap();
-        store.add(URL, &self.folder.path().join("leaf.pem")).unwrap();
-        store
-    }
-
-    fn verifier(&self) -> Verifier {
-        Verifier::new(self.store(), Duration::from_mins(1))
-    }
-}
-
 fn call(from: &str, to: &str, more: &str) -> String {
     format!(
         "INVITE {to} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <{from}>;tag=1\r\n\
@@ -89,8 +25,17 @@ fn signed(carrier: &Carrier, request: &str) -> String {
     String::from_utf8(signed).unwrap()
 }
 
+/// As it comes from a peer, and goes on if it is good.
+fn verified_for(verifier: &Verifier, peer: &str, request: &str, now: u64) -> Finding {
+    let monotonic = MonotonicNanos(now * 1_000_000_000);
+    let occasion = Occasion { peer, unix_seconds: now, monotonic };
+    let found = verifier.verify(&Message::scan(request.as_bytes()).unwrap(), &occasion);
+    verifier.passed_on(&found);
+    found.finding
+}
+
 fn verified(verifier: &Verifier, request: &str, now: u64) -> Finding {
-    verifier.verify(&Message::scan(request.as_bytes()).unwrap(), now)
+    verified_for(verifier, "carrier", request, now)
 }
 
 #[test]
@@ -104,7 +49,6 @@ fn what_was_signed_is_verified_and_nothing_else() {
         (good.replace("From: <sip:+1-215", "From: <sip:+1-216"), Failure::OtherCaller),
         (good.replace("To: <sip:+1212", "To: <sip:+1213"), Failure::OtherCallee),
         (good.replace("Date:", "P-Asserted-Identity: <tel:+1999>\r\nDate:"), Failure::OtherCaller),
-        (good.replace("Call-ID: one", "Call-ID: two"), Failure::Replayed),
         (good.replace("alg=ES256", "alg=ES384"), Failure::Unsupported),
         (good.replace("info=<https://sti", "info=<https://other"), Failure::Malformed),
         (good.replace("Identity: ", "Identity: ."), Failure::Malformed),
@@ -126,6 +70,65 @@ fn what_was_signed_is_verified_and_nothing_else() {
 fn line(message: &str, name: &str) -> String {
     let is_it = |line: &&str| line.starts_with(&format!("{name}: "));
     message.split("\r\n").find(is_it).unwrap().to_owned()
+}
+
+#[test]
+fn a_call_is_begun_again_a_few_times_with_the_same_signature() {
+    let carrier = Carrier::new(Some(PROVIDER));
+    let verifier = carrier.verifier();
+    let good = signed(&carrier, &call(CALLER, CALLEE, ""));
+    let again = |call: usize| good.replace("Call-ID: one", &format!("Call-ID: {call}"));
+    let passed = Finding::Passed(Attestation::A);
+    let replayed = Finding::Failed(Failure::Replayed);
+    for number in 0..4 {
+        assert_eq!(verified(&verifier, &again(number), NOW), passed, "{number}");
+        // Others may not, however often it was used.
+        assert_eq!(verified_for(&verifier, "other", &again(9), NOW), replayed);
+    }
+    assert_eq!(verified(&verifier, &again(4), NOW), replayed);
+    assert_eq!(verified(&verifier, &again(2), NOW), passed, "a retransmission");
+    assert_eq!(verified(&verifier, &again(4), NOW + 60), replayed);
+}
+
+#[test]
+fn what_did_not_go_on_is_not_held_against_what_comes_again() {
+    let carrier = Carrier::new(Some(PROVIDER));
+    let verifier = carrier.verifier();
+    let good = signed(&carrier, &call(CALLER, CALLEE, ""));
+    let monotonic = MonotonicNanos::default();
+    let occasion = Occasion { peer: "carrier", unix_seconds: NOW, monotonic };
+    for number in 0..10 {
+        let call = good.replace("Call-ID: one", &format!("Call-ID: {number}"));
+        let found = verifier.verify(&Message::scan(call.as_bytes()).unwrap(), &occasion);
+        assert_eq!(found.finding, Finding::Passed(Attestation::A), "{number}");
+    }
+}
+
+#[test]
+fn bad_signatures_of_a_peer_are_looked_at_until_there_are_too_many() {
+    let carrier = Carrier::new(Some(PROVIDER));
+    let verifier = carrier.verifier();
+    let good = signed(&carrier, &call(CALLER, CALLEE, ""));
+    let place = good.find(";info").unwrap() - 10;
+    let mut bad = good.clone().into_bytes();
+    bad[place] = if bad[place] == b'A' { b'B' } else { b'A' };
+    let bad = String::from_utf8(bad).unwrap();
+    let passed = Finding::Passed(Attestation::A);
+    for _ in 0..100 {
+        assert_eq!(verified(&verifier, &bad, NOW), Failure::BadSignature.into());
+    }
+    let not_looked_at = Finding::NotValidated(Failure::NotLookedAt);
+    for call in [&bad, &good] {
+        assert_eq!(verified(&verifier, call, NOW), not_looked_at);
+    }
+    assert_eq!(verified_for(&verifier, "other", &good, NOW), passed, "another's are");
+    let verifier = carrier.verifier();
+    assert_eq!(verified(&verifier, &good, NOW), passed);
+    for _ in 0..100 {
+        assert_eq!(verified(&verifier, &bad, NOW), Failure::BadSignature.into());
+    }
+    assert_eq!(verified(&verifier, &good, NOW), passed, "a call that is known goes on");
+    assert_eq!(verified(&verifier, &bad, NOW + 1), Failure::BadSignature.into());
 }
 
 #[test]
@@ -347,7 +350,12 @@ proptest::proptest! {
             let _ = IdentityHeader::parse(value.as_bytes());
             let request = call(CALLER, CALLEE, &format!("Identity: {value}\r\n"));
             if let Ok(request) = Message::scan(request.as_bytes()) {
-                let finding = verifier.verify(&request, NOW);
+                let occasion = Occasion {
+                    peer: "carrier",
+                    unix_seconds: NOW,
+                    monotonic: MonotonicNanos::default(),
+                };
+                let finding = verifier.verify(&request, &occasion).finding;
                 proptest::prop_assert!(!matches!(finding, Finding::Passed(_)));
             }
         }

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
-use super::memory::Memory;
+use sbc_common::MonotonicNanos;
+
+use super::memory::{Known, Memory, Sighting};
 use super::number::{callee, caller};
 use super::passport::SHAKEN;
+use super::patience::Patience;
 use super::{Attestation, CertificateStore, Failure, Finding, IdentityHeader, Passport};
 use crate::sip::{HeaderKind, Message, TelephoneNumber};
 
@@ -12,26 +15,66 @@ pub struct Verifier {
     certificates: CertificateStore,
     freshness: u64,
     memory: Memory,
+    patience: Patience,
+}
+
+/// For whom, and when, something is verified.
+#[derive(Clone, Copy, Debug)]
+pub struct Occasion<'a> {
+    /// The name of the peer whose call it is.
+    pub peer: &'a str,
+    /// Seconds since 1970.
+    pub unix_seconds: u64,
+    /// The time that budgets go by.
+    pub monotonic: MonotonicNanos,
+}
+
+/// A finding, and what it was found by.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified {
+    /// The finding.
+    pub finding: Finding,
+    sighting: Option<Sighting>,
 }
 
 impl Verifier {
     /// A verifier that takes what was signed no longer ago than `freshness`.
     #[must_use]
     pub fn new(certificates: CertificateStore, freshness: Duration) -> Self {
-        Self { certificates, freshness: freshness.as_secs(), memory: Memory::default() }
+        Self {
+            certificates,
+            freshness: freshness.as_secs(),
+            memory: Memory::default(),
+            patience: Patience::default(),
+        }
     }
 
-    /// Verifies a request at a time in seconds since 1970.
+    /// Verifies a request, as whoever is told of it will see it.
     #[must_use]
-    pub fn verify(&self, request: &Message<'_>, now: u64) -> Finding {
-        match self.judge(request, now) {
-            Ok(attestation) => Finding::Passed(attestation),
-            Err(failure) => failure.into(),
+    pub fn verify(&self, request: &Message<'_>, occasion: &Occasion<'_>) -> Verified {
+        match self.judge(request, occasion) {
+            Ok((attestation, sighting)) => {
+                Verified { finding: Finding::Passed(attestation), sighting: Some(sighting) }
+            }
+            Err(failure) => Verified { finding: failure.into(), sighting: None },
+        }
+    }
+
+    /// Takes note that a request which was verified has gone on: what was signed for it is good for few
+    /// others.
+    pub fn passed_on(&self, verified: &Verified) {
+        if let Some(sighting) = &verified.sighting {
+            self.memory.remember(sighting);
         }
     }
 
     /// What costs least is asked first.
-    fn judge(&self, request: &Message<'_>, now: u64) -> Result<Attestation, Failure> {
+    fn judge(
+        &self,
+        request: &Message<'_>,
+        occasion: &Occasion<'_>,
+    ) -> Result<(Attestation, Sighting), Failure> {
+        let Occasion { peer, unix_seconds: now, monotonic } = *occasion;
         let identity = only_shaken(request)?;
         let passport = Passport::read(&identity)?;
         if now.abs_diff(passport.issued_at) > self.freshness {
@@ -57,14 +100,22 @@ impl Verifier {
         if !number.is_some_and(|number| certificate.authorization().covers(number.canonical())) {
             return Err(Failure::NotAuthorized);
         }
+        let until = passport.issued_at.saturating_add(self.freshness);
+        let signed = (identity.signed, &*identity.signature);
+        let sighting = self.memory.sighting(signed, request, (peer, [number, called]), until);
+        match self.memory.knows(&sighting, now) {
+            Known::Replayed => return Err(Failure::Replayed),
+            Known::Verified => return Ok((passport.attestation, sighting)),
+            Known::Unseen => {}
+        }
+        if !self.patience.is_left(peer, monotonic) {
+            return Err(Failure::NotLookedAt);
+        }
         if !certificate.has_signed(identity.signed, &identity.signature) {
+            self.patience.spend(peer, monotonic);
             return Err(Failure::BadSignature);
         }
-        let until = passport.issued_at.saturating_add(self.freshness);
-        if self.memory.is_replay(identity.signed, request, (now, until)) {
-            return Err(Failure::Replayed);
-        }
-        Ok(passport.attestation)
+        Ok((passport.attestation, sighting))
     }
 }
 

@@ -46,6 +46,9 @@ closed_list! {
         /// A call whose number was not signed by somebody who may, of a peer that has to sign its calls: 403, 436,
         /// 437 or 438; at the level `debug` the log says why.
         IdentityInvalid "identity-invalid",
+        /// A call of a peer that has to sign its calls, whose signature nobody looked at since too many in its name
+        /// were bad of late: 503 with Retry-After.
+        IdentityNotLookedAt "identity-not-looked-at",
         /// A proof that no challenge can bring is missing: 403 over a connection, silence over UDP, where
         /// the source may be forged.
         ProofMissing "proof-missing",

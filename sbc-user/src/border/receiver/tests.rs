@@ -12,7 +12,7 @@ use crate::config::sample;
 use crate::proof::digest::test_client;
 use crate::proof::tls::ShownCertificate;
 use crate::proof::users::User;
-use crate::session::{Forwarded, RoutingKey};
+use crate::session::{RelayRefusal, RoutingKey};
 use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
 use crate::trust::memory_table::MemoryTable;
@@ -24,6 +24,7 @@ mod forged;
 mod outwards;
 mod overload;
 mod registration;
+mod stir;
 mod undelivered;
 mod users;
 

@@ -1,8 +1,7 @@
 //! What waited for a connection to the upstream in vain.
 
 use super::*;
-use crate::border::stir::telling;
-use crate::identity::{Failure, Finding};
+use crate::identity::{Failure, Finding, stamped};
 
 const TRUNK: &str = "[[peer]]\nname = \"trunk\"\nrequire = [\"static\"]\n\
     sources = [\"127.0.0.1\"]\nopens = [\"udp\"]";
@@ -15,11 +14,11 @@ async fn a_caller_does_not_hear_what_the_upstream_was_told_of_his_number() {
     let relayed = scene.upstream_hears().await;
     let to = scene.upstream;
     let told = Finding::NotValidated(Failure::Missing);
-    let waiting = telling(Forwarded { to, message: relayed.clone().into_bytes() }, Some(told));
-    let text = String::from_utf8(waiting.message.clone()).unwrap();
+    let waiting = stamped(&Message::scan(relayed.as_bytes()).unwrap(), told).unwrap();
+    let text = String::from_utf8(waiting.clone()).unwrap();
     assert!(text.contains("sip:+12125550100;verstat="), "{text}");
 
-    for message in [waiting.message, relayed.into_bytes()] {
+    for message in [waiting, relayed.into_bytes()] {
         scene.border.undeliverable(&to, vec![message]);
         let heard = scene.phone_hears().await;
         assert!(heard.starts_with("SIP/2.0 500 "), "{heard}");
