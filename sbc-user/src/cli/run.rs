@@ -16,7 +16,7 @@ use super::machine;
 use super::upstream::{Reached, Sources, inside_listeners};
 use super::users::{renew_users, without_hashes};
 use crate::border::{Border, BorderParts, Clock, Stir, hold_back_strangers, keep_beating};
-use crate::config::{Config, Listen, OnShutdown, Peer, Proof, StirSign, UnknownPolicy};
+use crate::config::{Config, Listen, OnShutdown, Peer, Proof, StirPolicy, StirSign, UnknownPolicy};
 use crate::control::ControlServer;
 use crate::identity::{CertificateStore, Signer, Verifier};
 use crate::kernel::{Filter, KernelTables, SampleRing};
@@ -130,8 +130,24 @@ impl Prepared {
                 peer.name
             ));
         }
+        for peer in config.peers.iter().filter(|peer| is_verified_without_bound(peer)) {
+            warnings.push(format!(
+                "peer {:?} has stir and no budget: whoever forges its address over UDP has up to 50 \
+                 signatures a second verified in its name, and honest ones then not",
+                peer.name
+            ));
+        }
         warnings
     }
+}
+
+/// Says whether signatures are verified in the name of an address that may be forged, as fast as one likes.
+fn is_verified_without_bound(peer: &Peer) -> bool {
+    peer.stir != StirPolicy::Off
+        && peer.budget.is_none()
+        && peer.opens_over(Transport::Udp)
+        && !peer.requires(Proof::Digest)
+        && !peer.requires(Proof::Ipsec)
 }
 
 fn users_have_a_way_in(config: &Config) -> bool {
@@ -423,6 +439,26 @@ mod tests {
             let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
             let prepared = Prepared::read(&config).unwrap();
             assert_eq!(prepared.dns.is_some(), is_made, "{text}");
+        }
+    }
+
+    #[test]
+    fn who_is_verified_without_a_budget_where_its_address_may_be_forged_is_told() {
+        for (more, is_told) in [
+            ("stir = \"mark\"", true),
+            ("stir = \"require\"", true),
+            ("stir = \"off\"", false),
+            ("stir = \"require\", budget = \"50/s burst 100\"", false),
+        ] {
+            for (transport, may_be_forged) in [("udp", true), ("tcp", false)] {
+                let peer = format!(
+                    "stir.authorities = \"root.pem\"\npeer = [{{ name = \"a\", require = [\"static\"], \
+                     sources = [\"192.0.2.1\"], opens = [\"{transport}\"], {more} }}]"
+                );
+                let config = parse(&PLAIN.replace("peer = []", &peer)).unwrap();
+                let told = config.peers.iter().any(is_verified_without_bound);
+                assert_eq!(told, is_told && may_be_forged, "{more} {transport}");
+            }
         }
     }
 }
