@@ -1,11 +1,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use sbc_common::{Protocol, Reason, Scrutiny, Service, Transports};
+use sbc_common::{Address, Protocol, Reason, Scrutiny, Service, SourceKey, Transports};
 
 use crate::ends::{FAMILIES, IPV4, IPV6};
 use crate::fixture::Datapath;
@@ -110,7 +110,7 @@ fn mutated_frames_meet_the_same_reason_in_the_kernel_and_on_the_host() {
                 let (verdict, _) =
                     judged.map_err(|wrong| TestCaseError::fail(wrong.to_string()))?;
                 *met.borrow_mut().entry(verdict.reason).or_default() += 1;
-                agrees_with_second_reader(&frame, verdict.reason)?;
+                agrees_with_second_reader(policy, &frame, verdict.reason)?;
             }
             Ok(())
         });
@@ -138,12 +138,16 @@ fn runner(seed: u8) -> TestRunner {
 }
 
 /// What passes as SIP is what another parser sees too, as far as it reads.
-fn agrees_with_second_reader(frame: &[u8], reason: Reason) -> Result<(), TestCaseError> {
+fn agrees_with_second_reader(
+    policy: &Policy,
+    frame: &[u8],
+    reason: Reason,
+) -> Result<(), TestCaseError> {
     let Some(reading) = Reading::of(frame) else { return Ok(()) };
     let may_be_to = |port| reading.ports.is_none_or(|(_, to)| to == port);
     let is_whole = !reading.is_fragment;
     let needed = [
-        (Reason::TrustedSource, is_opened_somewhere(reading.source)),
+        (Reason::TrustedSource, knows(policy, reading.source)),
         (Reason::TlsReachable, is_whole && reading.may_be_tcp && may_be_to(5061)),
         (Reason::UnknownWithinBudget, is_whole && may_be_to(5060)),
         (Reason::OnProbation, is_whole && may_be_to(5060)),
@@ -153,16 +157,13 @@ fn agrees_with_second_reader(frame: &[u8], reason: Reason) -> Result<(), TestCas
     Ok(())
 }
 
-/// Says whether one of the policies opens anything for `source`.
-fn is_opened_somewhere(source: IpAddr) -> bool {
-    match source {
-        IpAddr::V4(source) => {
-            source.to_bits() >> 4 == Ipv4Addr::new(198, 51, 100, 0).to_bits() >> 4
-        }
-        IpAddr::V6(source) => {
-            source.to_bits() >> 4 == Ipv6Addr::new(0x2001, 0xdb8, 7, 0, 0, 0, 0, 0).to_bits() >> 4
-        }
-    }
+/// Says whether the policy has an entry that speaks for `source`.
+fn knows(policy: &Policy, source: IpAddr) -> bool {
+    let source = Address::from(source);
+    let is_listed =
+        |key: &SourceKey| key.address == if key.is_subnet() { source.subnet() } else { source };
+    policy.sources.iter().any(|(key, _)| is_listed(key))
+        || policy.prefixes.iter().any(|(prefix, _)| prefix.contains(&source))
 }
 
 impl Reading {
