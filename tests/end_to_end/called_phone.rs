@@ -166,8 +166,8 @@ fn a_phone_is_open_for_as_long_as_it_is_registered_and_others_for_the_lifetime_o
     let refusal = other.ask(Family::V4.sip(), &options, 407)?;
     other.send(Family::V4.sip(), &Login("alice", "secret").answer(&options, &refusal)?)?;
     hear(&other, "SIP/2.0 200 ")?;
-    let status = gateway.expect_grants(&[["198.51.100.7:5070", "digest", "user alice"]])?;
-    let left = status.grants()?[0].expires_in.unwrap();
+    let status = gateway.expect_proven(&[["198.51.100.7:5070", "digest", "user alice"]])?;
+    let left = status.grant("198.51.100.7:5070")?.unwrap().expires_in.unwrap();
     assert!((500..=632).contains(&left), "{status}");
     assert_eq!(kamailio.contacts("alice")?.len(), 1);
 
@@ -189,7 +189,7 @@ fn a_call_to_a_phone_whose_entry_has_expired_is_refused_at_once() -> Result<()> 
     let refusal = phone.ask(Family::V4.sip(), &register, 401)?;
     phone.send(Family::V4.sip(), &Login("alice", "secret").answer(&register, &refusal)?)?;
     let path = upstream.hear()?.header("Path").unwrap().to_owned();
-    gateway.expect_grants(&[])?;
+    gateway.expect_proven(&[])?;
     let call = |route: &str| to_alice(&upstream, "x").header(format!("Route: {route}"));
     upstream.ask(Family::V4.sip_inside(), &call(&path), 480)?;
     let (start, end) = path.split_at(12);

@@ -38,7 +38,7 @@ fn with_correct_credentials_a_stranger_makes_a_whole_call() -> Result<()> {
         // Two INVITEs and the ACK to the 407 as a stranger's; ACK and BYE as a proven source's.
         gateway.expect_verdicts(&[("unknown-within-budget", 3), ("trusted-source", 2)])?;
         let source = SocketAddr::new(family.caller(), 5070).to_string();
-        let status = gateway.expect_grants(&[[&source, "digest", "user alice"]])?;
+        let status = gateway.expect_proven(&[[&source, "digest", "user alice"]])?;
         assert_eq!(status.grant(&source)?.unwrap().opens, ["udp"]);
     }
     Ok(())
@@ -49,11 +49,15 @@ fn what_an_answer_to_a_challenge_opened_closes_after_its_lifetime() -> Result<()
     let gateway = challenging("lifetime = \"2s\"").start()?;
     call(&gateway, &caller(Scenario::CallWithDigest, Family::V4))?;
     gateway.expect_verdicts(&[("unknown-within-budget", 3), ("trusted-source", 2)])?;
-    gateway.expect_grants(&[])?;
+    gateway.expect_proven(&[])?;
     let phone = SocketAddr::new(Family::V4.caller(), 5070);
     let phone = Endpoint::bind(&gateway.internet, phone)?;
     phone.ask(Family::V4.sip(), &phone.request("INVITE").with_body(), 407)?;
-    gateway.expect_verdicts(&[("unknown-within-budget", 4), ("trusted-source", 2)])?;
+    gateway.expect_verdicts(&[
+        ("unknown-within-budget", 3),
+        ("trusted-source", 2),
+        ("on-probation", 1),
+    ])?;
     Ok(())
 }
 
@@ -137,7 +141,7 @@ fn a_user_is_trusted_at_no_more_places_than_configured() -> Result<()> {
     }
     // The oldest made room.
     let sources = ["198.51.100.7:5072", "198.51.100.7:5073"];
-    gateway.expect_grants(&sources.map(|source| [source, "digest", "user alice"]))?;
+    gateway.expect_proven(&sources.map(|source| [source, "digest", "user alice"]))?;
     Ok(())
 }
 

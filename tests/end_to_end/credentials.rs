@@ -84,7 +84,7 @@ fn an_answer_counts_once_and_only_from_where_it_was_asked() -> Result<()> {
         ("request-relayed-inwards", 2),
         ("replayed-credentials", 1),
     ])?;
-    gateway.expect_grants(&[["198.51.100.7:5070", "digest", "user alice"]])?;
+    gateway.expect_proven(&[["198.51.100.7:5070", "digest", "user alice"]])?;
     Ok(())
 }
 

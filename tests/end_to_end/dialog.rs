@@ -106,7 +106,7 @@ fn ten_calls_do_not_mix() -> Result<()> {
         ("request-relayed-inwards", 30),
         ("response-relayed-outwards", 30),
     ])?;
-    gateway.expect_grants(&[["198.51.100.7:5070", "digest", "user alice"]])?;
+    gateway.expect_proven(&[["198.51.100.7:5070", "digest", "user alice"]])?;
     Ok(())
 }
 

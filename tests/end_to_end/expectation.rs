@@ -21,6 +21,8 @@ pub(crate) trait Expect {
     fn expect_refused_connections(&self, counts: Counts<'_>) -> Result<Status>;
     /// Waits until exactly these sources are trusted: source, proof, holder.
     fn expect_grants(&self, grants: &[[&str; 3]]) -> Result<Status>;
+    /// Waits until exactly these sources are trusted, not counting who may come back where a user was proven.
+    fn expect_proven(&self, grants: &[[&str; 3]]) -> Result<Status>;
     /// Waits until exactly these networks are trusted, whatever single addresses are.
     fn expect_networks(&self, grants: &[[&str; 3]]) -> Result<Status>;
     /// Waits until the edge has counted these datagrams.
@@ -49,6 +51,14 @@ impl Expect for Gateway {
 
     fn expect_grants(&self, grants: &[[&str; 3]]) -> Result<Status> {
         expect(self, "grants", &wanted(grants), |status| Ok(told(status.grants()?)))
+    }
+
+    fn expect_proven(&self, grants: &[[&str; 3]]) -> Result<Status> {
+        expect(self, "proven sources", &wanted(grants), |status| {
+            let mut grants = status.grants()?;
+            grants.retain(|grant| grant.proof != "probation");
+            Ok(told(grants))
+        })
     }
 
     fn expect_networks(&self, grants: &[[&str; 3]]) -> Result<Status> {

@@ -15,7 +15,7 @@ use crate::{
 fn baresip_registers_calls_and_is_called_over_udp() -> Result<()> {
     let gateway = challenging("").start()?;
     use_phone(&gateway, "udp", Family::V4.sip())?;
-    gateway.expect_grants(&[["198.51.100.7:5070", "digest", "user alice"]])?;
+    gateway.expect_proven(&[["198.51.100.7:5070", "digest", "user alice"]])?;
     Ok(())
 }
 

@@ -91,7 +91,7 @@ fn a_phone_that_takes_another_address_of_its_site_still_passes_and_is_challenged
     first.send(Family::V6.sip(), &Login(user, password).answer(&invite, &refusal)?)?;
     upstream.hear()?;
     let source = format!("[{SITE}]:5070");
-    gateway.expect_grants(&[[&source, "digest", "user alice"]])?;
+    gateway.expect_proven(&[[&source, "digest", "user alice"]])?;
 
     let second = phone(&gateway, SAME_SITE)?;
     second.ask(Family::V6.sip(), &second.request("INVITE").with_body(), 407)?;
