@@ -39,10 +39,12 @@ impl SipHash {
         for word in words {
             self.append(u64::from_le_bytes(*word), WORD);
         }
-        let mut last = 0;
-        for byte in rest.iter().rev() {
-            last = last << 8 | u64::from(*byte);
-        }
+        let last = match bytes.last_chunk() {
+            Some(word) if !rest.is_empty() => {
+                u64::from_le_bytes(*word) >> ((WORD - rest.len()) * 8)
+            }
+            _ => rest.iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte)),
+        };
         self.append(last, rest.len());
     }
 

@@ -257,19 +257,20 @@ impl Screen<'_> {
         let is_stale = matches!(outcome, Outcome::StaleCredentials | Outcome::ReplayedCredentials);
         let limit = reply_limit(request, flow, evidence);
         let nonce = realm.nonce(flow.remote, self.now, self.random);
-        for count in (1..=offered.iter().count()).rev() {
-            let buffer = mem::take(&mut self.buffer);
-            let mut reply = begin_reply(buffer, self.seal(), request, flow, status);
-            for algorithm in offered.iter().take(count) {
-                reply = reply.header_of(name, &realm.challenge(algorithm, &nonce, is_stale));
+        let buffer = mem::take(&mut self.buffer);
+        let mut reply = begin_reply(buffer, self.seal(), request, flow, status);
+        let added = offered.iter().take_while(|algorithm| {
+            reply.add_within(limit, name, &realm.challenge(*algorithm, &nonce, is_stale))
+        });
+        let is_challenge = added.count() > 0;
+        match reply.finish() {
+            Ok(reply) if is_challenge => Screened::Answered(outcome, reply),
+            Ok(reply) => {
+                self.buffer = reply;
+                Screened::Silent(Outcome::WouldAmplify)
             }
-            match reply.finish() {
-                Ok(reply) if reply.len() <= limit => return Screened::Answered(outcome, reply),
-                Ok(reply) => self.buffer = reply,
-                Err(_) => return Screened::Silent(Outcome::Malformed),
-            }
+            Err(_) => Screened::Silent(Outcome::Malformed),
         }
-        Screened::Silent(Outcome::WouldAmplify)
     }
 
     fn seal(&self) -> &TokenSeal {

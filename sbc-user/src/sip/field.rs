@@ -46,17 +46,7 @@ pub(super) fn check_value(value: &[u8]) -> Result<(), FieldError> {
 
 /// Appends a number in decimal digits.
 pub(super) fn write_number(number: u16, out: &mut Vec<u8>) {
-    for power in [10_000, 1000, 100, 10] {
-        if number >= power {
-            out.push(digit(number / power));
-        }
-    }
-    out.push(digit(number));
-}
-
-/// The last digit of a number.
-fn digit(number: u16) -> u8 {
-    b'0' + u8::try_from(number % 10).unwrap_or_default()
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends an address as it is written in parameters: without brackets.

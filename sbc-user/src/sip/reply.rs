@@ -33,6 +33,9 @@ pub enum ReplyError {
     TooManyHeaders,
 }
 
+/// What ends a response without body.
+const END: &[u8] = b"Content-Length: 0\r\n\r\n";
+
 /// A response without body to a request (RFC 3261 §8.2.6.2), in at most one allocation.
 ///
 /// The first mistake makes [`finish`](Self::finish) fail.
@@ -102,6 +105,23 @@ impl Reply {
         self
     }
 
+    /// Adds a header line like [`header_of`](Self::header_of), unless the whole response would then be longer
+    /// than `limit` bytes; says whether it did.
+    pub fn add_within(&mut self, limit: usize, name: &str, parts: &[&[u8]]) -> bool {
+        let before = self.bytes.len();
+        if let Err(error) = field::write(name, parts, &mut self.bytes) {
+            self.refused.get_or_insert(error.into());
+            return false;
+        }
+        let fits = self.bytes.len() + END.len() <= limit;
+        if fits {
+            self.lines += 1;
+        } else {
+            self.bytes.truncate(before);
+        }
+        fits
+    }
+
     /// Ends the header section with `Content-Length: 0` and yields the whole response.
     pub fn finish(mut self) -> Result<Vec<u8>, ReplyError> {
         if let Some(error) = self.refused {
@@ -110,7 +130,7 @@ impl Reply {
         if self.lines >= MAX_HEADERS {
             return Err(ReplyError::TooManyHeaders);
         }
-        self.bytes.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        self.bytes.extend_from_slice(END);
         Ok(self.bytes)
     }
 

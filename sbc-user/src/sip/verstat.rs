@@ -19,19 +19,14 @@ const SPOKEN_OF: [HeaderKind; 5] = [
 /// number, of the URI, or in the field of the header.
 #[must_use]
 pub fn without_verstat(message: &Message<'_>) -> Option<Vec<u8>> {
-    // Most have no parameter but the tag.
-    let may_have = |kind| {
-        message.headers_of(kind).any(|header| memchr::memchr2(b'v', b'V', header.value).is_some())
-    };
-    if !SPOKEN_OF.into_iter().any(may_have) {
-        return None;
-    }
     let mut cuts: Vec<Range<usize>> = Vec::new();
-    for header in message.headers().filter(|header| SPOKEN_OF.contains(&header.kind)) {
-        let Some(value) = message.range_of(header.value) else { continue };
-        cuts.extend(
-            parameters(header.value).map(|cut| value.start + cut.start..value.start + cut.end),
-        );
+    for line in message.head().lines().iter().filter(|line| SPOKEN_OF.contains(&line.kind)) {
+        let value = line.value_range(message.bytes());
+        let text = slice(message.bytes(), value.clone());
+        // Most have no parameter but the tag.
+        if memchr::memchr3(b'v', b'V', b'%', text).is_some() {
+            cuts.extend(parameters(text).map(|cut| value.start + cut.start..value.start + cut.end));
+        }
     }
     if cuts.is_empty() {
         return None;
@@ -122,6 +117,7 @@ mod tests {
             ("<sip:+1@a.example>;tag=1 ; verstat = x", "<sip:+1@a.example>;tag=1 "),
             ("sip:+1@a.example;verstat=\"x;y\";tag=1", "sip:+1@a.example;tag=1"),
             ("<tel:+1;verst%61t=x>;tag=1", "<tel:+1>;tag=1"),
+            ("<tel:+1;%56erstat=x>;tag=1", "<tel:+1>;tag=1"),
             ("\";verstat=y\" <tel:+1;verstat>;tag=1", "\";verstat=y\" <tel:+1>;tag=1"),
         ] {
             let text = cleaned(from, "").unwrap_or_else(|| panic!("{from}"));

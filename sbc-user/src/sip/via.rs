@@ -5,7 +5,7 @@ use super::grammar::{Class, is_lws, port, take_while, trim, trim_start};
 use super::host;
 use super::malformed::Malformed;
 use super::params::{Param, Params};
-use super::search::find;
+use super::search::{find, find_control};
 
 /// One `Via` value (RFC 3261 §20.42).
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +87,36 @@ impl<'a> Via<'a> {
     ///
     /// What the sender put there itself is left out: responses would go where it says.
     pub fn write_stamped(&self, source: SocketAddr, out: &mut Vec<u8>) {
+        match self.as_most_are_written() {
+            Some(unstamped) => out.extend_from_slice(unstamped),
+            None => self.write_unstamped(out),
+        }
+        let address = source.ip().to_canonical();
+        if self.rport != Rport::Absent
+            || self.received.is_some()
+            || self.host_ip().map(|ip| ip.to_canonical()) != Some(address)
+        {
+            out.extend_from_slice(b";received=");
+            write_address(address, out);
+        }
+        if self.rport != Rport::Absent {
+            out.extend_from_slice(b";rport=");
+            write_number(source.port(), out);
+        }
+    }
+
+    /// All of it but what is stamped, where that is one piece of one line: nothing is there to be stamped, or
+    /// only an empty `rport` at the end.
+    fn as_most_are_written(&self) -> Option<&'a [u8]> {
+        let unstamped = match (self.rport, self.received) {
+            (Rport::Absent, None) => self.raw,
+            (Rport::Empty, None) => self.raw.strip_suffix(b";rport")?,
+            _ => return None,
+        };
+        find_control(unstamped).is_none().then_some(unstamped)
+    }
+
+    fn write_unstamped(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"SIP/2.0/");
         out.extend_from_slice(self.transport);
         out.push(b' ');
@@ -108,18 +138,6 @@ impl<'a> Via<'a> {
                     written.filter(|it| matches!(it, b'\r' | b'\n')).for_each(|it| *it = b' ');
                 }
             }
-        }
-        let address = source.ip().to_canonical();
-        if self.rport != Rport::Absent
-            || self.received.is_some()
-            || self.host_ip().map(|ip| ip.to_canonical()) != Some(address)
-        {
-            out.extend_from_slice(b";received=");
-            write_address(address, out);
-        }
-        if self.rport != Rport::Absent {
-            out.extend_from_slice(b";rport=");
-            write_number(source.port(), out);
         }
     }
 

@@ -10,6 +10,7 @@ use sbc_common::SipHash;
 use serde::Deserialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use zerocopy::{Immutable, IntoBytes};
 use zeroize::Zeroizing;
 
 use super::{Realm, UnixMillis};
@@ -126,10 +127,7 @@ impl NonceMint {
     ) -> [u8; NONCE_LENGTH] {
         let time = now.0.to_be_bytes();
         let mac = self.mac(time, random, source);
-        let mut bytes = [0; DECODED_LENGTH];
-        for (to, from) in bytes.iter_mut().zip(time.into_iter().chain(random).chain(mac)) {
-            *to = from;
-        }
+        let bytes: [u8; DECODED_LENGTH] = zerocopy::transmute!(Decoded { time, random, mac });
         let mut nonce = [0; NONCE_LENGTH];
         // It is as long as what is written.
         let _ = BASE64_URL_SAFE_NO_PAD.encode_slice(bytes, &mut nonce);
@@ -239,6 +237,8 @@ impl fmt::Debug for NonceMint {
     }
 }
 
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
 struct Decoded {
     time: [u8; TIME_LENGTH],
     random: [u8; RANDOM_LENGTH],
