@@ -10,6 +10,7 @@ use sbc_common::MonotonicNanos;
 use super::nonces::Nonces;
 use super::registration::answers_registration;
 use super::stir::{Inquiry, Stir};
+use super::users::UsersAccount;
 use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
@@ -52,8 +53,8 @@ pub struct Border<T> {
     pub(super) config: Arc<Config>,
     pub(super) forwarder: Forwarder,
     pub(super) digest: Option<DigestCheck>,
-    /// Why the users in force are not those of the store, if they are not.
-    pub(super) users_problem: Mutex<Option<String>>,
+    /// How the users in force stand to those of the store.
+    pub(super) users_account: Mutex<UsersAccount>,
     ledger: Mutex<Ledger<T>>,
     acquaintances: Arc<Acquaintances>,
     /// The peer of each TLS connection.
@@ -88,7 +89,7 @@ impl<T: TrustTable> Border<T> {
             config: parts.config,
             forwarder: parts.forwarder,
             digest: parts.digest,
-            users_problem: Mutex::default(),
+            users_account: Mutex::default(),
             acquaintances: parts.ledger.acquaintances(),
             ledger: Mutex::new(parts.ledger),
             peers_by_connection: Mutex::new(HashMap::new()),

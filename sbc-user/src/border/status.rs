@@ -98,6 +98,12 @@ pub struct DaemonStatus {
 pub struct UsersStatus {
     /// How many of them are in force.
     pub count: usize,
+    /// Where they are kept, as the configuration has it.
+    #[serde(default)]
+    pub store: String,
+    /// Seconds since they were last known to be those of the store.
+    #[serde(default)]
+    pub age_seconds: Option<u64>,
     /// Why these are not those of the store, if it could not be read when it was last asked.
     pub problem: Option<String>,
 }
@@ -354,7 +360,12 @@ impl Border<KernelTables> {
 
     fn users_status(&self) -> Option<UsersStatus> {
         let count = self.digest.as_ref()?.realms().users().len();
-        Some(UsersStatus { count, problem: locked(&self.users_problem).clone() })
+        let store = self.config.users.as_ref()?.store.to_string();
+        let now = self.now().0;
+        let account = locked(&self.users_account);
+        let age = |since: MonotonicNanos| now.saturating_sub(since.0) / NANOS_PER_SECOND;
+        let age_seconds = account.current_at.map(age);
+        Some(UsersStatus { count, store, age_seconds, problem: account.problem.clone() })
     }
 
     fn ipsec_status(&self) -> Vec<IpsecStatus> {

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use sbc_common::MonotonicNanos;
+
 use super::Border;
 use super::receiver::locked;
 use crate::kernel::KernelError;
@@ -17,6 +19,15 @@ pub struct Replaced {
     pub disproved: usize,
     /// The places that were open for them, or for whom nobody knows.
     pub shut: usize,
+}
+
+/// What is known of the store of the users.
+#[derive(Debug, Default)]
+pub(super) struct UsersAccount {
+    /// When the users in force were last known to be those of the store.
+    pub(super) current_at: Option<MonotonicNanos>,
+    /// Why that is not known now, if it is not.
+    pub(super) problem: Option<String>,
 }
 
 impl<T: TrustTable> Border<T> {
@@ -34,13 +45,27 @@ impl<T: TrustTable> Border<T> {
             (shut, ended) = self.ledger().users_disproved(|label| disproved.contains(label), now);
             self.report(ended);
         }
-        *locked(&self.users_problem) = None;
+        self.users_are_current();
         Replaced { disproved: disproved.len(), shut }
     }
 
-    /// Notes why the users could not be read anew, until they can.
-    pub fn keep_users(&self, problem: String) {
-        *locked(&self.users_problem) = Some(problem);
+    /// Notes that the users in force are those of the store.
+    pub fn users_are_current(&self) {
+        let current_at = Some(self.now());
+        *locked(&self.users_account) = UsersAccount { current_at, problem: None };
+    }
+
+    /// Notes why the users could not be read anew, until they can. Says whether that is news.
+    pub fn keep_users(&self, problem: String) -> bool {
+        let known = &mut locked(&self.users_account).problem;
+        let is_news = known.as_ref() != Some(&problem);
+        *known = Some(problem);
+        is_news
+    }
+
+    /// Whether the store could not be read when it was last asked.
+    pub fn is_missing_users(&self) -> bool {
+        locked(&self.users_account).problem.is_some()
     }
 
     /// A user has just answered a challenge.

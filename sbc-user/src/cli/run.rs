@@ -14,7 +14,7 @@ use super::ipsec::IpsecGuard;
 use super::log::start_log;
 use super::machine;
 use super::upstream::{Reached, Sources, inside_listeners};
-use super::users::{renew_users, without_hashes};
+use super::users::{OpenStore, UsersRenewal, without_hashes};
 use crate::border::{Border, BorderParts, Clock, Stir, hold_back_strangers, keep_beating};
 use crate::config::{Config, Listen, OnShutdown, Peer, Proof, StirPolicy, StirSign, UnknownPolicy};
 use crate::control::ControlServer;
@@ -59,6 +59,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 pub(super) struct Prepared {
     listeners: Vec<ListenSpec>,
     pub(super) users: Option<Arc<Users>>,
+    user_store: Option<OpenStore>,
     sources: Sources,
     /// `None` if nobody is known by name.
     dns: Option<Dns>,
@@ -93,9 +94,9 @@ impl Prepared {
         let warnings = hardly_meant(config)?;
         let dns = sources.have_names().then(|| Dns::new(&config.dns.servers));
         let dns = dns.transpose().context("the resolver for the targets that are names")?;
-        let users = config.users.as_ref().map(|users| Users::load(&users.store.path));
-        let users = users.transpose()?.map(Arc::new);
-        Ok(Self { listeners, users, sources, dns, certificates, warnings, stir: stir(config)? })
+        let (users, user_store) = OpenStore::read(config)?.unzip();
+        let stir = stir(config)?;
+        Ok(Self { listeners, users, user_store, sources, dns, certificates, warnings, stir })
     }
 
     /// What is allowed and hardly meant.
@@ -196,7 +197,12 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     }
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
-    tokio::spawn(renew(hang_up, prepared.certificates, Arc::clone(&config), Arc::clone(&border)));
+    let users = prepared
+        .user_store
+        .map(|store| store.keep_reading(Arc::clone(&config), Arc::clone(&border)));
+    let users = users.transpose()?;
+    let certificates = prepared.certificates;
+    tokio::spawn(renew(hang_up, certificates, users, Arc::clone(&config), Arc::clone(&border)));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
     let dns = prepared.dns;
     tokio::spawn(async move {
@@ -285,6 +291,7 @@ async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
 async fn renew(
     mut hang_up: Signal,
     certificates: Certificates,
+    users: Option<UsersRenewal>,
     config: Arc<Config>,
     border: Arc<Border<KernelTables>>,
 ) {
@@ -297,8 +304,10 @@ async fn renew(
                 Ok(()) => tracing::info!("the certificates were read anew"),
                 Err(error) => tracing::error!("{error:#}"),
             }
-            renew_users(&config, &border);
         });
+        if let Some(users) = &users {
+            users.ask();
+        }
         if let Err(error) = renewed.await {
             tracing::error!(%error, "reading the files anew failed");
         }

@@ -87,6 +87,9 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     }
     if let Some(users) = &daemon.users {
         writeln!(out, "users: {}", users.count)?;
+        if let Some(age) = users.age_seconds {
+            writeln!(out, "users are those of {}, as it was {age} s ago", users.store)?;
+        }
         if let Some(problem) = &users.problem {
             writeln!(out, "users stay as they were: {problem}")?;
         }

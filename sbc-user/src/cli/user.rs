@@ -1,7 +1,6 @@
 //! `sbc user`: who is in the users file.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -10,10 +9,11 @@ use zeroize::Zeroizing;
 
 use super::ConfigFile;
 use super::password::new_password;
-use crate::config::Config;
+use crate::config::{Config, UserStore};
 use crate::proof::digest::{HashFunction, Realm};
+use crate::proof::users::store::{Snapshot, store_at};
 use crate::proof::users::{
-    Exchange, User, Username, Users, hash_key, with_password, with_user, without_user,
+    Exchange, User, Username, hash_key, with_password, with_user, without_user,
 };
 
 #[derive(Debug, Subcommand)]
@@ -31,7 +31,7 @@ pub(super) enum UserCommand {
     /// Show who there is, and which hashes they have.
     List {
         #[command(flatten)]
-        file: UsersFile,
+        place: UsersPlace,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -48,16 +48,16 @@ pub(super) struct UserArguments {
     #[arg(long)]
     realm: Option<String>,
     #[command(flatten)]
-    file: UsersFile,
+    place: UsersPlace,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct UsersFile {
+pub(super) struct UsersPlace {
     #[command(flatten)]
     config: ConfigFile,
-    /// The users file, instead of that which the configuration names.
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
-    file: Option<PathBuf>,
+    /// The store, such as `file:users.toml`, instead of that which the configuration names.
+    #[arg(long, value_name = "STORE", conflicts_with = "config")]
+    store: Option<UserStore>,
 }
 
 /// One user, as `sbc user list --json` tells it.
@@ -96,7 +96,7 @@ pub(super) fn user(command: &UserCommand) -> anyhow::Result<()> {
                 Ok(with_password(text.context(ABSENT)?, name, realm, password)?)
             })
         }
-        UserCommand::List { file, json } => list(file, *json),
+        UserCommand::List { place, json } => list(place, *json),
     }
 }
 
@@ -105,14 +105,14 @@ fn beginning(realm: &Realm) -> String {
     format!("# Who answers challenges: `sbc user`. Kept at mode 600.\nrealm = {realm}\n")
 }
 
-impl UsersFile {
-    fn path(&self) -> anyhow::Result<PathBuf> {
-        if let Some(file) = &self.file {
-            return Ok(file.clone());
+impl UsersPlace {
+    fn store(&self) -> anyhow::Result<UserStore> {
+        if let Some(store) = &self.store {
+            return Ok(store.clone());
         }
         let config = Config::load(&self.config.config)?;
         let users = config.users.context("the configuration has no [users]")?;
-        Ok(users.store.path)
+        Ok(users.store)
     }
 }
 
@@ -131,7 +131,7 @@ impl UserArguments {
     ) -> anyhow::Result<()> {
         let name = Username::new(&self.name)?;
         let realm = self.realm.as_deref().map(Realm::new).transpose()?;
-        let path = self.file.path()?;
+        let UserStore::File(path) = self.place.store()?;
         let changed = |exchange: &Exchange, password: &str| {
             let text = exchange.text()?;
             let text = text.as_ref().map(|text| text.as_str());
@@ -152,8 +152,8 @@ impl UserArguments {
     }
 }
 
-fn list(file: &UsersFile, json: bool) -> anyhow::Result<()> {
-    let users = Users::load(&file.path()?)?;
+fn list(place: &UsersPlace, json: bool) -> anyhow::Result<()> {
+    let Snapshot { users, .. } = store_at(&place.store()?).read()?;
     let mut listed: Vec<_> = users.iter().map(|user| Listed::of(user)).collect();
     listed.sort_by_key(|user| (user.realm, user.name));
     let mut out = io::stdout().lock();

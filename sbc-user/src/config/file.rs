@@ -7,10 +7,10 @@ use std::time::Duration;
 use sbc_common::Mode;
 use serde::Deserialize;
 
-use super::values::{
-    Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy, from_text,
+use super::values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};
+use super::{
+    ConfigError, Digest, Limits, Peers, Route, Session, Stir, Upstream, UserStore, contradiction,
 };
-use super::{ConfigError, Digest, Limits, Peers, Route, Session, Stir, Upstream, contradiction};
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::{CertificateFiles, ClientCertificate, ExpiredLists};
@@ -316,6 +316,8 @@ impl Default for Trust {
 pub struct Users {
     /// Where they are kept; a relative path starts at the configuration file's directory.
     pub store: UserStore,
+    #[serde(default = "default_refresh")]
+    refresh: Lifetime,
     /// The digest algorithms offered, first header first.
     #[serde(default)]
     pub algorithms: OfferedAlgorithms,
@@ -337,6 +339,12 @@ pub struct Users {
 }
 
 impl Users {
+    /// How often the store is asked whether anything has changed.
+    #[must_use]
+    pub const fn refresh(&self) -> Duration {
+        self.refresh.0
+    }
+
     /// How long the kernel lets a source pass after a correct response.
     #[must_use]
     pub const fn lifetime(&self) -> Duration {
@@ -370,6 +378,10 @@ impl Users {
     }
 }
 
+const fn default_refresh() -> Lifetime {
+    Lifetime(Duration::from_mins(1))
+}
+
 const fn default_user_lifetime() -> Lifetime {
     Lifetime(Duration::from_hours(1))
 }
@@ -393,26 +405,6 @@ const fn default_remembered_nonces() -> NonZeroUsize {
 fn default_state_directory() -> PathBuf {
     PathBuf::from("/var/lib/sbc")
 }
-
-/// `file:users.toml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserStore {
-    /// The users file.
-    pub path: PathBuf,
-}
-
-impl std::str::FromStr for UserStore {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_prefix("file:") {
-            Some(path) if !path.is_empty() => Ok(Self { path: PathBuf::from(path) }),
-            Some(_) | None => Err(format!("{text:?} is not a store such as \"file:users.toml\"")),
-        }
-    }
-}
-
-from_text!(UserStore);
 
 impl Config {
     /// Reads a file. Relative paths in it start at its directory.
@@ -464,7 +456,7 @@ impl Config {
             stir.resolve_paths(directory);
         }
         if let Some(users) = &mut self.users {
-            resolve(&mut users.store.path);
+            users.store.resolve_paths(directory);
         }
     }
 }

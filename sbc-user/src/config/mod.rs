@@ -20,6 +20,7 @@ mod stir;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod user_store;
 mod values;
 
 pub use certificate::{PeerCertificate, PinnedKey};
@@ -27,7 +28,7 @@ pub use digest::Digest;
 pub use error::ConfigError;
 pub use file::{
     Config, Control, Denied, Dns, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence,
-    Outside, Tls, Trust, Unknown, UserStore, Users,
+    Outside, Tls, Trust, Unknown, Users,
 };
 pub use ipsec::{IKE, IKE_BEHIND_NAT};
 pub use limits::Limits;
@@ -40,4 +41,5 @@ pub use session::Session;
 pub use sip_target::{SipTarget, TargetHost};
 pub use stir::{Stir, StirCertificate, StirPolicy, StirSign};
 pub use upstream::{Probe, Upstream, UpstreamTarget, UpstreamTls};
+pub use user_store::UserStore;
 pub use values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};

@@ -392,7 +392,7 @@ fn relative_paths_start_at_the_directory_of_the_file() {
     assert_eq!(config.control.socket, Path::new("/etc/sbc/run/control.sock"));
     assert_eq!(config.kernel.longest_silence(), None);
     assert_eq!(config.kernel.bpf_file_system, Path::new("/bpf"));
-    assert_eq!(config.users.unwrap().store.path, Path::new("/etc/sbc/users.toml"));
+    assert_eq!(config.users.unwrap().store.to_string(), "file:/etc/sbc/users.toml");
     let tls = config.tls.unwrap();
     assert_eq!(tls.certificate, Path::new("/etc/sbc/sbc.pem"));
     assert_eq!(tls.key, Path::new("/etc/sbc/sbc.key"));

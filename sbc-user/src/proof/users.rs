@@ -18,15 +18,18 @@
 //! It holds no passwords, but hashes that are as good as them within the realm: a file that anyone
 //! but its owner may access is refused.
 
+mod builder;
 mod edit;
 mod exchange;
 mod file;
+mod problem;
 mod realm_users;
 mod stanza;
+pub mod store;
 mod username;
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -36,9 +39,11 @@ use std::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use builder::{MOST_USERS, UserRecord, UsersBuilder};
 pub use edit::{EditError, with_password, with_user, without_user};
 pub use exchange::Exchange;
-pub use file::{UsersMistake, UsersProblem};
+pub use file::UsersMistake;
+pub use problem::{UserMistake, UserPart, UsersProblem};
 pub use realm_users::RealmUsers;
 pub use stanza::{hash_key, stanza};
 pub use username::{InvalidUsername, Username};
@@ -108,7 +113,7 @@ pub enum UsersError {
 impl Users {
     /// Reads the users file, which only its owner may have access to.
     pub fn load(path: &Path) -> Result<Self, UsersError> {
-        let text = read_private(path)?;
+        let (text, _) = read_private(path)?;
         Self::parse(&text).map_err(|mistake| UsersError::Mistake { path: path.to_owned(), mistake })
     }
 
@@ -239,8 +244,8 @@ impl User {
     }
 }
 
-/// The text of a file that nobody but its owner has access to.
-fn read_private(path: &Path) -> Result<Zeroizing<String>, UsersError> {
+/// The text of a file that nobody but its owner has access to, and what the file was before it was read.
+fn read_private(path: &Path) -> Result<(Zeroizing<String>, Metadata), UsersError> {
     let unreadable = |cause| UsersError::Unreadable { path: path.to_owned(), cause };
     let mut file = File::open(path).map_err(unreadable)?;
     // Asked of the open file, so that it cannot be exchanged in between.
@@ -256,7 +261,7 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, UsersError> {
     let size = usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1);
     let mut text = Zeroizing::new(String::with_capacity(size));
     file.read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
+    Ok((text, metadata))
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl Exchange {
             {
                 Ok(None)
             }
-            read => read.map(Some),
+            read => read.map(|(text, _)| Some(text)),
         }
     }
 

@@ -1,14 +1,10 @@
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use toml::Spanned;
 use zeroize::Zeroizing;
 
-use super::{InvalidUsername, RealmUsers, User, Username, Users};
-use crate::config::{AssertablePattern, Assertables, Permissions};
-use crate::proof::digest::{Ha1, HashFunction, InvalidRealm, Realm};
+use super::{UserMistake, UserPart, UserRecord, Users, UsersBuilder, UsersProblem};
+use crate::proof::digest::HashFunction;
 
 /// What is wrong with the text of a users file, and where. It never repeats a hash.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -22,104 +18,30 @@ pub struct UsersMistake {
     pub problem: UsersProblem,
 }
 
-/// What can be wrong with the text of a users file.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum UsersProblem {
-    /// Not TOML, an unknown or repeated key, a missing one, or a value of another type.
-    #[error("{0}")]
-    Toml(String),
-    /// The realm cannot be sent in a challenge.
-    #[error(transparent)]
-    Realm(InvalidRealm),
-    /// No client could send the name.
-    #[error(transparent)]
-    Name(InvalidUsername),
-    /// An earlier user has the name.
-    #[error("there is another user {0:?} above")]
-    RepeatedName(String),
-    /// In status and logs it would look like another user of another realm.
-    #[error("this user would be told by {0:?}, like another one")]
-    RepeatedLabel(String),
-    /// Not a domain as it stands in a URI.
-    #[error("{0:?} is not a domain such as example.com")]
-    Domain(String),
-    /// Another realm has it.
-    #[error("domain {0:?} is a realm of its own, or there is another one above")]
-    RepeatedDomain(String),
-    /// Not an HA1 of this hash function.
-    #[error("{function} takes {} hexadecimal digits", function.hash_length() * 2)]
-    Ha1 {
-        /// The hash function that the key names.
-        function: HashFunction,
-    },
-    /// A user that could never authenticate.
-    #[error("user {0:?} needs md5, sha-256 or sha-512-256")]
-    NoHa1(String),
-}
-
 /// Reads the text of a users file.
 pub(super) fn read(text: &str) -> Result<Users, UsersMistake> {
     let text = Text(text);
-    let file: UsersFile = toml::from_str(text.0).map_err(|error| {
-        let offset = error.span().map_or(0, |span| span.start);
-        text.mistake_at(offset, UsersProblem::Toml(error.message().to_owned()))
-    })?;
-    let mut realms = vec![RealmUsers::new(text.realm(&file.realm)?)];
-    let places = file.user.iter().map(|it| position_of(it.realm.as_ref(), &mut realms, text));
-    let places: Vec<usize> = places.collect::<Result<_, _>>()?;
-    let mut named = Vec::new();
+    let file = text.parse()?;
+    let of_realm = |problem| text.mistake_in(&file.realm, problem);
+    let mut users = UsersBuilder::new(file.realm.get_ref()).map_err(of_realm)?;
+    for realm in file.user.iter().filter_map(|stanza| stanza.realm.as_ref()) {
+        users.add_realm(realm.get_ref()).map_err(|problem| text.mistake_in(realm, problem))?;
+    }
     for domain in &file.domain {
-        let at = position_of(Some(&domain.realm), &mut realms, text)?;
-        named.push((&domain.name, at));
+        let realm = &domain.realm;
+        users.add_realm(realm.get_ref()).map_err(|problem| text.mistake_in(realm, problem))?;
     }
-    let mut domains: HashSet<String> =
-        realms.iter().flat_map(RealmUsers::domains).cloned().collect();
-    for (name, at) in named {
-        let domain = name.get_ref().to_ascii_lowercase();
-        let is_in_domain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
-        if domain.is_empty() || !domain.bytes().all(is_in_domain) {
-            return Err(text.mistake_in(name, UsersProblem::Domain(domain)));
-        }
-        if !domains.insert(domain.clone()) {
-            return Err(text.mistake_in(name, UsersProblem::RepeatedDomain(domain)));
-        }
-        if let Some(realm) = realms.get_mut(at) {
-            realm.add_domain(&domain);
-        }
+    for Domain { name, realm } in &file.domain {
+        let added = users.add_domain(name.get_ref(), realm.get_ref());
+        added.map_err(|problem| text.mistake_in(name, problem))?;
     }
-    let mut labels = HashSet::new();
-    for (stanza, at) in file.user.iter().zip(places) {
-        let Some(realm) = realms.get_mut(at) else { continue };
-        let user = stanza.read(text, realm, at == 0)?;
-        let label = user.label().to_owned();
-        if !realm.add(user) {
-            let problem = UsersProblem::RepeatedName(stanza.name.get_ref().clone());
-            return Err(text.mistake_in(&stanza.name, problem));
-        }
-        if !labels.insert(label.clone()) {
-            return Err(text.mistake_in(&stanza.name, UsersProblem::RepeatedLabel(label)));
-        }
+    for stanza in &file.user {
+        let added = users.add_user(&stanza.record());
+        added.map_err(|UserMistake { part, problem }| {
+            text.mistake_at(stanza.place_of(part), problem)
+        })?;
     }
-    Ok(Users::of(realms.remove(0), realms))
-}
-
-/// Where the realm is among those that were read, the first of which is the default one.
-fn position_of(
-    realm: Option<&Spanned<String>>,
-    realms: &mut Vec<RealmUsers>,
-    text: Text<'_>,
-) -> Result<usize, UsersMistake> {
-    let Some(name) = realm else { return Ok(0) };
-    let realm = text.realm(name)?;
-    // Domains have no case: realms that differ in it alone would be one domain's.
-    let is_same = |other: &RealmUsers| other.realm().as_str().eq_ignore_ascii_case(realm.as_str());
-    if let Some(at) = realms.iter().position(is_same) {
-        let is_spelled_alike = realms.get(at).is_some_and(|other| *other.realm() == realm);
-        let problem = || UsersProblem::RepeatedDomain(name.get_ref().clone());
-        return is_spelled_alike.then_some(at).ok_or_else(|| text.mistake_in(name, problem()));
-    }
-    realms.push(RealmUsers::new(realm));
-    Ok(realms.len() - 1)
+    Ok(users.build())
 }
 
 #[derive(Deserialize)]
@@ -149,60 +71,46 @@ struct Stanza {
     sha_256: Option<Spanned<Secret>>,
     #[serde(rename = "sha-512-256")]
     sha_512_256: Option<Spanned<Secret>>,
-    #[serde(default)]
-    may_assert: Vec<AssertablePattern>,
-    may_divert: Option<Assertables>,
-    may_call: Option<Assertables>,
+    may_assert: Option<Spanned<Vec<String>>>,
+    may_divert: Option<Spanned<Vec<String>>>,
+    may_call: Option<Spanned<Vec<String>>>,
 }
 
 impl Stanza {
-    fn read(
-        &self,
-        text: Text<'_>,
-        realm: &RealmUsers,
-        is_default: bool,
-    ) -> Result<User, UsersMistake> {
-        let name = Username::new(self.name.get_ref())
-            .map_err(|reason| text.mistake_in(&self.name, UsersProblem::Name(reason)))?;
-        let mut ha1s = [None, None, None];
-        for (function, place) in HashFunction::ALL.into_iter().zip(&mut ha1s) {
-            let digits = match function {
-                HashFunction::Sha512_256 => &self.sha_512_256,
-                HashFunction::Sha256 => &self.sha_256,
-                HashFunction::Md5 => &self.md5,
-            };
-            let Some(digits) = digits else { continue };
-            let ha1 = Ha1::from_hex(function, &digits.get_ref().0);
-            let problem = || UsersProblem::Ha1 { function };
-            *place = Some(ha1.ok_or_else(|| text.mistake_in(digits, problem()))?);
+    fn hash(&self, function: HashFunction) -> Option<&Spanned<Secret>> {
+        match function {
+            HashFunction::Sha512_256 => self.sha_512_256.as_ref(),
+            HashFunction::Sha256 => self.sha_256.as_ref(),
+            HashFunction::Md5 => self.md5.as_ref(),
         }
-        if ha1s.iter().all(Option::is_none) {
-            return Err(text.mistake_in(&self.name, UsersProblem::NoHa1(name.to_string())));
-        }
-        let label = if is_default { name.to_string() } else { format!("{name}@{}", realm.realm()) };
-        let permissions = Arc::new(self.permissions(&name, realm.domains()));
-        Ok(User { name, realm: realm.realm().clone(), label: label.into(), ha1s, permissions })
     }
-}
 
-impl Stanza {
-    /// A user may claim what is listed, or the addresses of record that the name makes in the realm's domains.
-    fn permissions(&self, name: &Username, domains: &[String]) -> Permissions {
-        let may_assert = if self.may_assert.is_empty() {
-            let own = domains.iter().map(|domain| AssertablePattern::AddressOfRecord {
-                user: name.as_str().to_owned(),
-                host: domain.clone(),
-            });
-            own.collect()
-        } else {
-            self.may_assert.clone()
-        };
-        Permissions {
-            may_assert: Some(Assertables::new(may_assert)),
-            may_divert: self.may_divert.clone(),
-            may_call: self.may_call.clone(),
-            ..Permissions::default()
+    fn record(&self) -> UserRecord {
+        let list =
+            |list: &Option<Spanned<Vec<String>>>| list.as_ref().map(|it| it.get_ref().clone());
+        UserRecord {
+            name: self.name.get_ref().clone(),
+            realm: self.realm.as_ref().map(|realm| realm.get_ref().clone()),
+            ha1s: HashFunction::ALL
+                .map(|function| self.hash(function).map(|digits| digits.get_ref().0.clone())),
+            may_assert: list(&self.may_assert).unwrap_or_default(),
+            may_divert: list(&self.may_divert),
+            may_call: list(&self.may_call),
         }
+    }
+
+    /// The offset at which a part of the table begins.
+    fn place_of(&self, part: UserPart) -> usize {
+        let list = |list: &Option<Spanned<Vec<String>>>| list.as_ref().map(Spanned::span);
+        let span = match part {
+            UserPart::Name => None,
+            UserPart::Realm => self.realm.as_ref().map(Spanned::span),
+            UserPart::Hash(function) => self.hash(function).map(Spanned::span),
+            UserPart::MayAssert => list(&self.may_assert),
+            UserPart::MayDivert => list(&self.may_divert),
+            UserPart::MayCall => list(&self.may_call),
+        };
+        span.unwrap_or_else(|| self.name.span()).start
     }
 }
 
@@ -219,9 +127,11 @@ impl<'de> Deserialize<'de> for Secret {
 struct Text<'a>(&'a str);
 
 impl Text<'_> {
-    fn realm(self, name: &Spanned<String>) -> Result<Realm, UsersMistake> {
-        Realm::new(name.get_ref())
-            .map_err(|reason| self.mistake_in(name, UsersProblem::Realm(reason)))
+    fn parse(self) -> Result<UsersFile, UsersMistake> {
+        toml::from_str(self.0).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            self.mistake_at(offset, UsersProblem::Toml(error.message().to_owned()))
+        })
     }
 
     fn mistake_in<T>(self, value: &Spanned<T>, problem: UsersProblem) -> UsersMistake {

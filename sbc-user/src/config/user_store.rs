@@ -1,0 +1,43 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::values::from_text;
+
+/// Where users are kept: `file:users.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserStore {
+    /// A users file.
+    File(PathBuf),
+}
+
+impl UserStore {
+    /// Has relative paths start at a directory.
+    pub(super) fn resolve_paths(&mut self, directory: &Path) {
+        match self {
+            Self::File(path) => *path = directory.join(&path),
+        }
+    }
+}
+
+impl FromStr for UserStore {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(PathBuf::from(path))),
+            Some(_) | None => Err(format!("{text:?} is not a store such as \"file:users.toml\"")),
+        }
+    }
+}
+
+from_text!(UserStore);
+
+/// As it is written in the configuration.
+impl fmt::Display for UserStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
