@@ -62,4 +62,5 @@ mod takeover;
 mod tls_end;
 mod tls_interop;
 mod tools;
+mod user_stores;
 mod users;

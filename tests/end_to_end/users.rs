@@ -22,7 +22,7 @@ use crate::{
 
 const READ_ANEW: &str = "the users were read anew";
 const AS_THEY_WERE: &str = "the users stay as they were";
-const BOB: [&str; 2] = ["bob", "hidden"];
+pub(crate) const BOB: [&str; 2] = ["bob", "hidden"];
 
 fn challenging(users: &[[&str; 2]]) -> Result<Gateway> {
     Setup::new().challenging_strangers().users("algorithms = [\"SHA-256\"]", users).start()
@@ -139,7 +139,7 @@ fn a_file_that_cannot_be_used_changes_nobody() -> Result<()> {
 }
 
 /// Runs `sbc user` to its end, with a password on standard input; returns what it said if it succeeded.
-fn user(gateway: &Gateway, arguments: &[&str], password: &str) -> Result<String> {
+pub(crate) fn user(gateway: &Gateway, arguments: &[&str], password: &str) -> Result<String> {
     let mut command = Command::new(sbc_binary()?);
     command.arg("user").args(arguments).arg("--config").arg(gateway.configuration());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

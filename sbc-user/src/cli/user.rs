@@ -1,8 +1,9 @@
 //! `sbc user`: who is in the users file.
 
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -11,10 +12,8 @@ use super::ConfigFile;
 use super::password::new_password;
 use crate::config::{Config, UserStore};
 use crate::proof::digest::{HashFunction, Realm};
-use crate::proof::users::store::{Snapshot, store_at};
-use crate::proof::users::{
-    Exchange, User, Username, hash_key, with_password, with_user, without_user,
-};
+use crate::proof::users::store::{self, Change, Snapshot, UserChange, store_at};
+use crate::proof::users::{User, Username, hash_key};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
@@ -35,6 +34,16 @@ pub(super) enum UserCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Add the users of a users file to a store such as `sqlite:users.db`, all of them or none.
+    Import {
+        /// The users file.
+        file: PathBuf,
+        /// Remove everybody who is in the store, in the same step.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        place: UsersPlace,
     },
     /// Give a user another password, read like that of a new one.
     Passwd(UserArguments),
@@ -69,40 +78,14 @@ struct Listed<'u> {
     hashes: Vec<&'static str>,
 }
 
-const ABSENT: &str = "there is no users file";
-
 pub(super) fn user(command: &UserCommand) -> anyhow::Result<()> {
     match command {
-        UserCommand::Add { user, may_assert } => {
-            user.change("is in", true, |text, name, realm, password| {
-                let text = match (text, realm) {
-                    (Some(text), _) => text,
-                    // The first user's realm is that of the file.
-                    (None, Some(realm)) => &beginning(realm),
-                    (None, None) => {
-                        bail!("there is no users file yet: name its realm with --realm")
-                    }
-                };
-                Ok(with_user(text, name, realm, password, may_assert)?)
-            })
-        }
-        UserCommand::Remove(user) => {
-            user.change("is no longer in", false, |text, name, realm, _| {
-                Ok(without_user(text.context(ABSENT)?, name, realm)?)
-            })
-        }
-        UserCommand::Passwd(user) => {
-            user.change("has a new password in", true, |text, name, realm, password| {
-                Ok(with_password(text.context(ABSENT)?, name, realm, password)?)
-            })
-        }
+        UserCommand::Add { user, may_assert } => user.change("is in", Change::Add { may_assert }),
+        UserCommand::Remove(user) => user.change("is no longer in", Change::Remove),
+        UserCommand::Passwd(user) => user.change("has a new password in", Change::Password),
         UserCommand::List { place, json } => list(place, *json),
+        UserCommand::Import { place, replace, file } => bring(place, file, *replace),
     }
-}
-
-fn beginning(realm: &Realm) -> String {
-    let realm = toml::Value::from(realm.as_str());
-    format!("# Who answers challenges: `sbc user`. Kept at mode 600.\nrealm = {realm}\n")
 }
 
 impl UsersPlace {
@@ -117,39 +100,39 @@ impl UsersPlace {
 }
 
 impl UserArguments {
-    /// Replaces the file by what `changed` makes of it, for this user and perhaps a password.
-    fn change(
-        &self,
-        what: &str,
-        takes_password: bool,
-        changed: impl Fn(
-            Option<&str>,
-            &Username,
-            Option<&Realm>,
-            &str,
-        ) -> anyhow::Result<Zeroizing<String>>,
-    ) -> anyhow::Result<()> {
+    /// Changes the store for this user, asking for a password where that takes one.
+    fn change(&self, said: &str, what: Change<'_>) -> anyhow::Result<()> {
         let name = Username::new(&self.name)?;
         let realm = self.realm.as_deref().map(Realm::new).transpose()?;
-        let UserStore::File(path) = self.place.store()?;
-        let changed = |exchange: &Exchange, password: &str| {
-            let text = exchange.text()?;
-            let text = text.as_ref().map(|text| text.as_str());
-            changed(text, &name, realm.as_ref(), password)
-                .with_context(|| path.display().to_string())
+        let store = self.place.store()?;
+        let carry_out = |password: &str, is_rehearsal| {
+            let change = UserChange { name: &name, realm: realm.as_ref(), password, what };
+            store::change(&store, &change, is_rehearsal)
         };
         let mut password = Zeroizing::new(String::new());
-        if takes_password {
+        if !matches!(what, Change::Remove) {
             // Nobody is asked in vain, and nobody else waits for who is asked.
-            changed(&Exchange::begin(&path)?, "any")?;
+            carry_out("any", true)?;
             password = new_password()?;
         }
-        let exchange = Exchange::begin(&path)?;
-        let text = changed(&exchange, &password)?;
-        exchange.replace(&text).with_context(|| format!("cannot replace {}", path.display()))?;
-        println!("{} {what} {}; SIGHUP has the daemon read it", self.name, path.display());
+        carry_out(&password, false)?;
+        println!("{} {said} {store}; SIGHUP has the daemon read it at once", self.name);
         Ok(())
     }
+}
+
+fn bring(place: &UsersPlace, file: &Path, replace: bool) -> anyhow::Result<()> {
+    let store = place.store()?;
+    let mut progress = |count| {
+        // Who does not look at it misses nothing.
+        let _ = writeln!(io::stderr(), "{count} users");
+    };
+    let count = store::import(&store, file, replace, &mut progress)?;
+    println!(
+        "{count} users of {} are in {store}; SIGHUP has the daemon read it at once",
+        file.display()
+    );
+    Ok(())
 }
 
 fn list(place: &UsersPlace, json: bool) -> anyhow::Result<()> {

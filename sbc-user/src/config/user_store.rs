@@ -4,18 +4,20 @@ use std::str::FromStr;
 
 use super::values::from_text;
 
-/// Where users are kept: `file:users.toml`.
+/// Where users are kept: `file:users.toml`, `sqlite:/var/lib/sbc/users.db`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserStore {
     /// A users file.
     File(PathBuf),
+    /// A database file that `sbc user` makes.
+    Sqlite(PathBuf),
 }
 
 impl UserStore {
     /// Has relative paths start at a directory.
     pub(super) fn resolve_paths(&mut self, directory: &Path) {
         match self {
-            Self::File(path) => *path = directory.join(&path),
+            Self::File(path) | Self::Sqlite(path) => *path = directory.join(&path),
         }
     }
 }
@@ -26,7 +28,10 @@ impl FromStr for UserStore {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(PathBuf::from(path))),
-            Some(_) | None => Err(format!("{text:?} is not a store such as \"file:users.toml\"")),
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            Some(_) | None => Err(format!(
+                "{text:?} is not a store such as \"file:users.toml\" or \"sqlite:/var/lib/sbc/users.db\""
+            )),
         }
     }
 }
@@ -38,6 +43,7 @@ impl fmt::Display for UserStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
         }
     }
 }

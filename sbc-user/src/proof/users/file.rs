@@ -18,6 +18,15 @@ pub struct UsersMistake {
     pub problem: UsersProblem,
 }
 
+/// What a users file tells, before any of it was judged.
+#[derive(Debug)]
+pub(super) struct UsersText {
+    pub(super) realm: String,
+    /// Each with its realm.
+    pub(super) domains: Vec<(String, String)>,
+    pub(super) users: Vec<UserRecord>,
+}
+
 /// Reads the text of a users file.
 pub(super) fn read(text: &str) -> Result<Users, UsersMistake> {
     let text = Text(text);
@@ -42,6 +51,17 @@ pub(super) fn read(text: &str) -> Result<Users, UsersMistake> {
         })?;
     }
     Ok(users.build())
+}
+
+/// What the text of a users file tells, for another store to judge.
+pub(super) fn told(text: &str) -> Result<UsersText, UsersMistake> {
+    let file = Text(text).parse()?;
+    let domain = |it: Domain| (it.name.into_inner(), it.realm.into_inner());
+    Ok(UsersText {
+        users: file.user.iter().map(Stanza::record).collect(),
+        domains: file.domain.into_iter().map(domain).collect(),
+        realm: file.realm.into_inner(),
+    })
 }
 
 #[derive(Deserialize)]

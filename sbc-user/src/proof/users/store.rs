@@ -2,9 +2,16 @@
 //!
 //! No store is asked while a packet waits: what was read stays in memory until something else was.
 
+mod change;
 mod file;
+mod row_mistake;
+mod sqlite;
 
 use thiserror::Error;
+
+pub use change::{Change, ChangeError, UserChange, change, import};
+pub use row_mistake::RowMistake;
+pub use sqlite::SqliteError;
 
 use super::{Users, UsersError};
 use crate::config::UserStore;
@@ -37,6 +44,9 @@ pub enum StoreError {
     /// A users file.
     #[error(transparent)]
     File(#[from] UsersError),
+    /// A database file.
+    #[error(transparent)]
+    Sqlite(#[from] SqliteError),
 }
 
 /// The store that the configuration names. Nothing is opened yet.
@@ -44,5 +54,6 @@ pub enum StoreError {
 pub fn store_at(place: &UserStore) -> Box<dyn Store> {
     match place {
         UserStore::File(path) => Box::new(file::FileStore::at(path)),
+        UserStore::Sqlite(path) => Box::new(sqlite::SqliteStore::at(path)),
     }
 }
