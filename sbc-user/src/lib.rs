@@ -10,6 +10,7 @@ pub mod config;
 pub mod control;
 pub mod identity;
 pub mod kernel;
+pub mod ldap;
 pub mod pki;
 pub mod policy;
 pub mod probe;
