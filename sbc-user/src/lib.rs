@@ -8,6 +8,7 @@ pub mod cli;
 mod closed_list;
 pub mod config;
 pub mod control;
+pub mod directory;
 pub mod identity;
 pub mod kernel;
 pub mod ldap;

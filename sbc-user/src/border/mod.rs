@@ -6,6 +6,7 @@
 mod admission;
 mod clock;
 mod counters;
+mod directory;
 mod heartbeat;
 mod ipsec;
 mod nonces;
@@ -22,6 +23,7 @@ mod users;
 
 pub use clock::Clock;
 pub use counters::Counters;
+pub use directory::{Authority, DirectoryStatus, Reception};
 pub use heartbeat::keep_beating;
 pub use overload::hold_back_strangers;
 pub use receiver::{Border, BorderParts};

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use rsip::Method as KnownMethod;
 use sbc_common::MonotonicNanos;
 
+use super::directory::Authority;
 use super::nonces::Nonces;
 use super::registration::answers_registration;
 use super::stir::{Inquiry, Stir};
@@ -55,6 +56,8 @@ pub struct Border<T> {
     pub(super) digest: Option<DigestCheck>,
     /// How the users in force stand to those of the store.
     pub(super) users_account: Mutex<UsersAccount>,
+    /// What says who of the users is let in; `None` if all are.
+    pub(super) authority: Option<Mutex<Authority>>,
     ledger: Mutex<Ledger<T>>,
     acquaintances: Arc<Acquaintances>,
     /// The peer of each TLS connection.
@@ -90,6 +93,7 @@ impl<T: TrustTable> Border<T> {
             forwarder: parts.forwarder,
             digest: parts.digest,
             users_account: Mutex::default(),
+            authority: None,
             acquaintances: parts.ledger.acquaintances(),
             ledger: Mutex::new(parts.ledger),
             peers_by_connection: Mutex::new(HashMap::new()),

@@ -6,7 +6,7 @@ use sbc_common::{Lane, MonotonicNanos, Reason, Setting, Transports, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::receiver::locked;
-use super::{Border, Clock};
+use super::{Border, Clock, DirectoryStatus};
 use crate::config::ScrutinyPolicy;
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins, Readings};
 use crate::samples::Sample;
@@ -88,6 +88,9 @@ pub struct DaemonStatus {
     /// Who may answer challenges; absent if nobody may.
     #[serde(default)]
     pub users: Option<UsersStatus>,
+    /// What says who of them is let in; absent if all are.
+    #[serde(default)]
+    pub directory: Option<DirectoryStatus>,
     /// Everyone who is trusted.
     pub trust: Vec<GrantStatus>,
 }
@@ -353,6 +356,7 @@ impl Border<KernelTables> {
             peers: self.pools().skip(1).flat_map(TargetStatus::of_all).collect(),
             ipsec: self.ipsec_status(),
             users: self.users_status(),
+            directory: self.directory_status(),
             trust,
         };
         Ok(Status { kernel, daemon: Some(daemon) })

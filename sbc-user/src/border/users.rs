@@ -31,12 +31,24 @@ pub(super) struct UsersAccount {
 }
 
 impl<T: TrustTable> Border<T> {
-    /// Puts users in force that were read anew. Who is gone, or has another password, loses what he has opened
-    /// before this returns.
+    /// Puts users in force that were read anew, with the standing that they have by the directory, if there is one. Who
+    /// is gone, or has another password, loses what he has opened before this returns.
     pub fn replace_users(&self, users: &Arc<Users>) -> Replaced {
+        let replaced = if let Some(authority) = &self.authority {
+            let mut authority = locked(authority);
+            authority.take_users(users);
+            self.put_in_force(&Arc::new(authority.users()))
+        } else {
+            self.put_in_force(users)
+        };
+        self.users_are_current();
+        replaced
+    }
+
+    pub(super) fn put_in_force(&self, users: &Arc<Users>) -> Replaced {
         let Some(digest) = &self.digest else { return Replaced { disproved: 0, shut: 0 } };
         let before = digest.replace_users(Arc::clone(users));
-        let disproved = before.iter().filter(|user| !users.still_prove(user));
+        let disproved = before.iter().filter(|it| !it.is_barred() && !users.still_prove(it));
         let disproved: HashSet<&str> = disproved.map(|user| user.label()).collect();
         let mut shut = 0;
         if !disproved.is_empty() {
@@ -45,7 +57,6 @@ impl<T: TrustTable> Border<T> {
             (shut, ended) = self.ledger().users_disproved(|label| disproved.contains(label), now);
             self.report(ended);
         }
-        self.users_are_current();
         Replaced { disproved: disproved.len(), shut }
     }
 

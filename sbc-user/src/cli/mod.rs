@@ -4,6 +4,7 @@
 mod capture;
 mod certificates;
 mod check;
+mod directory;
 mod explain;
 mod filter;
 mod ha1;
@@ -13,6 +14,7 @@ mod log;
 mod machine;
 mod password;
 mod pki;
+mod renewal;
 mod replay;
 mod run;
 mod status;

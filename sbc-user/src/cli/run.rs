@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use sbc_common::Mode;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use zeroize::Zeroizing;
 
 use super::certificates::{Certificates, hardly_meant};
+use super::directory::{self, Inquirer};
 use super::filter::{attach_filter, filter_options};
 use super::ipsec::IpsecGuard;
 use super::log::start_log;
 use super::machine;
+use super::renewal::Renewed;
 use super::upstream::{Reached, Sources, inside_listeners};
-use super::users::{OpenStore, UsersRenewal, without_hashes};
+use super::users::{OpenStore, without_hashes};
 use crate::border::{Border, BorderParts, Clock, Stir, hold_back_strangers, keep_beating};
 use crate::config::{Config, Listen, OnShutdown, Peer, Proof, StirPolicy, StirSign, UnknownPolicy};
 use crate::control::ControlServer;
+use crate::directory::Source;
 use crate::identity::{CertificateStore, Signer, Verifier};
 use crate::kernel::{Filter, KernelTables, SampleRing};
 use crate::proof::digest::{DigestCheck, DigestSettings, Failures};
@@ -60,6 +63,8 @@ pub(super) struct Prepared {
     listeners: Vec<ListenSpec>,
     pub(super) users: Option<Arc<Users>>,
     user_store: Option<OpenStore>,
+    /// What says who of them is let in.
+    directory: Option<Source>,
     sources: Sources,
     /// `None` if nobody is known by name.
     dns: Option<Dns>,
@@ -95,8 +100,19 @@ impl Prepared {
         let dns = sources.have_names().then(|| Dns::new(&config.dns.servers));
         let dns = dns.transpose().context("the resolver for the targets that are names")?;
         let (users, user_store) = OpenStore::read(config)?.unzip();
+        let directory = config.directory.as_ref().map(Source::new).transpose()?;
         let stir = stir(config)?;
-        Ok(Self { listeners, users, user_store, sources, dns, certificates, warnings, stir })
+        Ok(Self {
+            listeners,
+            users,
+            user_store,
+            directory,
+            sources,
+            dns,
+            certificates,
+            warnings,
+            stir,
+        })
     }
 
     /// What is allowed and hardly meant.
@@ -104,6 +120,7 @@ impl Prepared {
         let mut warnings = self.warnings.clone();
         if let Some(users) = &self.users {
             warnings.extend(without_hashes(config, users));
+            warnings.extend(directory::warnings(config, users));
             if !users_have_a_way_in(config) {
                 warnings.push(
                     "no user can be challenged: unknown.action is drop, no peer requires digest, and \
@@ -191,7 +208,8 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let directory = reached.directory(&config, prepared.sources, outbox.clone());
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
-    let border = Arc::new(Border::new(parts).reaching(reached.peers).verifying(prepared.stir));
+    let border = Border::new(parts).reaching(reached.peers).verifying(prepared.stir);
+    let border = Arc::new(border.authorised_by(config.directory.as_ref()));
     if let Some(ipsec) = ipsec {
         ipsec.start(Arc::clone(&border))?;
     }
@@ -201,8 +219,9 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
         .user_store
         .map(|store| store.keep_reading(Arc::clone(&config), Arc::clone(&border)));
     let users = users.transpose()?;
-    let certificates = prepared.certificates;
-    tokio::spawn(renew(hang_up, certificates, users, Arc::clone(&config), Arc::clone(&border)));
+    let people = Inquirer::start(prepared.directory, Arc::clone(&border)).await;
+    let renewed = Renewed { certificates: prepared.certificates, users, people };
+    tokio::spawn(renewed.renew_at(hang_up, Arc::clone(&config), Arc::clone(&border)));
     let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
     let dns = prepared.dns;
     tokio::spawn(async move {
@@ -284,46 +303,6 @@ async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// Reads the certificates and the users anew whenever we are told to, by SIGHUP. What is wrong with one of them is no
-/// reason to go on with the other as it was.
-async fn renew(
-    mut hang_up: Signal,
-    certificates: Certificates,
-    users: Option<UsersRenewal>,
-    config: Arc<Config>,
-    border: Arc<Border<KernelTables>>,
-) {
-    let certificates = Arc::new(certificates);
-    while hang_up.recv().await.is_some() {
-        let (certificates, border) = (Arc::clone(&certificates), Arc::clone(&border));
-        let config = Arc::clone(&config);
-        let renewed = tokio::task::spawn_blocking(move || {
-            match renew_certificates(&certificates, &config, &border) {
-                Ok(()) => tracing::info!("the certificates were read anew"),
-                Err(error) => tracing::error!("{error:#}"),
-            }
-        });
-        if let Some(users) = &users {
-            users.ask();
-        }
-        if let Err(error) = renewed.await {
-            tracing::error!(%error, "reading the files anew failed");
-        }
-    }
-}
-
-fn renew_certificates(
-    certificates: &Certificates,
-    config: &Config,
-    border: &Border<KernelTables>,
-) -> anyhow::Result<()> {
-    certificates.renew(border)?;
-    for warning in hardly_meant(config)? {
-        tracing::warn!("{warning}");
-    }
-    Ok(())
 }
 
 /// Takes note of routing keys that this or another node has made, and of their time.

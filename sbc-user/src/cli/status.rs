@@ -2,8 +2,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::border::{
-    CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, IpsecStatus, KernelStatus, Status,
-    VerdictStatus,
+    CounterStatus, DaemonStatus, DirectoryStatus, GrantStatus, HeartbeatStatus, IpsecStatus,
+    KernelStatus, Status, VerdictStatus,
 };
 use crate::config::Config;
 use crate::control;
@@ -94,6 +94,9 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
             writeln!(out, "users stay as they were: {problem}")?;
         }
     }
+    if let Some(directory) = &daemon.directory {
+        write_directory(directory, out)?;
+    }
     let samples = &daemon.samples;
     writeln!(out, "samples read: {}", samples.read)?;
     if samples.unreadable > 0 {
@@ -108,6 +111,22 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     write_targets(daemon, out)?;
     write_ipsec(&daemon.ipsec, out)?;
     write_grants(&daemon.trust, out)
+}
+
+fn write_directory(directory: &DirectoryStatus, out: &mut impl Write) -> io::Result<()> {
+    let DirectoryStatus { server, age_seconds, people, let_in, barred, problem } = directory;
+    match (server, age_seconds) {
+        (Some(server), Some(age)) => writeln!(
+            out,
+            "directory: {let_in} users are let in and {barred} are not, by what {server} said {age} s ago of \
+             {people} people"
+        )?,
+        _ => writeln!(out, "directory: no answer yet, and {barred} users are not let in")?,
+    }
+    match problem {
+        Some(problem) => writeln!(out, "directory stays as it was: {problem}"),
+        None => Ok(()),
+    }
 }
 
 fn write_targets(daemon: &DaemonStatus, out: &mut impl Write) -> io::Result<()> {

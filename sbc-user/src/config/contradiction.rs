@@ -6,8 +6,8 @@ use std::time::Duration;
 use sbc_common::maps;
 
 use super::{
-    Config, Lifetime, Network, OnShutdown, Peer, PeerCertificate, Proof, ipsec, route, stir,
-    upstream,
+    Config, Lifetime, Network, OnShutdown, Peer, PeerCertificate, Proof, directory, ipsec, route,
+    stir, upstream,
 };
 use crate::kernel::SocketFilter;
 use crate::transport::Transport;
@@ -84,6 +84,7 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     upstream::refuse(config)?;
     refuse_trust(config)?;
     refuse_users(config)?;
+    directory::refuse(config)?;
     refuse_peers(config)?;
     route::refuse(config)?;
     stir::refuse(config)?;

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};
 use super::{
-    ConfigError, Digest, Limits, Peers, Route, Session, Stir, Upstream, UserStore, contradiction,
+    ConfigError, Digest, Directory, Limits, Peers, Route, Session, Stir, Upstream, UserStore,
+    contradiction,
 };
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::OfferedAlgorithms;
@@ -68,6 +69,8 @@ pub struct Config {
     pub stir: Option<Stir>,
     /// Those who are known by password.
     pub users: Option<Users>,
+    /// Who of them may use what he proves.
+    pub directory: Option<Directory>,
     /// How they are challenged.
     #[serde(default)]
     pub digest: Digest,
@@ -457,6 +460,9 @@ impl Config {
         }
         if let Some(users) = &mut self.users {
             users.store.resolve_paths(directory);
+        }
+        if let Some(of_users) = &mut self.directory {
+            of_users.resolve_paths(directory);
         }
     }
 }

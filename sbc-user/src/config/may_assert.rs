@@ -1,4 +1,5 @@
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::values::from_text;
 use crate::sip::{TelephoneNumber, Uri};
@@ -131,19 +132,29 @@ from_text!(AssertablePattern);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assertables {
     patterns: Vec<AssertablePattern>,
+    /// Each of these has to allow them too.
+    within: Vec<Arc<Self>>,
 }
 
 impl Assertables {
     /// The identities that any of these patterns allows.
     #[must_use]
     pub const fn new(patterns: Vec<AssertablePattern>) -> Self {
-        Self { patterns }
+        Self { patterns, within: Vec::new() }
+    }
+
+    /// The same, as far as `bound` allows them too.
+    #[must_use]
+    pub fn within(mut self, bound: Arc<Self>) -> Self {
+        self.within.push(bound);
+        self
     }
 
     /// Says whether `uri` may be claimed.
     #[must_use]
     pub fn allow(&self, uri: &Uri<'_>) -> bool {
         self.patterns.iter().any(|pattern| pattern.allows(uri))
+            && self.within.iter().all(|bound| bound.allow(uri))
     }
 }
 
@@ -200,6 +211,20 @@ mod tests {
         assert!(!allows(unmarked, "sip:+13125551234@carrier.example"));
         assert!(allows("tel:+1-212-*", "tel:+12125551234"));
         assert!(allows("sip:100@a.example;user=phone", "sip:1.0.0@a.example;user=phone"));
+    }
+
+    #[test]
+    fn what_is_allowed_within_bounds_is_what_all_of_them_allow() {
+        let of = |pattern: &str| Assertables::new(vec![pattern.parse().unwrap()]);
+        let bound = |pattern: &str| Arc::new(of(pattern));
+        let bounded = of("*").within(bound("*@a.example")).within(bound("alice@a.example"));
+        for (uri, expected) in [
+            ("sip:alice@a.example", true),
+            ("sip:bob@a.example", false),
+            ("sip:x@b.example", false),
+        ] {
+            assert_eq!(bounded.allow(&Uri::parse(uri.as_bytes()).unwrap()), expected, "{uri}");
+        }
     }
 
     #[test]

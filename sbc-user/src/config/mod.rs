@@ -3,6 +3,7 @@
 mod certificate;
 mod contradiction;
 mod digest;
+mod directory;
 mod error;
 mod file;
 mod ipsec;
@@ -25,6 +26,7 @@ mod values;
 
 pub use certificate::{PeerCertificate, PinnedKey};
 pub use digest::Digest;
+pub use directory::Directory;
 pub use error::ConfigError;
 pub use file::{
     Config, Control, Denied, Dns, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence,

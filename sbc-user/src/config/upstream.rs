@@ -245,7 +245,7 @@ impl<'de> Deserialize<'de> for UpstreamTarget {
 }
 
 /// Reads one value or a list of them.
-fn one_or_more<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn one_or_more<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: fmt::Display> + Deserialize<'de>,
@@ -255,7 +255,7 @@ where
         type Value = Vec<T>;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("one address, or a list of them")
+            formatter.write_str("one, or a list of them")
         }
 
         fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {

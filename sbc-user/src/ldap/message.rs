@@ -107,6 +107,15 @@ impl<'a> Entry<'a> {
     }
 }
 
+#[cfg(test)]
+impl<'a> Entry<'a> {
+    /// One of these attributes, each with one value.
+    pub(crate) fn of(attributes: &[(&'a str, &'a str)]) -> Self {
+        let one = |(name, value): &(&'a str, &'a str)| (name.as_bytes(), vec![value.as_bytes()]);
+        Self { attributes: attributes.iter().map(one).collect() }
+    }
+}
+
 impl<'a> Answer<'a> {
     /// Reads the content of a message.
     pub(super) fn read(content: &'a [u8]) -> Result<Self, Malformed> {

@@ -12,6 +12,7 @@ mod session;
 mod url;
 
 pub use error::LdapError;
+pub(crate) use filter::is_attribute;
 pub use filter::{Filter, InvalidFilter};
 pub use message::Entry;
 pub use session::{LONGEST_MESSAGE, Login, Search, Session};

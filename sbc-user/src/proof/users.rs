@@ -48,7 +48,7 @@ pub use realm_users::RealmUsers;
 pub use stanza::{hash_key, stanza};
 pub use username::{InvalidUsername, Username};
 
-use crate::config::Permissions;
+use crate::config::{Assertables, Permissions};
 use crate::proof::digest::{Ha1, HashFunction, Realm};
 
 /// Access for the group or for others.
@@ -74,6 +74,21 @@ pub struct User {
     /// In the order of [`HashFunction::ALL`].
     ha1s: [Option<Ha1>; 3],
     permissions: Arc<Permissions>,
+    /// Whether the store says who it may claim to be, and does not leave that to its name.
+    is_bounded: bool,
+    is_barred: bool,
+}
+
+/// What a directory says of a user in the store.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// It may use what it proves, as the store says.
+    Good,
+    /// The same, and may claim these identities: as far as the store allows them, if that lists any, and instead of those
+    /// that its name makes, if not.
+    Claiming(Assertables),
+    /// It may not.
+    Barred,
 }
 
 /// Why the users file cannot be taken.
@@ -171,15 +186,37 @@ impl Users {
     }
 
     /// Says whether what a user of this or another snapshot has proved is a proof still: there is a user of that
-    /// name and realm, told by the same label, and has every hash that the other one has.
+    /// name and realm, told by the same label, and has every hash that the other one has, and is not barred.
     #[must_use]
     pub fn still_prove(&self, user: &Arc<User>) -> bool {
         let now = self
             .realm_named(&user.realm)
             .and_then(|realm| realm.find(user.name.as_str().as_bytes()));
         now.is_some_and(|now| {
-            Arc::ptr_eq(now, user) || now.label == user.label && now.has_all_hashes_of(user)
+            let is_same = Arc::ptr_eq(now, user);
+            let is_so = is_same || now.label == user.label && now.has_all_hashes_of(user);
+            is_so && !now.is_barred
         })
+    }
+
+    /// The same users, each of whom has the standing that `standing` says of him and the domains of his realm.
+    #[must_use]
+    pub fn standing(&self, standing: impl Fn(&User, &[String]) -> Standing) -> Self {
+        let judged = |users: &RealmUsers| {
+            users.map(|user| match standing(user, users.domains()) {
+                Standing::Good => Arc::clone(user),
+                Standing::Claiming(claims) => Arc::new(user.claiming(claims)),
+                Standing::Barred => Arc::new(User { is_barred: true, ..User::clone(user) }),
+            })
+        };
+        let others = self.others.iter().map(judged).collect();
+        Self { default: judged(&self.default), others, domains: self.domains.clone() }
+    }
+
+    /// The realm of this name, if users have it.
+    #[must_use]
+    pub fn realm(&self, name: &str) -> Option<&Realm> {
+        self.realms().map(RealmUsers::realm).find(|realm| realm.as_str() == name)
     }
 
     fn realm_named(&self, realm: &Realm) -> Option<&RealmUsers> {
@@ -231,6 +268,23 @@ impl User {
     #[must_use]
     pub const fn realm(&self) -> &Realm {
         &self.realm
+    }
+
+    /// Whether it may not use what it proves.
+    #[must_use]
+    pub const fn is_barred(&self) -> bool {
+        self.is_barred
+    }
+
+    fn claiming(&self, claims: Assertables) -> Self {
+        let stored = self.permissions.may_assert.as_ref().filter(|_| self.is_bounded);
+        let claims = match stored {
+            Some(stored) => claims.within(Arc::new(stored.clone())),
+            None => claims,
+        };
+        let permissions =
+            Permissions { may_assert: Some(claims), ..Permissions::clone(&self.permissions) };
+        Self { permissions: Arc::new(permissions), ..self.clone() }
     }
 
     fn has_all_hashes_of(&self, other: &Self) -> bool {

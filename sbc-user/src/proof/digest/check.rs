@@ -95,8 +95,8 @@ pub enum DigestVerdict {
     /// A correct response, but the nonce has expired or was forgotten: a challenge with `stale=true`
     /// spares the client from asking its user. Never given for a wrong response (RFC 7616 §3.3).
     Stale,
-    /// A wrong response, an unknown user, an algorithm that is not offered, or a user without an HA1
-    /// for it: nothing tells which.
+    /// A wrong response, an unknown user, an algorithm that is not offered, a user without an HA1 for it, or one who
+    /// is barred: nothing tells which.
     Wrong,
     /// The credentials are for someone else; to be ignored.
     ForeignRealm,
@@ -279,6 +279,10 @@ impl<'c> ProtectedRealm<'c> {
             }
             return DigestVerdict::Wrong;
         };
+        // He has not guessed, so nothing is counted: he is heard as soon as the directory knows him.
+        if user.is_barred() {
+            return DigestVerdict::Wrong;
+        }
         let Some(nonce) = fresh else {
             return DigestVerdict::Stale;
         };

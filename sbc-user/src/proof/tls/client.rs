@@ -1,6 +1,7 @@
 //! The TLS configuration of connections that we make.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
@@ -50,6 +51,19 @@ pub fn client_config(
         .map_err(|source| own.pair(source))?;
     config.resumption = Resumption::disabled();
     Ok(Loaded { config: Arc::new(config), judge: verifier })
+}
+
+/// Builds the configuration of connections to servers of other protocols than SIP: they have to show a certificate of
+/// these authorities for the name that they are asked by, and are shown none.
+pub fn server_verifying_config(authorities: &Path) -> Result<Arc<ClientConfig>, TlsError> {
+    let roots = TlsFiles::authorities_of(authorities)?;
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+        .map_err(TlsError::Versions)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
 }
 
 impl Expected {

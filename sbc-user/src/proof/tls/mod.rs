@@ -20,7 +20,7 @@ mod tests;
 mod usage;
 mod verifier;
 
-pub use client::{Expected, client_config};
+pub use client::{Expected, client_config, server_verifying_config};
 pub use files::{CertificateFiles, TlsError, TlsFiles};
 use identity::certificate_names;
 pub use identity::{Identity, MAX_IDENTITIES, NotADomain, identities};

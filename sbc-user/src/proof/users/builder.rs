@@ -172,7 +172,15 @@ impl UserRecord {
         }
         let label = if is_default { name.to_string() } else { format!("{name}@{}", realm.realm()) };
         let permissions = Arc::new(self.permissions(&name, realm.domains())?);
-        Ok(User { name, realm: realm.realm().clone(), label: label.into(), ha1s, permissions })
+        Ok(User {
+            name,
+            realm: realm.realm().clone(),
+            label: label.into(),
+            ha1s,
+            permissions,
+            is_bounded: !self.may_assert.is_empty(),
+            is_barred: false,
+        })
     }
 
     /// A user may claim what is listed, or the addresses of record that the name makes in the realm's domains.

@@ -65,6 +65,16 @@ impl RealmUsers {
         self.by_name.is_empty()
     }
 
+    /// The same realm with another in the place of each user, who has the same name.
+    pub(super) fn map(&self, other: impl Fn(&Arc<User>) -> Arc<User>) -> Self {
+        let by_name: HashMap<_, _> =
+            self.by_name.iter().map(|(name, user)| (name.clone(), other(user))).collect();
+        let named = |user: &User| by_name.get(user.name.as_str().as_bytes()).cloned();
+        let by_hash = self.by_hash.iter();
+        let by_hash = by_hash.filter_map(|(hash, user)| Some((*hash, named(user)?))).collect();
+        Self { realm: self.realm.clone(), domains: self.domains.clone(), by_name, by_hash }
+    }
+
     pub(super) fn add_domain(&mut self, domain: &str) {
         self.domains.push(domain.to_ascii_lowercase());
     }

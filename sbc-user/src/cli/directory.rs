@@ -1,0 +1,157 @@
+//! The directory that says who of the users is let in: asked in the background, for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::border::{Border, Reception, Replaced};
+use crate::config::Config;
+use crate::directory::Source;
+use crate::proof::users::Users;
+use crate::trust::TrustTable;
+
+/// How long the start waits for the first answer: until there is one a correct password is refused, and some phones
+/// do not try again soon. Well below the shortest `silence` after which the filter may take the daemon for dead.
+const FIRST_ANSWER: Duration = Duration::from_secs(1);
+/// How soon a directory that did not answer is asked again; then after twice that, and so on.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// No more names than these are written into the log at once.
+const MOST_NAMES: usize = 10;
+
+/// Whoever asks a directory.
+pub(super) struct Inquirer<T> {
+    source: Arc<Source>,
+    border: Arc<Border<T>>,
+    pause: Duration,
+    /// What was said last about what is wrong.
+    told: Option<String>,
+    ambiguous: Vec<String>,
+}
+
+impl<T: TrustTable + Send + 'static> Inquirer<T> {
+    /// Begins to ask, if there is a directory, and waits some moments for the first answer. Returns what makes it ask at once, by which the
+    /// operator says that he knows the answer.
+    pub(super) async fn start(
+        source: Option<Source>,
+        border: Arc<Border<T>>,
+    ) -> Option<Arc<Notify>> {
+        let source = source?;
+        let (source, told_to) = (Arc::new(source), Arc::new(Notify::new()));
+        let mut inquirer =
+            Self { source, border, pause: FIRST_PAUSE, told: None, ambiguous: Vec::new() };
+        let is_answered = timeout(FIRST_ANSWER, inquirer.ask(false)).await.unwrap_or(false);
+        tokio::spawn(inquirer.go_on(is_answered, Arc::clone(&told_to)));
+        Some(told_to)
+    }
+
+    async fn go_on(mut self, mut is_answered: bool, told_to: Arc<Notify>) {
+        loop {
+            let pause = self.pause_after(is_answered);
+            let is_told = timeout(pause, told_to.notified()).await.is_ok();
+            is_answered = self.ask(is_told).await;
+        }
+    }
+
+    fn pause_after(&mut self, is_answered: bool) -> Duration {
+        let longest = self.source.settings().refresh();
+        if is_answered {
+            self.pause = FIRST_PAUSE;
+            return longest;
+        }
+        let pause = self.pause.min(longest);
+        self.pause = self.pause.saturating_mul(2).min(longest);
+        pause
+    }
+
+    /// Says whether there was an answer.
+    async fn ask(&mut self, is_believed: bool) -> bool {
+        let (people, server) = match self.source.read().await {
+            Ok((people, url)) => (people, url.to_string()),
+            Err(problem) => {
+                self.silent(problem.to_string());
+                return false;
+            }
+        };
+        let border = Arc::clone(&self.border);
+        let count = people.len();
+        let taking = {
+            let server = server.clone();
+            move || border.take_people(people, &server, is_believed)
+        };
+        // It looks at all users, of whom there may be very many.
+        match tokio::task::spawn_blocking(taking).await {
+            Ok(Some(Reception::Believed { replaced, let_in, ambiguous })) => {
+                let Replaced { disproved, shut } = replaced;
+                if self.told.take().is_some() || is_believed || disproved > 0 {
+                    tracing::info!(server, people = count, let_in, disproved, shut, "{IN_FORCE}");
+                }
+                self.tell_ambiguous(ambiguous);
+            }
+            Ok(Some(Reception::Doubted(doubt))) => {
+                self.tell(
+                    format!("{server}: {doubt}"),
+                    "the users stay as the directory said before",
+                );
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "taking what the directory says failed"),
+        }
+        true
+    }
+
+    fn silent(&mut self, problem: String) {
+        let had_answered = self.border.keep_people(problem.clone());
+        let consequence = if had_answered {
+            "the directory does not answer, and what it said before holds"
+        } else {
+            "the directory does not answer, and no user is let in until it does"
+        };
+        self.tell(problem, consequence);
+    }
+
+    /// Once for each change.
+    fn tell(&mut self, problem: String, consequence: &str) {
+        if self.told.as_ref() != Some(&problem) {
+            tracing::error!("{consequence}: {problem}");
+            self.told = Some(problem);
+        }
+    }
+
+    fn tell_ambiguous(&mut self, ambiguous: Vec<String>) {
+        if ambiguous != self.ambiguous && !ambiguous.is_empty() {
+            let names: Vec<_> = ambiguous.iter().take(MOST_NAMES).collect();
+            let count = ambiguous.len();
+            tracing::warn!(
+                count,
+                ?names,
+                "several entries of the directory have the name of one user, who is refused"
+            );
+        }
+        self.ambiguous = ambiguous;
+    }
+}
+
+/// What the log says when an answer is believed.
+const IN_FORCE: &str = "the users are let in as the directory says";
+
+/// What is hardly meant.
+pub(super) fn warnings(config: &Config, users: &Users) -> Vec<String> {
+    let Some(directory) = &config.directory else { return Vec::new() };
+    let default = users.default_realm().realm();
+    let Some(realm) = directory.realm.as_deref().map_or(Some(default), |name| users.realm(name))
+    else {
+        let realm = directory.realm.as_deref().unwrap_or_default();
+        return vec![format!(
+            "[directory] realm is {realm:?}, which no user has: nobody is let in"
+        )];
+    };
+    let others = users.iter().filter(|user| user.realm() != realm).count();
+    if others == 0 {
+        return Vec::new();
+    }
+    vec![format!(
+        "{others} users are not of the realm {realm:?}: the directory is not asked about them"
+    )]
+}
