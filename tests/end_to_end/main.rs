@@ -17,6 +17,7 @@ mod continuity;
 mod credentials;
 mod dialog;
 mod digest;
+mod directory;
 mod endpoint;
 mod expectation;
 mod expiry;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::IpAddr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -15,7 +16,7 @@ pub struct Certificate<'a> {
     pub name: &'a str,
     /// Subject alternative names of type URI, as in "sip:carrier.example".
     pub uri_sans: &'a [&'a str],
-    /// Subject alternative names of type DNS.
+    /// Subject alternative names of type DNS, or IP for addresses.
     pub dns_sans: &'a [&'a str],
     /// What it may be used for.
     pub usage: Usage,
@@ -231,7 +232,10 @@ impl Authority {
 impl Certificate<'_> {
     fn extensions(&self) -> String {
         let uris = self.uri_sans.iter().map(|uri| format!("URI:{uri}"));
-        let domains = self.dns_sans.iter().map(|domain| format!("DNS:{domain}"));
+        let domains = self.dns_sans.iter().map(|name| {
+            let kind = if name.parse::<IpAddr>().is_ok() { "IP" } else { "DNS" };
+            format!("{kind}:{name}")
+        });
         let names: Vec<String> = uris.chain(domains).collect();
         let names = match names.as_slice() {
             [] => String::new(),

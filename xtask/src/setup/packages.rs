@@ -39,6 +39,8 @@ pub(super) const PEERS: Packages = Packages {
         ("baresip-core", Proof::Program("baresip")),
         ("sipsak", Proof::Program("sipsak")),
         ("sipvicious", Proof::Program("svmap")),
+        ("slapd", Proof::Program("slapd")),
+        ("ldap-utils", Proof::Program("ldapmodify")),
         ("openssl", Proof::Program("openssl")),
         ("tshark", Proof::Program("tshark")),
         ("iproute2", Proof::Program("ip")),
@@ -70,9 +72,14 @@ pub(super) const GUESTS: Packages = Packages {
 /// The keys that Debian signs its archive with.
 pub(crate) const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Files that `dpkg` leaves out: tests want the program Kamailio, not a SIP server that starts now
-/// and with every boot.
-const NO_SERVICE: [&str; 2] = ["/lib/systemd/system/kamailio*", "/etc/init.d/kamailio"];
+/// Files that `dpkg` leaves out: tests want the programs, not a SIP server and a directory that start now and with
+/// every boot.
+const NO_SERVICE: [&str; 4] = [
+    "/lib/systemd/system/kamailio*",
+    "/etc/init.d/kamailio",
+    "/lib/systemd/system/slapd*",
+    "/etc/init.d/slapd",
+];
 
 impl Requirement for Packages {
     fn missing(&self) -> Vec<String> {
