@@ -155,12 +155,12 @@ fn weigh<T: Tables>(
             }
             None
         }
-        Some(Lane::Static | Lane::Digest | Lane::Tls | Lane::Ipsec)
+        Some(Lane::Static | Lane::Digest | Lane::Tls | Lane::Ipsec | Lane::Dns)
             if entry.transports.contains(transport) =>
         {
             Some(Standing { kind: StandingKind::Trusted, refusal: otherwise.refusal, entry })
         }
-        Some(Lane::Static | Lane::Digest | Lane::Tls | Lane::Ipsec) => {
+        Some(Lane::Static | Lane::Digest | Lane::Tls | Lane::Ipsec | Lane::Dns) => {
             if is_bound {
                 otherwise.refusal = Reason::ClearOutsideIpsec;
             } else if otherwise.refusal != Reason::ClearOutsideIpsec {

@@ -2,7 +2,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::{Address, Budget, MonotonicNanos, Protocol};
 
-/// The class of proof that made an entry of the trust table.
+/// The class of proof that made an entry of the trust table. The values are kept in pinned tables, so that a lane
+/// which came later has a higher one, however much it proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Lane {
@@ -19,12 +20,21 @@ pub enum Lane {
     Tls = 5,
     /// Speaks through an IPsec security association of the peer (RFC 4301).
     Ipsec = 6,
+    /// Is at an address that the DNS gives for a name of the peer's.
+    Dns = 7,
 }
 
 impl Lane {
     /// Every lane, in the order of their values.
-    pub const ALL: [Self; 6] =
-        [Self::Denied, Self::Probation, Self::Static, Self::Digest, Self::Tls, Self::Ipsec];
+    pub const ALL: [Self; 7] = [
+        Self::Denied,
+        Self::Probation,
+        Self::Static,
+        Self::Digest,
+        Self::Tls,
+        Self::Ipsec,
+        Self::Dns,
+    ];
 
     /// Reads the value kept in the table; `None` for one that this version does not know.
     #[must_use]
@@ -37,6 +47,7 @@ impl Lane {
             4 => Some(Self::Digest),
             5 => Some(Self::Tls),
             6 => Some(Self::Ipsec),
+            7 => Some(Self::Dns),
             _ => None,
         }
     }
@@ -51,6 +62,7 @@ impl Lane {
             Self::Digest => "digest",
             Self::Tls => "tls",
             Self::Ipsec => "ipsec",
+            Self::Dns => "dns",
         }
     }
 }
@@ -115,6 +127,13 @@ impl Transports {
     #[inline(always)]
     pub const fn opens(self, protocol: Protocol) -> bool {
         self.contains(Self::over(protocol))
+    }
+
+    /// Says whether nothing is in the set.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// The set as a number.
@@ -275,7 +294,8 @@ pub struct TrustEntry {
     /// Not zero: what it opens in clear is for what comes out of an IPsec association, and is dropped on
     /// the wire, for as long as there is the entry.
     only_in_ipsec: u8,
-    zero: [u8; 3],
+    /// Whose names an entry of the lane `dns` was made by.
+    tag: [u8; 3],
 }
 
 impl TrustEntry {
@@ -293,7 +313,7 @@ impl TrustEntry {
             hops: HopBand::ANY,
             pace: Pace::UNLIMITED,
             only_in_ipsec: 0,
-            zero: [0; 3],
+            tag: [0; 3],
         }
     }
 
@@ -301,6 +321,19 @@ impl TrustEntry {
     #[must_use]
     pub const fn only_in_ipsec(self, is_so: bool) -> Self {
         Self { only_in_ipsec: is_so as u8, ..self }
+    }
+
+    /// The same entry, marked as made by the names of whoever has this tag. The filter does not read it: another
+    /// run of the daemon, with other peers, tells by it whose the entry was.
+    #[must_use]
+    pub const fn tagged(self, tag: [u8; 3]) -> Self {
+        Self { tag, ..self }
+    }
+
+    /// The tag; zeros if it has none.
+    #[must_use]
+    pub const fn tag(&self) -> [u8; 3] {
+        self.tag
     }
 
     /// Says whether the source's SIP in clear has to come out of an IPsec association.

@@ -57,7 +57,7 @@ fn labelled(ends: &Ends) -> Vec<(String, Policy, Frame, Labels)> {
             (esp(source).fragment(0, true), Carrier::Ipsec),
         ]
     };
-    for lane in [Lane::Static, Lane::Digest, Lane::Tls, Lane::Ipsec] {
+    for lane in [Lane::Static, Lane::Digest, Lane::Tls, Lane::Ipsec, Lane::Dns] {
         let policy = edge().knowing(ends.peer, opening_for_long(lane, every));
         for (frame, carrier) in frames(ends.peer) {
             let labels = (Reason::TrustedSource, Some(lane), carrier);

@@ -2,6 +2,7 @@
 
 use super::Border;
 use super::receiver::locked;
+use crate::config::Proof;
 use crate::proof::tls::{ClientCertificate, ShownCertificate};
 use crate::transport::{Admission, Dialed, Flow, Party, Refusal, Transport};
 use crate::trust::{CertificateProof, Place, TrustTable};
@@ -30,7 +31,10 @@ impl<T: TrustTable> Border<T> {
             tracing::info!(%flow, ?identities, "a good certificate of nobody we know");
             return Admission::Close;
         };
-        if !peer.sources.is_empty() && !peer.comes_from(flow.remote.ip()) {
+        let is_listed = peer.sources.is_empty() || peer.comes_from(flow.remote.ip());
+        let is_named =
+            !peer.requires(Proof::Dns) || self.named_peer(flow.remote.ip()) == Some(position);
+        if !is_listed || !is_named {
             self.counters.count_refusal(Refusal::IdentityElsewhere);
             tracing::warn!(%flow, peer = peer.name, "the certificate of a peer, but not its source");
             return Admission::Close;

@@ -9,6 +9,7 @@ mod counters;
 mod directory;
 mod heartbeat;
 mod ipsec;
+mod names;
 mod nonces;
 mod overload;
 mod peers;
@@ -25,6 +26,7 @@ pub use clock::Clock;
 pub use counters::Counters;
 pub use directory::{Authority, DirectoryStatus, Reception};
 pub use heartbeat::keep_beating;
+pub use names::{NameAddressStatus, NameStatus};
 pub use overload::hold_back_strangers;
 pub use receiver::{Border, BorderParts};
 pub use status::{

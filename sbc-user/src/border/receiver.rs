@@ -4,10 +4,12 @@ use std::mem;
 use std::sync::atomic::{AtomicU8, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
+use arc_swap::ArcSwap;
 use rsip::Method as KnownMethod;
 use sbc_common::MonotonicNanos;
 
 use super::directory::Authority;
+use super::names::NamedAddresses;
 use super::nonces::Nonces;
 use super::registration::answers_registration;
 use super::stir::{Inquiry, Stir};
@@ -16,6 +18,7 @@ use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
 use crate::proof::digest::DigestCheck;
+use crate::proof::dns::NameAccount;
 use crate::proof::ipsec::IpsecAccount;
 use crate::samples::SampleLog;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
@@ -28,8 +31,13 @@ use crate::trust::{Acquaintances, Ledger, TrustTable};
 use crate::upstream::Pool;
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
-pub(super) const PROVEN: Evidence =
-    Evidence { tls_connection: None, tls_source: None, ipsec_source: None, has_answered: true };
+pub(super) const PROVEN: Evidence = Evidence {
+    tls_connection: None,
+    tls_source: None,
+    ipsec_source: None,
+    dns_source: None,
+    has_answered: true,
+};
 
 const OPTIONS_ANSWERED: Rejection = Rejection { status: 200, outcome: Outcome::OptionsAnswered };
 
@@ -77,6 +85,10 @@ pub struct Border<T> {
     pub(super) has_trust_domains: bool,
     /// What was last known of IPsec.
     pub(super) ipsec: Mutex<IpsecAccount>,
+    /// Whose the addresses are that the DNS gives for the names of peers.
+    pub(super) named: ArcSwap<NamedAddresses>,
+    /// What was last known of these names.
+    pub(super) names: Mutex<Vec<NameAccount>>,
     /// A [`Load`].
     pub(super) load: AtomicU8,
     /// By how much strangers' budget in the kernel is divided.
@@ -107,6 +119,8 @@ impl<T: TrustTable> Border<T> {
             nonces: Nonces::default(),
             stir: Stir::default(),
             ipsec: Mutex::default(),
+            named: ArcSwap::default(),
+            names: Mutex::default(),
             load: AtomicU8::default(),
             strangers_slowed: AtomicU32::new(1),
         }
@@ -344,6 +358,7 @@ impl<T: TrustTable> Border<T> {
         flow.transport == Transport::Udp
             && !self.acquaintances.may_include(remote)
             && self.config.peers.at(remote).is_none()
+            && self.named_peer(remote).is_none()
     }
 
     /// What is known of whoever is behind a flow. A stranger over UDP is told without a lock: neither a
@@ -362,6 +377,7 @@ impl<T: TrustTable> Border<T> {
                 None => ledger.tls_peer(&self.config.peers, flow, now),
             },
             ipsec_source: ledger.ipsec_peer(&self.config.peers, flow, now),
+            dns_source: self.named_peer(flow.remote.ip()),
             has_answered: ledger.has_answered(flow, now),
         }
     }

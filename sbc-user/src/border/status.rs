@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use sbc_common::{Lane, MonotonicNanos, Reason, Setting, Transports, TrustEntry};
 use serde::{Deserialize, Serialize};
 
+use super::names::NameStatus;
 use super::receiver::locked;
 use super::{Border, Clock, DirectoryStatus};
 use crate::config::ScrutinyPolicy;
@@ -85,6 +86,9 @@ pub struct DaemonStatus {
     /// The networks of peers that have to speak through IPsec.
     #[serde(default)]
     pub ipsec: Vec<IpsecStatus>,
+    /// The names of peers that are known by the DNS.
+    #[serde(default)]
+    pub names: Vec<NameStatus>,
     /// Who may answer challenges; absent if nobody may.
     #[serde(default)]
     pub users: Option<UsersStatus>,
@@ -355,6 +359,7 @@ impl Border<KernelTables> {
             upstream: TargetStatus::of_all(self.forwarder.upstream()),
             peers: self.pools().skip(1).flat_map(TargetStatus::of_all).collect(),
             ipsec: self.ipsec_status(),
+            names: self.names_status(),
             users: self.users_status(),
             directory: self.directory_status(),
             trust,

@@ -12,6 +12,7 @@ mod ipsec;
 mod load;
 mod log;
 mod machine;
+mod names;
 mod password;
 mod pki;
 mod renewal;

@@ -14,6 +14,7 @@ use super::filter::{attach_filter, filter_options};
 use super::ipsec::IpsecGuard;
 use super::log::start_log;
 use super::machine;
+use super::names::NameWatch;
 use super::renewal::Renewed;
 use super::upstream::{Reached, Sources, inside_listeners};
 use super::users::{OpenStore, without_hashes};
@@ -68,6 +69,7 @@ pub(super) struct Prepared {
     sources: Sources,
     /// `None` if nobody is known by name.
     dns: Option<Dns>,
+    names: Option<NameWatch>,
     certificates: Certificates,
     /// What is hardly meant in the files.
     warnings: Vec<String>,
@@ -101,6 +103,7 @@ impl Prepared {
         let dns = dns.transpose().context("the resolver for the targets that are names")?;
         let (users, user_store) = OpenStore::read(config)?.unzip();
         let directory = config.directory.as_ref().map(Source::new).transpose()?;
+        let names = NameWatch::of(config)?;
         let stir = stir(config)?;
         Ok(Self {
             listeners,
@@ -109,6 +112,7 @@ impl Prepared {
             directory,
             sources,
             dns,
+            names,
             certificates,
             warnings,
             stir,
@@ -212,6 +216,9 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let border = Arc::new(border.authorised_by(config.directory.as_ref()));
     if let Some(ipsec) = ipsec {
         ipsec.start(Arc::clone(&border))?;
+    }
+    if let Some(names) = prepared.names {
+        names.start(&config, Arc::clone(&border));
     }
     tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
     tokio::spawn(change_keys(keys, Arc::clone(&border), clock));

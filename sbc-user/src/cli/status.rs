@@ -3,7 +3,7 @@ use std::path::Path;
 
 use crate::border::{
     CounterStatus, DaemonStatus, DirectoryStatus, GrantStatus, HeartbeatStatus, IpsecStatus,
-    KernelStatus, Status, VerdictStatus,
+    KernelStatus, NameAddressStatus, NameStatus, Status, VerdictStatus,
 };
 use crate::config::Config;
 use crate::control;
@@ -110,6 +110,7 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     }
     write_targets(daemon, out)?;
     write_ipsec(&daemon.ipsec, out)?;
+    write_names(&daemon.names, out)?;
     write_grants(&daemon.trust, out)
 }
 
@@ -170,6 +171,33 @@ fn write_ipsec(networks: &[IpsecStatus], out: &mut impl Write) -> io::Result<()>
         match &network.problem {
             Some(problem) => writeln!(out, ": {problem}")?,
             None => writeln!(out)?,
+        }
+    }
+    Ok(())
+}
+
+fn write_names(names: &[NameStatus], out: &mut impl Write) -> io::Result<()> {
+    if !names.is_empty() {
+        writeln!(out, "\n{:<40} {:<40} {:>8}  peer", "name", "address", "seconds")?;
+    }
+    for name in names {
+        match &name.problem {
+            Some(problem) => writeln!(out, "{:<40} {problem}: {}", name.name, name.peer)?,
+            None if name.addresses.is_empty() => {
+                writeln!(out, "{:<40} no address yet: {}", name.name, name.peer)?;
+            }
+            None => {}
+        }
+        for NameAddressStatus { address, age_seconds, is_given } in &name.addresses {
+            let given = if *is_given { "" } else { ", not given any more" };
+            writeln!(
+                out,
+                "{:<40} {address:<40} {age_seconds:>8}  {}{given}",
+                name.name, name.peer
+            )?;
+        }
+        for (address, why) in &name.held_back {
+            writeln!(out, "{:<40} {address:<40} held back: {why}", name.name)?;
         }
     }
     Ok(())

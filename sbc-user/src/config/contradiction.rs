@@ -80,6 +80,9 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     if let Some(problem) = config.session.problem(longest.unwrap_or_default()) {
         return refuse("[session]", problem);
     }
+    if let Some(problem) = config.dns.problem() {
+        return refuse("[dns]", problem);
+    }
     refuse_listeners(config)?;
     upstream::refuse(config)?;
     refuse_trust(config)?;
@@ -90,11 +93,16 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     stir::refuse(config)?;
     ipsec::refuse(config)?;
     let networks = config.peers.iter().map(|peer| peer.sources.len() + peer.ipsec_gateways.len());
-    let networks = networks.sum::<usize>();
+    let named = config.peers.iter().map(|peer| peer.names.len());
+    let named = named.sum::<usize>().saturating_mul(config.dns.addresses_per_name());
+    let networks = networks.sum::<usize>().saturating_add(named);
     if networks.saturating_add(config.denied.sources.len()) > MOST_NETWORKS {
         return refuse(
             "[denied] and [[peer]]",
-            format!("more than {MOST_NETWORKS} sources together; write them as networks"),
+            format!(
+                "more than {MOST_NETWORKS} sources together, with addresses-per-name for each name; write \
+                 them as networks"
+            ),
         );
     }
     Ok(())
@@ -184,6 +192,9 @@ fn refuse_peers(config: &Config) -> Result<(), Found> {
             if let Some(problem) = gateway_of_both(peer, other) {
                 return refuse(problem);
             }
+            if let Some(name) = peer.names.iter().find(|name| other.names.contains(name)) {
+                return refuse(format!("peer {:?} has the name {name}, too", other.name));
+            }
             if peer.identities.iter().any(|identity| other.identities.contains(identity)) {
                 return refuse(format!("peer {:?} has one of its identities", other.name));
             }
@@ -220,11 +231,12 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
     let has_tls = peer.requires(Proof::Tls);
     let has_static = peer.requires(Proof::Static);
     let has_ipsec = peer.requires(Proof::Ipsec);
-    let opens_by_itself = has_tls || has_static || has_ipsec;
+    let has_dns = peer.requires(Proof::Dns);
+    let opens_by_itself = has_tls || has_static || has_ipsec || has_dns;
     if peer.name.is_empty() {
         Some("name is empty")
     } else if peer.require.is_empty() {
-        Some("require is empty: name at least one of static, digest, tls, ipsec")
+        Some("require is empty: name at least one of static, dns, digest, tls, ipsec")
     } else if has_tls && peer.identities.is_empty() {
         Some("require has tls, but identities is empty: no certificate could be this peer's")
     } else if !has_tls && !peer.identities.is_empty() {
@@ -233,13 +245,17 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
         Some("certificate without tls in require: nobody would ever look at it")
     } else if let Some(problem) = peer.certificate.problem() {
         Some(problem)
+    } else if has_dns && peer.names.is_empty() {
+        Some("require has dns, but names is empty: no address would be this peer's")
+    } else if !has_dns && !peer.names.is_empty() {
+        Some("names without dns in require: nobody would ever look them up")
     } else if has_static && peer.sources.is_empty() {
         Some("require has static, but sources is empty")
     } else if has_ipsec && peer.sources.is_empty() {
         Some(
             "require has ipsec, but sources is empty: nothing would tell what has to come out of it",
         )
-    } else if !has_tls && peer.sources.is_empty() {
+    } else if !has_tls && !has_dns && peer.sources.is_empty() {
         Some("sources is empty: nothing would tell that a message is this peer's")
     } else if peer.opens_ipsec() && peer.sources.is_empty() {
         Some("opens has ipsec, but sources is empty: nobody's IKE and ESP would pass")
@@ -247,15 +263,15 @@ fn problem_of(peer: &Peer) -> Option<&'static str> {
         Some("ipsec-gateways without ipsec in require or opens: their IKE and ESP are nobody's")
     } else if has_ipsec && peer.budget.is_some() {
         Some("budget is about SIP in clear, which is dropped on the wire where require has ipsec")
-    } else if (has_static || has_ipsec) && !has_tls && !peer.opens_clear_text() {
+    } else if (has_static || has_ipsec || has_dns) && !has_tls && !peer.opens_clear_text() {
         Some("opens has neither udp nor tcp: its SIP would be dropped; write opens = [\"udp\"]")
     } else if !opens_by_itself && peer.opens_clear_text() {
         Some(
-            "opens has udp or tcp without static, tls or ipsec in require: digest alone opens the port that \
-             answered",
+            "opens has udp or tcp without static, dns, tls or ipsec in require: digest alone opens the port \
+             that answered",
         )
     } else if !opens_by_itself && peer.budget.is_some() {
-        Some("budget without static or tls in require: its sources have that of [users]")
+        Some("budget without static, dns or tls in require: its sources have that of [users]")
     } else if !peer.requires(Proof::Digest) && peer.algorithms.is_some() {
         Some("algorithms without digest in require: it is never challenged")
     } else if !has_tls && peer.has_connection_settings() {

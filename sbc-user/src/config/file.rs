@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};
 use super::{
-    ConfigError, Digest, Directory, Limits, Peers, Route, Session, Stir, Upstream, UserStore,
+    ConfigError, Digest, Directory, Dns, Limits, Peers, Route, Session, Stir, Upstream, UserStore,
     contradiction,
 };
 use crate::kernel::{AttachMode, SocketFilter};
@@ -244,15 +244,6 @@ pub struct Tls {
     /// What becomes of certificates whose authority's list is past its next update.
     #[serde(default)]
     pub expired_crls: ExpiredLists,
-}
-
-/// `[dns]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Dns {
-    /// The servers; none for those of `/etc/resolv.conf`.
-    #[serde(default)]
-    pub servers: Vec<SocketAddr>,
 }
 
 /// `[unknown]`.

@@ -4,6 +4,7 @@ mod certificate;
 mod contradiction;
 mod digest;
 mod directory;
+mod dns;
 mod error;
 mod file;
 mod ipsec;
@@ -27,10 +28,11 @@ mod values;
 pub use certificate::{PeerCertificate, PinnedKey};
 pub use digest::Digest;
 pub use directory::Directory;
+pub use dns::{Dns, PeerName};
 pub use error::ConfigError;
 pub use file::{
-    Config, Control, Denied, Dns, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence,
-    Outside, Tls, Trust, Unknown, Users,
+    Config, Control, Denied, Inside, Interface, Kernel, Listen, OnShutdown, OnSilence, Outside,
+    Tls, Trust, Unknown, Users,
 };
 pub use ipsec::{IKE, IKE_BEHIND_NAT};
 pub use limits::Limits;

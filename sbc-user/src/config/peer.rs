@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, from_text};
 use super::{
-    Assertables, ContactHost, FalseClaims, PeerCertificate, Permissions, SipTarget, StirPolicy,
+    Assertables, ContactHost, FalseClaims, PeerCertificate, PeerName, Permissions, SipTarget,
+    StirPolicy,
 };
 use crate::proof::digest::OfferedAlgorithms;
 use crate::proof::tls::Identity;
@@ -26,6 +27,8 @@ pub enum Proof {
     Tls,
     /// What comes from its `sources` has come out of an IPsec association of the peer's.
     Ipsec,
+    /// The source address is one that the DNS gives for one of its `names`.
+    Dns,
 }
 
 /// What becomes of a peer's kernel entries when its last TLS connection ends.
@@ -86,6 +89,9 @@ pub struct Peer {
     /// The addresses it comes from.
     #[serde(default)]
     pub sources: Vec<Network>,
+    /// The names whose addresses in the DNS it comes from.
+    #[serde(default)]
+    pub names: Vec<PeerName>,
     /// The addresses at the other end of its IPsec associations, if it does not use IPsec itself.
     #[serde(default)]
     pub ipsec_gateways: Vec<Network>,
@@ -141,7 +147,7 @@ impl Peer {
         self.require.contains(&proof)
     }
 
-    /// Says whether `address` is one of the peer's.
+    /// Says whether `address` is one of its sources.
     #[must_use]
     pub fn comes_from(&self, address: IpAddr) -> bool {
         self.sources.iter().any(|network| network.contains(address))
@@ -198,12 +204,24 @@ impl Peer {
     #[must_use]
     pub fn opens_by_word(&self) -> Transports {
         let ipsec = self.opens().intersection(Transports::IPSEC);
-        let by_word = self.requires(Proof::Static) && !self.requires(Proof::Ipsec);
+        let needs_more = self.requires(Proof::Ipsec) || self.requires(Proof::Dns);
+        let by_word = self.requires(Proof::Static) && !needs_more;
         match (by_word, self.requires(Proof::Tls)) {
             (_, true) => ipsec.union(Transports::TLS),
             (true, false) => self.opens(),
             (false, false) => ipsec,
         }
+    }
+
+    /// What the kernel lets through from an address that the DNS gives for one of its names: what the operator's
+    /// word would open. Beside IPsec nothing: that alone opens its sources.
+    #[must_use]
+    pub fn opens_by_names(&self) -> Transports {
+        if !self.requires(Proof::Dns) || self.requires(Proof::Ipsec) {
+            return Transports::NONE;
+        }
+        let ipsec = self.opens().intersection(Transports::IPSEC);
+        if self.requires(Proof::Tls) { ipsec.union(Transports::TLS) } else { self.opens() }
     }
 
     /// What a TLS handshake opens.

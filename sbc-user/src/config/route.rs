@@ -162,7 +162,7 @@ fn refuse_target(config: &Config, peer: &Peer, target: &SipTarget) -> Result<(),
         if !peer.sources.is_empty() && !peer.comes_from(place.ip()) {
             return refuse("is not within sources: what it answers would not be taken from it");
         }
-        if transport != Transport::Tls && !peer.is_static_source(transport, place.ip()) {
+        if transport != Transport::Tls && !peer.opens_over(transport) {
             return refuse("is answered over a transport that opens does not have");
         }
     } else if transport != Transport::Tls && !peer.opens_over(transport) {

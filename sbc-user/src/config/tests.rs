@@ -215,7 +215,7 @@ fn a_peer_that_nobody_could_be_or_that_would_get_less_than_it_says_is_refused() 
         (TRUNK, "opens = [\"udp\"]", "", "opens has neither udp nor tcp"),
         (TRUNK, "[\"udp\"]", "[\"ipsec\"]", "opens has neither udp nor tcp"),
         (OFFICE, "sources", "opens = [\"udp\"]\nsources", "digest alone opens the port"),
-        (OFFICE, "sources", "budget = \"1/s\"\nsources", "budget without static or tls"),
+        (OFFICE, "sources", "budget = \"1/s\"\nsources", "budget without static, dns or tls"),
         (TRUNK, "opens", "lifetime = \"60s\"\nopens", "about TLS connections"),
         (TRUNK, "opens", "on-disconnect = \"remove\"\nopens", "about TLS connections"),
     ] {

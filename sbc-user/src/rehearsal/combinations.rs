@@ -13,17 +13,19 @@ use sbc_common::{
 use super::tables::MemoryTables;
 use crate::config::{Config, sample};
 use crate::probe;
+use crate::proof::dns::NamedSource;
 use crate::proof::ipsec::IpsecProof;
 use crate::proof::tls::ShownCertificate;
 use crate::screening::{Evidence, Standing};
 use crate::transport::{Flow, Transport};
 use crate::trust::{CertificateProof, IPSEC_LIFETIME, Ledger, TrustTable as _};
 
-const PROOFS: [&str; 4] = ["static", "digest", "tls", "ipsec"];
+const PROOFS: [&str; 5] = ["static", "digest", "tls", "ipsec", "dns"];
 const PEER: usize = 0;
 const OTHER: usize = 1;
 const START: MonotonicNanos = MonotonicNanos(1_000_000_000);
 const ETHERNET: usize = 14;
+const GRACE: Duration = Duration::from_secs(20);
 
 /// Of each family: the peer's source, one of its addresses, one that is nobody's, the listeners'. A /64 around an
 /// IPv6 source would be open to its neighbours.
@@ -62,11 +64,22 @@ enum Ipsec {
     Unheard,
 }
 
+/// What the DNS has said of the peer's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dns {
+    Never,
+    Now,
+    NoLonger,
+    /// Whoever asks it has fallen silent.
+    Unheard,
+}
+
 /// What was before.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each of them may have been or not")]
 struct Past {
     ipsec: Ipsec,
+    dns: Dns,
     /// The peer is connected over TLS.
     connected: bool,
     /// So is another one, from the same address.
@@ -85,6 +98,8 @@ struct Policy<'t> {
     /// They are challenged.
     challenging: Config,
     family: [&'t str; 4],
+    /// It is known by its sources, and not by its names alone.
+    has_sources: bool,
 }
 
 /// The rule, without any of the code that is tested.
@@ -96,19 +111,39 @@ impl Policy<'_> {
     /// Whether clear text from the address is another peer's: as long as the daemon knows that it is connected from
     /// there, and if the peer was not first.
     fn is_the_others(&self, past: Past) -> bool {
-        past.other_connected && !past.restarted && !past.connected && !self.requires("ipsec")
+        past.other_connected && !past.restarted && !self.was_let_in(past) && !self.requires("ipsec")
+    }
+
+    /// Whether the peer has connected, and the DNS gave its address then.
+    fn was_let_in(&self, past: Past) -> bool {
+        past.connected && (!self.requires("dns") || past.dns != Dns::Never)
+    }
+
+    /// Whether its certificate still counts.
+    fn is_certified(&self, past: Past) -> bool {
+        self.was_let_in(past) && (self.requires("ipsec") || self.is_named(past))
+    }
+
+    fn is_named(&self, past: Past) -> bool {
+        !self.requires("dns") || past.dns == Dns::Now
     }
 
     /// SIP over UDP is what the peer opens, if anything.
     fn passes_the_wire(&self, past: Past, transport: Transport, port: u16, unknown: bool) -> bool {
         let opened_by_peer =
-            if self.requires("tls") { past.connected } else { self.requires("static") };
+            if self.requires("tls") { self.is_certified(past) } else { self.is_known(past) };
         // An answer opens its port, and from others the user may come back, where the address is nobody's.
-        let is_users = past.answered && (port == 5060 || !past.other_connected);
+        let is_nobodys = !past.other_connected && !self.was_let_in(past);
+        let is_users = past.answered && (port == 5060 || is_nobodys);
         let is_open = self.is_the_others(past)
             || transport == Transport::Udp && (opened_by_peer || is_users)
             || unknown;
         !self.requires("ipsec") && is_open
+    }
+
+    /// Whether the address itself is proof, where it is one.
+    fn is_known(&self, past: Past) -> bool {
+        (self.requires("static") || self.requires("dns")) && self.is_named(past)
     }
 
     fn passes_the_socket(
@@ -123,16 +158,21 @@ impl Policy<'_> {
         }
         transport == Transport::Udp
             && past.ipsec == Ipsec::Now
-            && (past.connected || !self.requires("tls"))
+            && (self.is_certified(past) || !self.requires("tls"))
     }
 
     fn standing(&self, past: Past, transport: Transport) -> Standing {
         if self.is_the_others(past) {
             return Standing::Proven(OTHER);
         }
+        let is_anybody = !self.has_sources && !self.is_named(past);
+        if is_anybody && !(transport == Transport::Udp && self.is_certified(past)) {
+            return Standing::NeedsDigest(None);
+        }
         let holds = |proof: &&str| match *proof {
             "static" => transport == Transport::Udp,
-            "tls" => transport == Transport::Udp && past.connected,
+            "tls" => transport == Transport::Udp && self.is_certified(past),
+            "dns" => transport == Transport::Udp && past.dns == Dns::Now,
             "ipsec" => transport == Transport::Udp && past.ipsec == Ipsec::Now,
             _ => false,
         };
@@ -146,19 +186,22 @@ impl Policy<'_> {
 }
 
 impl<'t> Policy<'t> {
-    fn new(require: Vec<&'t str>, family: [&'t str; 4]) -> Self {
+    fn new(require: Vec<&'t str>, family: [&'t str; 4], has_sources: bool) -> Self {
         let identities =
             if require.contains(&"tls") { "identities = [\"peer.example\"]" } else { "" };
         let opens = if require == ["digest"] { "" } else { "opens = [\"udp\"]" };
+        let names = if require.contains(&"dns") { "names = [\"sip.peer.example\"]" } else { "" };
+        let sources =
+            if has_sources { format!("sources = [{:?}]", family[0]) } else { String::new() };
         let config = |action: &str| {
             sample::config(&format!(
-                "[[peer]]\nname = \"peer\"\nrequire = {require:?}\nsources = [{:?}]\n{identities}\n\
-                 {opens}\n{OTHERS}\n[unknown]\naction = \"{action}\"\n",
-                family[0]
+                "[[peer]]\nname = \"peer\"\nrequire = {require:?}\n{sources}\n{identities}\n{names}\n\
+                 {opens}\n{OTHERS}\n[unknown]\naction = \"{action}\"\n[dns]\ngrace = \"20s\"\n\
+                 confirm = \"1s\"\n"
             ))
         };
         let (config, challenging) = (config("drop"), config("challenge"));
-        Self { require, config, challenging, family }
+        Self { require, config, challenging, family, has_sources }
     }
 
     fn all() -> impl Iterator<Item = Self> {
@@ -166,15 +209,27 @@ impl<'t> Policy<'t> {
             let chosen = PROOFS.iter().enumerate().filter(move |(at, _)| bits & 1 << at != 0);
             chosen.map(|(_, proof)| *proof).collect::<Vec<_>>()
         });
-        subsets.flat_map(|require| FAMILIES.map(|family| Self::new(require.clone(), family)))
+        subsets.flat_map(|require| {
+            let has = |proof| require.contains(&proof);
+            let needs_sources = has("static") || has("ipsec") || !has("dns");
+            // Nothing sets the /64 apart of who is known by his names alone; and beside IPsec these open nothing,
+            // of whichever family.
+            let families = if has("dns") && has("ipsec") { &FAMILIES[..1] } else { &FAMILIES };
+            let of_family = |family: &[&'t str; 4]| Self::new(require.clone(), *family, true);
+            let with_sources: Vec<_> = families.iter().map(of_family).collect();
+            let without = (!needs_sources).then(|| Self::new(require.clone(), FAMILIES[0], false));
+            with_sources.into_iter().chain(without)
+        })
     }
 
     fn pasts(&self) -> impl Iterator<Item = Past> + use<> {
         let (has_tls, has_ipsec) = (self.requires("tls"), self.requires("ipsec"));
+        let has_dns = self.requires("dns");
         let all = [Ipsec::Never, Ipsec::Now, Ipsec::NoLonger, Ipsec::Unheard];
         let pasts = all.into_iter().flat_map(|ipsec| {
-            (0..16_u8).map(move |bits| Past {
+            (0..64_u8).map(move |bits| Past {
                 ipsec,
+                dns: [Dns::Never, Dns::Now, Dns::NoLonger, Dns::Unheard][usize::from(bits >> 4)],
                 connected: bits & 1 != 0,
                 other_connected: bits & 2 != 0,
                 answered: bits & 4 != 0,
@@ -183,6 +238,7 @@ impl<'t> Policy<'t> {
         });
         pasts.filter(move |past| {
             (has_tls || !past.connected)
+                && (has_dns || past.dns == Dns::Never)
                 && (has_ipsec || past.ipsec == Ipsec::Never)
                 // After a start nothing is known of what IPsec proved before.
                 && (!past.restarted || matches!(past.ipsec, Ipsec::Never | Ipsec::Now))
@@ -207,6 +263,9 @@ impl<'p, 't> Scene<'p, 't> {
         let config = &policy.config;
         let ledger = Ledger::begin(MemoryTables::of(config), config, START).unwrap();
         let mut scene = Self { policy, ledger, now: START };
+        if past.dns != Dns::Never {
+            scene.resolve(&[scene.address()]);
+        }
         if past.ipsec != Ipsec::Never {
             scene.ipsec(Transports::UDP.union(Transports::TLS));
         }
@@ -226,11 +285,26 @@ impl<'p, 't> Scene<'p, 't> {
                 scene.ledger.end_unheard_ipsec(&config.peers, scene.now).unwrap();
             }
         }
+        match past.dns {
+            Dns::Never | Dns::Now => {}
+            Dns::NoLonger => scene.resolve(&[]),
+            Dns::Unheard => {
+                scene.now.0 += u64::try_from(GRACE.as_nanos()).unwrap();
+                scene.ledger.sweep(scene.now).unwrap();
+                if past.ipsec == Ipsec::Now {
+                    scene.ipsec(Transports::UDP.union(Transports::TLS));
+                }
+            }
+        }
         if past.restarted {
             let tables = mem::take(scene.ledger.table_mut());
             scene.ledger = Ledger::begin(tables, config, scene.now).unwrap();
             if past.ipsec == Ipsec::Now {
                 scene.ipsec(Transports::UDP.union(Transports::TLS));
+            }
+            // Beside IPsec a name opens nothing that another run could find.
+            if past.dns == Dns::Now && policy.requires("ipsec") {
+                scene.resolve(&[scene.address()]);
             }
         }
         scene
@@ -250,6 +324,13 @@ impl<'p, 't> Scene<'p, 't> {
         let network = peers[PEER].sources[0].prefix();
         let proof = IpsecProof { peer: PEER, network, transports, associations: 1, problem: None };
         self.ledger.ipsec_proven(&[proof], peers, self.now).unwrap();
+    }
+
+    fn resolve(&mut self, addresses: &[IpAddr]) {
+        let until = MonotonicNanos(self.now.0 + u64::try_from(GRACE.as_nanos()).unwrap());
+        let source = |address: &IpAddr| NamedSource { address: *address, peer: PEER, until };
+        let sources: Vec<_> = addresses.iter().map(source).collect();
+        self.ledger.names_resolved(&sources, &self.policy.config.peers, self.now).unwrap();
     }
 
     fn connect(&mut self, position: usize) {
@@ -300,6 +381,11 @@ impl<'p, 't> Scene<'p, 't> {
             tls_connection: None,
             tls_source: self.ledger.tls_peer(peers, &flow, self.now),
             ipsec_source: self.ledger.ipsec_peer(peers, &flow, self.now),
+            dns_source: {
+                let named = self.ledger.named_sources().into_iter();
+                let mut here = named.filter(|it| it.address == flow.remote.ip());
+                here.find(|it| it.until > self.now).map(|it| it.peer)
+            },
             has_answered: self.ledger.has_answered(&flow, self.now),
         };
         Standing::of(&evidence, &flow, peers, true)
@@ -334,8 +420,13 @@ fn in_clear_passes_what_is_proven_and_nothing_of_who_has_to_speak_through_ipsec(
             looked += 1;
         }
     }
-    // Neither tls nor ipsec, one of them, both: combinations of the two others, with so many pasts each.
-    assert_eq!(looked, (3 * 8 + 4 * 16 + 4 * 24 + 4 * 48) * FAMILIES.len());
+    // Neither tls nor ipsec, one of them, both: combinations of static and digest, with so many pasts each.
+    let without_dns = 3 * 8 + 4 * 16 + 4 * 24 + 4 * 48;
+    let with_dns = 4 * (4 * 8 + 4 * 16);
+    let beside_ipsec = 4 * (4 * 24 + 4 * 48);
+    let by_dns_alone = 4 * (2 * 8 + 2 * 16);
+    let of_both = (without_dns + with_dns) * FAMILIES.len();
+    assert_eq!(looked, of_both + beside_ipsec + by_dns_alone);
 }
 
 fn clear_text_is_met_as_the_rule_says(
@@ -384,14 +475,15 @@ fn strangers_are_met_as_strangers_and_tls_is_open(scene: &Scene<'_, '_>, past: P
 fn a_place_that_was_a_users_is_shut_when_it_becomes_one_that_has_to_speak_through_ipsec() {
     let past = Past {
         ipsec: Ipsec::Never,
+        dns: Dns::Never,
         connected: false,
         other_connected: false,
         answered: true,
         restarted: false,
     };
     for family in FAMILIES {
-        let before = Policy::new(vec!["digest"], family);
-        let after = Policy::new(vec!["digest", "ipsec"], family);
+        let before = Policy::new(vec!["digest"], family, true);
+        let after = Policy::new(vec!["digest", "ipsec"], family, true);
         for (past, lane) in
             [(past, Lane::Probation), (Past { other_connected: true, ..past }, Lane::Tls)]
         {

@@ -10,6 +10,8 @@ pub struct Evidence {
     pub tls_source: Option<usize>,
     /// The peer out of whose IPsec association the message has come.
     pub ipsec_source: Option<usize>,
+    /// The peer that the DNS gives the source address for.
+    pub dns_source: Option<usize>,
     /// Whether somebody at this address and port has answered a challenge of ours of late.
     pub has_answered: bool,
 }
@@ -32,7 +34,9 @@ impl Standing {
     pub fn of(evidence: &Evidence, flow: &Flow, peers: &Peers, has_users: bool) -> Self {
         let remote = flow.remote.ip();
         let by_source = || peers.at(remote);
+        // What the operator has written comes before what the DNS says.
         let position = evidence.tls_connection.or(evidence.tls_source).or_else(by_source);
+        let position = position.or(evidence.dns_source);
         let Some((position, peer)) =
             position.and_then(|position| Some((position, peers.get(position)?)))
         else {
@@ -41,8 +45,10 @@ impl Standing {
         let has_tls =
             evidence.tls_connection == Some(position) || evidence.tls_source == Some(position);
         let has_ipsec = evidence.ipsec_source == Some(position);
+        let has_dns = evidence.dns_source == Some(position) && peer.opens_over(flow.transport);
         if peer.requires(Proof::Tls) && !has_tls
             || peer.requires(Proof::Ipsec) && !has_ipsec
+            || peer.requires(Proof::Dns) && !has_dns
             || peer.requires(Proof::Static) && !peer.is_static_source(flow.transport, remote)
         {
             Self::Lacking

@@ -4,6 +4,7 @@ mod certified;
 mod disproved;
 mod grants;
 mod lasting;
+mod named;
 mod probation;
 mod registration;
 mod rows;
@@ -24,6 +25,7 @@ use shares::Shares;
 
 use self::certified::Certified;
 use self::grants::Grants;
+use self::named::Named;
 use self::probation::Probation;
 use super::difference::Difference;
 use super::distances::Distances;
@@ -49,6 +51,7 @@ pub struct Ledger<T> {
     shares: Shares,
     certified: Certified,
     associations: Associations,
+    named: Named,
     learns_hops: bool,
     distances: Distances,
     paces: Paces,
@@ -83,6 +86,7 @@ impl<T: TrustTable> Ledger<T> {
             shares: Shares::new(config),
             certified: Certified::default(),
             associations: Associations::new(config),
+            named: Named::new(config),
             learns_hops: config.kernel.hop_limits != ScrutinyPolicy::Off,
             distances: Distances::new(config),
             paces: Paces::new(config),
@@ -125,7 +129,7 @@ impl<T: TrustTable> Ledger<T> {
         let learned = self.learned(position, flow.remote.ip(), hop_limit);
         let mut done = Ok(());
         for place in tls_places(peer, flow.remote.ip(), learned) {
-            if self.is_denied(place) {
+            if self.is_denied(place) || self.lacks_name(position, peer, flow.remote.ip(), now) {
                 continue;
             }
             let holder = Holder::Peer(position);
@@ -158,6 +162,17 @@ impl<T: TrustTable> Ledger<T> {
             done = done.and(entered);
         }
         done
+    }
+
+    /// Says whether the DNS has to give an address for a name of the peer's, and does not.
+    fn lacks_name(
+        &self,
+        position: usize,
+        peer: &Peer,
+        address: IpAddr,
+        now: MonotonicNanos,
+    ) -> bool {
+        peer.requires(Proof::Dns) && !self.named.is_of(position, address, now)
     }
 
     /// What a connection tells about the distance of its peer's address; if nothing, what the last one told
@@ -267,6 +282,7 @@ impl<T: TrustTable> Ledger<T> {
 
     /// Renews what living TLS connections hold, and ends what has expired.
     pub fn sweep(&mut self, now: MonotonicNanos) -> Result<(), KernelError> {
+        let unheard = self.end_unheard_names(now);
         let due: Vec<_> = self
             .grants
             .iter()
@@ -275,7 +291,7 @@ impl<T: TrustTable> Ledger<T> {
             .collect();
         self.review_proofs();
         // Each on its own: what cannot be written must not keep others from being renewed.
-        let mut done = Ok(());
+        let mut done = unheard;
         for (place, grant) in due {
             done = done.and(if grant.connections > 0 {
                 let expires_at = after(now, grant.lifetime).min(self.certified.until(&place));
@@ -421,8 +437,11 @@ impl<T: TrustTable> Ledger<T> {
 }
 
 /// What a handshake opens. In the networks of a peer others of its hosts are, at other distances: what was
-/// learned is for the one address alone.
+/// learned is for the one address alone. So is what is asked of an address besides.
 fn tls_places(peer: &Peer, remote: IpAddr, learned: Option<HopBand>) -> Vec<Place> {
+    if peer.requires(Proof::Dns) && !peer.requires(Proof::Ipsec) {
+        return vec![Place::Address(remote)];
+    }
     let networks = peer.sources.iter().map(|network| Place::Network(network.prefix()));
     // Of what comes out of IPsec no hop limit counts.
     let speaks_in_clear = peer.opens_clear_text() && !peer.requires(Proof::Ipsec);

@@ -22,6 +22,10 @@ pub struct Dns(TokioResolver);
 impl Dns {
     /// Asks these servers, or if there are none those of `/etc/resolv.conf`.
     pub fn new(servers: &[SocketAddr]) -> Result<Self, NetError> {
+        Self::with_cache(servers, None)
+    }
+
+    fn with_cache(servers: &[SocketAddr], size: Option<u64>) -> Result<Self, NetError> {
         let mut builder = if servers.is_empty() {
             TokioResolver::builder_tokio()?
         } else {
@@ -40,6 +44,9 @@ impl Dns {
         let options = builder.options_mut();
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.timeout = Duration::from_secs(2);
+        if let Some(size) = size {
+            options.cache_size = size;
+        }
         Ok(Self(builder.build()?))
     }
 
@@ -52,7 +59,8 @@ impl Dns {
         match self.0.lookup(whole(name), kind).await {
             Ok(found) => {
                 let records = found.answers().iter().filter_map(|record| read(&record.data));
-                Ok(Answer { records: records.collect(), until: found.valid_until() })
+                let until = found.valid_until();
+                Ok(Answer { records: records.collect(), until, is_whole: true })
             }
             Err(error) => nothing(name, &error),
         }
@@ -81,8 +89,56 @@ impl Names for Dns {
 
     async fn addresses(&self, name: &str) -> Result<Answer<IpAddr>, NoAnswer> {
         match self.0.lookup_ip(whole(name)).await {
-            Ok(found) => Ok(Answer { records: found.iter().collect(), until: found.valid_until() }),
+            Ok(found) => {
+                let until = found.valid_until();
+                Ok(Answer { records: found.iter().collect(), until, is_whole: true })
+            }
             Err(error) => nothing(name, &error),
+        }
+    }
+}
+
+/// The DNS, asked anew each time: what it says twice it has said twice.
+pub struct FreshDns(Dns);
+
+impl FreshDns {
+    /// One for each of these servers, or one for those of `/etc/resolv.conf` if there are none.
+    pub fn each(servers: &[SocketAddr]) -> Result<Vec<Self>, NetError> {
+        let asking = |servers: &[SocketAddr]| Ok(Self(Dns::with_cache(servers, Some(0))?));
+        if servers.is_empty() {
+            return Ok(vec![asking(servers)?]);
+        }
+        servers.chunks(1).map(asking).collect()
+    }
+}
+
+impl Names for FreshDns {
+    async fn services(&self, name: &str) -> Result<Answer<Service>, NoAnswer> {
+        self.0.services(name).await
+    }
+
+    async fn servers(&self, name: &str) -> Result<Answer<Server>, NoAnswer> {
+        self.0.servers(name).await
+    }
+
+    /// Of each family by itself: where one is not answered the other may be.
+    async fn addresses(&self, name: &str) -> Result<Answer<IpAddr>, NoAnswer> {
+        let v4 = |data: &RData| if let RData::A(it) = data { Some(IpAddr::V4(it.0)) } else { None };
+        let v6 =
+            |data: &RData| if let RData::AAAA(it) = data { Some(IpAddr::V6(it.0)) } else { None };
+        let (v4, v6) = tokio::join!(
+            self.0.ask(name, RecordType::A, v4),
+            self.0.ask(name, RecordType::AAAA, v6)
+        );
+        match (v4, v6) {
+            (Ok(v4), Ok(v6)) => {
+                let until = v4.until.min(v6.until);
+                Ok(Answer { records: [v4.records, v6.records].concat(), until, is_whole: true })
+            }
+            (Ok(one), Err(NoAnswer)) | (Err(NoAnswer), Ok(one)) => {
+                Ok(Answer { is_whole: false, ..one })
+            }
+            (Err(NoAnswer), Err(NoAnswer)) => Err(NoAnswer),
         }
     }
 }
@@ -90,7 +146,8 @@ impl Names for Dns {
 /// That there are no such records is an answer.
 fn nothing<T>(name: &str, error: &NetError) -> Result<Answer<T>, NoAnswer> {
     if error.is_no_records_found() {
-        return Ok(Answer { records: Vec::new(), until: Instant::now() + NOTHING });
+        let until = Instant::now() + NOTHING;
+        return Ok(Answer { records: Vec::new(), until, is_whole: true });
     }
     tracing::debug!(name, %error, "the DNS does not answer");
     Err(NoAnswer)

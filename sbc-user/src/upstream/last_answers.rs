@@ -67,7 +67,7 @@ impl<N: Names> Asking<'_, N> {
         let last = last.get_mut(name).ok_or(NoAnswer)?;
         last.asked = now;
         tracing::warn!(name, "the DNS does not answer; what it said before holds");
-        Ok(Answer { records: last.records.clone(), until: now + PAUSE })
+        Ok(Answer { records: last.records.clone(), until: now + PAUSE, is_whole: true })
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
                 return Err(NoAnswer);
             }
             let records = vec![IpAddr::from([10, 0, 0, 5])];
-            Ok(Answer { records, until: Instant::now() + LONGEST })
+            Ok(Answer { records, until: Instant::now() + LONGEST, is_whole: true })
         }
     }
 

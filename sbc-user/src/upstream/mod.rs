@@ -14,8 +14,8 @@ mod recent;
 mod resolve;
 
 pub use directory::{Directory, Found, Group, Source};
-pub use dns::Dns;
+pub use dns::{Dns, FreshDns};
 pub use health::Health;
 pub use pool::{Place, Pool, Target};
 pub use probe::is_probe;
-pub use resolve::{Answer, Names, NoAnswer, Server, Service, places};
+pub use resolve::{Answer, Names, NoAnswer, Server, Service, places, sources};

@@ -10,6 +10,10 @@ use crate::transport::Transport;
 
 /// More are not asked for.
 const MOST_PLACES: usize = 16;
+/// More addresses of a host are not read.
+const MOST_ADDRESSES: usize = 64;
+/// More addresses are not told of a domain.
+const MOST_SOURCES: usize = 256;
 
 /// What the DNS says, for as long as it says so.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub struct Answer<T> {
     pub records: Vec<T>,
     /// When they have to be asked for again.
     pub until: Instant,
+    /// Whether everything that was asked for this was answered: where not, there may be more.
+    pub is_whole: bool,
 }
 
 /// The DNS did not answer.
@@ -93,7 +99,24 @@ pub async fn places(target: &SipTarget, names: &impl Names) -> Result<Answer<Fou
     }
     found.sort_by_key(|place| place.order);
     found.truncate(MOST_PLACES);
-    Ok(Answer { records: found, until })
+    Ok(Answer { records: found, until, is_whole: !lacks_an_answer })
+}
+
+/// Finds the addresses that a domain's servers have, over whichever transport (RFC 3263 §4).
+pub async fn sources(domain: &str, names: &impl Names) -> Result<Answer<IpAddr>, NoAnswer> {
+    let until = Instant::now() + super::directory::LONGEST;
+    let mut search = Search { names, found: Vec::new(), until, lacks_an_answer: false };
+    search.every_service(domain).await;
+    let Search { found, until, lacks_an_answer, .. } = search;
+    if lacks_an_answer && found.is_empty() {
+        return Err(NoAnswer);
+    }
+    let mut records: Vec<_> = found.iter().map(|place| place.remote.ip()).collect();
+    records.sort_unstable();
+    records.dedup();
+    let is_whole = !lacks_an_answer && records.len() <= MOST_SOURCES;
+    records.truncate(MOST_SOURCES);
+    Ok(Answer { records, until, is_whole })
 }
 
 struct Search<'n, N> {
@@ -109,18 +132,7 @@ impl<N: Names> Search<'_, N> {
         if let Some(transport) = target.transport() {
             self.service(transport, &srv_name(transport, name), 0).await;
         } else {
-            let mut services = self.records(self.names.services(name).await);
-            // There are resolvers that know nothing of NAPTR; they know SRV, and addresses.
-            has_no_naptr = std::mem::take(&mut self.lacks_an_answer);
-            services.sort_by_key(|service| service.order);
-            for (rank, service) in (0..).zip(services.iter().take(3)) {
-                self.service(service.transport, &service.replacement, rank).await;
-            }
-            if services.is_empty() {
-                for (rank, transport) in [(0, Transport::Udp), (1, Transport::Tcp)] {
-                    self.service(transport, &srv_name(transport, name), rank).await;
-                }
-            }
+            has_no_naptr = self.chosen_services(name, &[Transport::Udp, Transport::Tcp]).await;
         }
         // SRV records that were not told may well lead elsewhere.
         if self.found.is_empty() && !self.lacks_an_answer {
@@ -128,6 +140,36 @@ impl<N: Names> Search<'_, N> {
             let port = target.port_over(transport);
             self.host(name, Found::at(transport, SocketAddr::from(([0; 4], port)))).await;
         }
+        self.lacks_an_answer |= has_no_naptr;
+    }
+
+    /// Those that NAPTR records choose, or these if there are none. Says whether it is not known that there are
+    /// none.
+    async fn chosen_services(&mut self, name: &str, otherwise: &[Transport]) -> bool {
+        let mut services = self.records(self.names.services(name).await);
+        // There are resolvers that know nothing of NAPTR; they know SRV, and addresses.
+        let has_no_naptr = std::mem::take(&mut self.lacks_an_answer);
+        services.sort_by_key(|service| service.order);
+        for (rank, service) in (0..).zip(services.iter().take(3)) {
+            self.service(service.transport, &service.replacement, rank).await;
+        }
+        if services.is_empty() {
+            for (rank, transport) in (0..).zip(otherwise) {
+                self.service(*transport, &srv_name(*transport, name), rank).await;
+            }
+        }
+        has_no_naptr
+    }
+
+    /// Where a domain may be called is not known, and does not matter: it may call from everywhere there. Its
+    /// own addresses count where it has no services, as for who calls it.
+    async fn every_service(&mut self, name: &str) {
+        let every = [Transport::Udp, Transport::Tcp, Transport::Tls];
+        let has_no_naptr = self.chosen_services(name, &every).await;
+        if self.found.is_empty() && !self.lacks_an_answer {
+            self.host(name, Found::at(Transport::Udp, SocketAddr::from(([0; 4], 0)))).await;
+        }
+        // Others may be where these records lead, if there are any.
         self.lacks_an_answer |= has_no_naptr;
     }
 
@@ -156,6 +198,7 @@ impl<N: Names> Search<'_, N> {
         let port = like.remote.port();
         let found = addresses
             .into_iter()
+            .take(MOST_ADDRESSES)
             .map(|address| Found { remote: SocketAddr::new(address.to_canonical(), port), ..like });
         self.found.extend(found);
     }
@@ -166,6 +209,7 @@ impl<N: Names> Search<'_, N> {
             return Vec::new();
         };
         self.until = self.until.min(answer.until);
+        self.lacks_an_answer |= !answer.is_whole;
         answer.records
     }
 }

@@ -87,7 +87,7 @@ fn bracketed(address: &str) -> String {
 
 fn lanes(ends: &Ends) -> Vec<Row> {
     let mut rows = Vec::new();
-    for lane in [Lane::Static, Lane::Digest, Lane::Tls, Lane::Ipsec] {
+    for lane in [Lane::Static, Lane::Digest, Lane::Tls, Lane::Ipsec, Lane::Dns] {
         let policy = Policy::edge().knowing(ends.peer, opening_for_long(lane, BOTH));
         for (transport, frame) in both_transports(ends, ends.peer) {
             let name = format!("{} {transport} in the {} lane", ends.family, lane.name());

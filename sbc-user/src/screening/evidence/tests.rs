@@ -7,9 +7,10 @@ use crate::transport::Transport;
 fn peers(require: &str, sources: &str) -> Peers {
     let quoted: Vec<_> = require.split('+').map(|proof| format!("\"{proof}\"")).collect();
     let identities = if require.contains("tls") { "identities = [\"peer.example\"]" } else { "" };
+    let names = if require.contains("dns") { "names = [\"sip.peer.example\"]" } else { "" };
     let opens = if require == "digest" { "" } else { "opens = [\"udp\"]" };
     let config = sample::config(&format!(
-        "[[peer]]\nname = \"peer\"\nrequire = [{}]\n{identities}\n{sources}\n{opens}\n\
+        "[[peer]]\nname = \"peer\"\nrequire = [{}]\n{identities}\n{names}\n{sources}\n{opens}\n\
          may-assert = [\"*@peer.example\"]",
         quoted.join(", ")
     ));
@@ -37,8 +38,13 @@ fn letter(standing: Standing) -> char {
 
 const CONNECTION: Evidence = Evidence { tls_connection: Some(0), ..NOTHING };
 const SOURCE: Evidence = Evidence { tls_source: Some(0), ..NOTHING };
-const NOTHING: Evidence =
-    Evidence { tls_connection: None, tls_source: None, ipsec_source: None, has_answered: false };
+const NOTHING: Evidence = Evidence {
+    tls_connection: None,
+    tls_source: None,
+    ipsec_source: None,
+    dns_source: None,
+    has_answered: false,
+};
 
 #[test]
 fn every_combination_of_required_proofs_and_evidence_has_its_standing() {
@@ -101,6 +107,41 @@ fn ipsec_is_asked_for_beside_everything_else() {
             assert_eq!((of(None), of(Some(1))), ('-', '-'), "{require}, {transport} {evidence:?}");
         }
     }
+}
+
+#[test]
+fn the_dns_is_asked_for_beside_everything_else_and_gives_way_to_what_is_written() {
+    use Transport::{Tcp, Tls, Udp};
+    const HERE: &str = "198.51.100.9";
+    for (require, expected) in [
+        ("dns", "P-PPP"),
+        ("dns+static", "P-PPP"),
+        ("dns+digest", "D-DDD"),
+        ("dns+tls", "---PP"),
+        ("dns+static+digest+tls", "---DD"),
+    ] {
+        for sources in ["sources = [\"198.51.100.0/24\"]", ""] {
+            if sources.is_empty() && require.contains("static") {
+                continue;
+            }
+            let peers = peers(require, sources);
+            let columns =
+                [(Udp, NOTHING), (Tcp, NOTHING), (Tls, NOTHING), (Tls, CONNECTION), (Udp, SOURCE)];
+            for ((transport, evidence), expected) in columns.into_iter().zip(expected.chars()) {
+                let at = format!("{require} {sources} {transport} {evidence:?}");
+                let of = |dns_source| {
+                    let evidence = Evidence { dns_source, ..evidence };
+                    letter(Standing::of(&evidence, &flow(transport, HERE), &peers, true))
+                };
+                assert_eq!(of(Some(0)), expected, "{at}");
+                let is_anybody = sources.is_empty() && evidence == NOTHING;
+                assert_eq!(of(None), if is_anybody { 'd' } else { '-' }, "{at}");
+            }
+        }
+    }
+    let peers = peers("static", "sources = [\"198.51.100.0/24\"]");
+    let evidence = Evidence { dns_source: Some(1), ..NOTHING };
+    assert_eq!(letter(Standing::of(&evidence, &flow(Udp, HERE), &peers, true)), 'P');
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::session::RoutingKey;
 use crate::transport::Transport::{self, Tcp, Tls, Udp};
 use crate::upstream::Pool;
 
-const PROOFS: [&str; 4] = ["static", "digest", "tls", "ipsec"];
+const PROOFS: [&str; 5] = ["static", "digest", "tls", "ipsec", "dns"];
 const HERE: &str = "198.51.100.9:5060";
 const ELSEWHERE: &str = "198.18.0.9:5060";
 const TARGET: &str = "sip:bob@example.com";
@@ -18,6 +18,7 @@ const OTHER: usize = 1;
 
 const SOURCES: &str = "sources = [\"198.51.100.0/24\"]\n";
 const IDENTITIES: &str = "identities = [\"peer.example\"]\n";
+const NAMES: &str = "names = [\"sip.peer.example\"]\n";
 const OPENS: &str = "opens = [\"udp\"]\n";
 /// Another peer, who is known by his certificate alone.
 const REST: &str = r#"
@@ -52,6 +53,8 @@ enum Answer {
 struct Arrival {
     transport: Transport,
     is_listed: bool,
+    /// The DNS gives the address for a name of the peer's.
+    is_named: bool,
     certificate: Certificate,
     out_of_ipsec: bool,
     answer: Answer,
@@ -66,14 +69,23 @@ enum Fate {
 
 /// All that can be: a peer with sources is let in over TLS from these alone, and it is by its sources that what
 /// IPsec proves is known.
-fn arrivals(has_sources: bool) -> impl Iterator<Item = Arrival> {
-    let all = [Udp, Tcp, Tls].into_iter().flat_map(|transport| {
-        [true, false].into_iter().flat_map(move |is_listed| {
+/// No address outside of them is its by its names.
+fn arrivals(has_sources: bool, has_names: bool) -> impl Iterator<Item = Arrival> {
+    let places = [(true, true), (true, false), (false, true), (false, false)];
+    let all = [Udp, Tcp, Tls].into_iter().flat_map(move |transport| {
+        places.into_iter().flat_map(move |(is_listed, is_named)| {
             [Certificate::None, Certificate::Peers, Certificate::Others].into_iter().flat_map(
                 move |certificate| {
                     [true, false].into_iter().flat_map(move |out_of_ipsec| {
                         [Answer::None, Answer::Wrong, Answer::Alice, Answer::Bob].map(|answer| {
-                            Arrival { transport, is_listed, certificate, out_of_ipsec, answer }
+                            Arrival {
+                                transport,
+                                is_listed,
+                                is_named,
+                                certificate,
+                                out_of_ipsec,
+                                answer,
+                            }
                         })
                     })
                 },
@@ -84,6 +96,7 @@ fn arrivals(has_sources: bool) -> impl Iterator<Item = Arrival> {
         let is_in_sources = arrival.is_listed && has_sources;
         (is_in_sources || !has_sources || arrival.certificate != Certificate::Peers)
             && (is_in_sources || !arrival.out_of_ipsec)
+            && (!arrival.is_named || has_names && (is_in_sources || !has_sources))
     })
 }
 
@@ -93,7 +106,7 @@ fn fate(require: &[&str], has_sources: bool, arrival: Arrival) -> Fate {
     let is_peer = match arrival.certificate {
         Certificate::Others => return Fate::Accepted,
         Certificate::Peers => true,
-        Certificate::None => has_sources && arrival.is_listed,
+        Certificate::None => has_sources && arrival.is_listed || arrival.is_named,
     };
     if !is_peer {
         return match arrival.answer {
@@ -104,6 +117,7 @@ fn fate(require: &[&str], has_sources: bool, arrival: Arrival) -> Fate {
     let holds = |proof: &str| match proof {
         "static" => arrival.is_listed && matches!(arrival.transport, Udp | Tls),
         "tls" => arrival.certificate == Certificate::Peers,
+        "dns" => arrival.is_named && matches!(arrival.transport, Udp | Tls),
         "ipsec" => arrival.out_of_ipsec,
         _ => false,
     };
@@ -175,6 +189,7 @@ impl Scene {
             tls_connection: shown.filter(|_| arrival.transport == Tls),
             tls_source: shown.filter(|_| arrival.transport != Tls),
             ipsec_source: arrival.out_of_ipsec.then_some(PEER),
+            dns_source: arrival.is_named.then_some(PEER),
             has_answered: false,
         };
         // What each of the two may be.
@@ -206,25 +221,28 @@ impl Scene {
 fn configurations() -> Vec<(Vec<&'static str>, bool)> {
     let mut accepted = Vec::new();
     let mut refused = 0;
-    for bits in 0..1_u8 << (PROOFS.len() + 3) {
+    for bits in 0..1_u16 << (PROOFS.len() + 4) {
         let has = |at: usize| bits & 1 << at != 0;
         let require: Vec<_> =
             PROOFS.iter().enumerate().filter(|(at, _)| has(*at)).map(|(_, it)| *it).collect();
-        let [sources, identities, opens] = [has(4), has(5), has(6)];
+        let [sources, identities, opens, names] = [has(5), has(6), has(7), has(8)];
         let requires = |proof| require.contains(&proof);
         let text = format!(
-            "{}\n[[peer]]\nname = \"peer\"\nrequire = {require:?}\n{}{}{}{REST}",
+            "{}\n[[peer]]\nname = \"peer\"\nrequire = {require:?}\n{}{}{}{}{REST}",
             sample::BASE,
             if sources { SOURCES } else { "" },
             if identities { IDENTITIES } else { "" },
             if opens { OPENS } else { "" },
+            if names { NAMES } else { "" },
         );
         // Nothing to prove; a certificate of somebody, and one that nobody asks for; a source without which
         // nothing would tell who it is; something that is opened, but to nobody by digest alone.
-        let needs_sources = requires("static") || requires("ipsec") || !requires("tls");
-        let needs_opens = (requires("static") || requires("ipsec")) && !requires("tls");
+        let is_by_source = requires("static") || requires("ipsec");
+        let needs_sources = is_by_source || !requires("tls") && !requires("dns");
+        let needs_opens = (is_by_source || requires("dns")) && !requires("tls");
         let is_right = !require.is_empty()
             && identities == requires("tls")
+            && names == requires("dns")
             && (sources || !needs_sources)
             && (opens || !needs_opens)
             && !(opens && require == ["digest"]);
@@ -236,13 +254,13 @@ fn configurations() -> Vec<(Vec<&'static str>, bool)> {
             Err(error) => {
                 assert!(!is_right, "{error}:\n{text}");
                 let told = error.to_string();
-                let names = ["require", "identities", "sources", "opens"];
+                let names = ["require", "identities", "sources", "opens", "names"];
                 assert!(names.iter().any(|name| told.contains(name)), "{told}");
                 refused += 1;
             }
         }
     }
-    assert_eq!((accepted.len(), refused), (27, 101));
+    assert_eq!((accepted.len(), refused), (57, 455));
     // What is not opened is nobody's in clear: these are looked at with what is.
     accepted.retain(|(require, _, opens)| *opens || *require == ["digest"]);
     accepted.into_iter().map(|(require, sources, _)| (require, sources)).collect()
@@ -251,17 +269,18 @@ fn configurations() -> Vec<(Vec<&'static str>, bool)> {
 #[test]
 fn whatever_is_required_is_asked_of_whatever_arrives() {
     let configurations = configurations();
-    assert_eq!(configurations.len(), 15 + 2, "tls and digest+tls without sources, too");
+    assert_eq!(configurations.len(), 31 + 6, "some of tls, dns and digest without sources, too");
     for (require, has_sources) in configurations {
         let config = sample::config(&format!(
-            "[[peer]]\nname = \"peer\"\nrequire = {require:?}\n{}{}{}{REST}",
+            "[[peer]]\nname = \"peer\"\nrequire = {require:?}\n{}{}{}{}{REST}",
             if has_sources { SOURCES } else { "" },
             if require.contains(&"tls") { IDENTITIES } else { "" },
             if require == ["digest"] { "" } else { OPENS },
+            if require.contains(&"dns") { NAMES } else { "" },
         ));
         let mut scene = Scene::new(config);
         let mut looked = 0;
-        for arrival in arrivals(has_sources) {
+        for arrival in arrivals(has_sources, require.contains(&"dns")) {
             if arrival.certificate == Certificate::Peers && !require.contains(&"tls") {
                 continue;
             }

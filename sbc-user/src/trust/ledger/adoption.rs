@@ -12,7 +12,7 @@ use crate::trust::{Grant, Holder, Place, TrustTable};
 
 impl<T: TrustTable> Ledger<T> {
     /// Takes over what of `held`, which a previous run left, this policy would grant: proofs by digest,
-    /// and proofs by TLS of a peer that still stands where it stood and vouches for the network.
+    /// proofs by TLS of a peer that still stands where it stood and vouches for the network, and what its names gave.
     pub(super) fn adopt(
         &mut self,
         held: &HashMap<Row, TrustEntry>,
@@ -22,7 +22,8 @@ impl<T: TrustTable> Ledger<T> {
         let live = || held.iter().filter(|(_, entry)| !entry.is_expired(now));
         for (row, entry) in live() {
             let Row::Prefix(prefix) = row else { continue };
-            self.grants.extend(adopted_prefix(*prefix, entry, config, now));
+            let named = self.adopted_name(*prefix, entry, config, now);
+            self.grants.extend(named.or_else(|| adopted_prefix(*prefix, entry, config, now)));
         }
         for (row, entry) in live() {
             let Row::Source(key) = row else { continue };
@@ -76,6 +77,9 @@ impl<T: TrustTable> Ledger<T> {
         now: MonotonicNanos,
     ) -> Option<(Place, Grant)> {
         let place = Place::Address(address);
+        if let Some(grant) = self.adopted_beside_name(address, entry, config, now) {
+            return Some((place, grant));
+        }
         let is_told = entry.hops != HopBand::ANY && self.learns_hops && self.is_one_host(place);
         let (position, peer) = prover(entry, config).filter(|_| is_told)?;
         self.distances.remember(position, address, entry.hops);
@@ -86,6 +90,33 @@ impl<T: TrustTable> Ledger<T> {
         let grant = grant_of(position, peer, entry, now);
         let expires_at = grant.expires_at.min(expires_at);
         peer.opens_clear_text().then_some((place, Grant { hops: entry.hops, expires_at, ..grant }))
+    }
+}
+
+impl<T: TrustTable> Ledger<T> {
+    /// The proof by TLS of a peer that has to be at an address of its names as well, and is.
+    fn adopted_beside_name(
+        &mut self,
+        address: IpAddr,
+        entry: &TrustEntry,
+        config: &Config,
+        now: MonotonicNanos,
+    ) -> Option<Grant> {
+        let (position, peer) = prover(entry, config)?;
+        if !peer.requires(Proof::Dns)
+            || peer.requires(Proof::Ipsec)
+            || !self.named.is_of(position, address, now)
+        {
+            return None;
+        }
+        let is_told = entry.hops != HopBand::ANY
+            && self.learns_hops
+            && self.is_one_host(Place::Address(address));
+        let hops = if is_told { entry.hops } else { HopBand::ANY };
+        if is_told {
+            self.distances.remember(position, address, hops);
+        }
+        Some(Grant { hops, ..grant_of(position, peer, entry, now) })
     }
 }
 
@@ -114,7 +145,11 @@ fn adopted_prefix(
     config: &Config,
     now: MonotonicNanos,
 ) -> Option<(Place, Grant)> {
-    let vouches = |peer: &Peer| peer.sources.iter().any(|network| network.prefix() == prefix);
+    // What is asked of an address besides is not proven by the network around it.
+    let is_of_networks = |peer: &Peer| !peer.requires(Proof::Dns) || peer.requires(Proof::Ipsec);
+    let vouches = |peer: &Peer| {
+        is_of_networks(peer) && peer.sources.iter().any(|network| network.prefix() == prefix)
+    };
     let (position, peer) = prover(entry, config).filter(|(_, peer)| vouches(peer))?;
     Some((Place::Network(prefix), grant_of(position, peer, entry, now)))
 }

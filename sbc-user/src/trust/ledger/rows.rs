@@ -30,7 +30,7 @@ impl<T> Ledger<T> {
         }
         let mut rows = HashMap::new();
         for (place, grant) in self.grants.iter().filter(|(_, grant)| grant.is_live(now)) {
-            let entry = self.associations.bound(*place, grant.entry());
+            let entry = self.named.tagged(self.associations.bound(*place, grant.entry()));
             rows.entry(Row::of(self.spoken_for_by(*place)))
                 .and_modify(|held| *held = both(*held, entry))
                 .or_insert(entry);
@@ -47,7 +47,7 @@ impl<T> Ledger<T> {
     ) -> TrustEntry {
         let entry = grant.entry();
         let entry = self.others(place, now).fold(entry, |entry, other| both(entry, other.entry()));
-        self.associations.bound(place, entry)
+        self.named.tagged(self.associations.bound(place, entry))
     }
 
     /// What the row of `place` says once that has no grant; `None` if nobody else has one.

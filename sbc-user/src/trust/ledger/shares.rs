@@ -107,7 +107,7 @@ impl<T: TrustTable> Ledger<T> {
 
     /// Ends a proof before its time. The connections that kept it alive no longer do: one that comes from
     /// there later counts for itself.
-    fn give_up(&mut self, place: Place, now: MonotonicNanos) -> Result<(), KernelError> {
+    pub(super) fn give_up(&mut self, place: Place, now: MonotonicNanos) -> Result<(), KernelError> {
         if self.is_connected(place) {
             self.certified.give_up(place);
         }

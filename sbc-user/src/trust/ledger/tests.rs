@@ -6,6 +6,7 @@ mod disproved;
 mod holders;
 mod hops;
 mod ipsec;
+mod named;
 mod pace;
 mod probation;
 mod properties;

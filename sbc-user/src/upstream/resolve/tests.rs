@@ -27,7 +27,7 @@ impl Zone {
 }
 
 fn answer<T>(records: Vec<T>) -> Answer<T> {
-    Answer { records, until: Instant::now() + MINUTE }
+    Answer { records, until: Instant::now() + MINUTE, is_whole: true }
 }
 
 impl Names for Zone {
@@ -164,4 +164,45 @@ async fn where_nothing_is_found_and_something_is_not_answered_that_is_no_answer(
     assert_eq!(found_beside("pbx.example", "sip:pbx.example:5060").await, Err(NoAnswer));
     let of_srv = found_beside("_sips._tcp.pbx.example", "sips:pbx.example").await;
     assert_eq!(of_srv, Err(NoAnswer), "its own address is not meant");
+}
+
+async fn addresses(domain: &str, text: &'static str, silent: &'static str) -> (Vec<String>, bool) {
+    let found = sources(domain, &Zone { text, silent }).await;
+    let text = |found: Answer<IpAddr>| {
+        (found.records.iter().map(ToString::to_string).collect(), found.is_whole)
+    };
+    found.map_or((vec!["no answer".to_owned()], false), text)
+}
+
+#[tokio::test]
+async fn who_may_call_is_at_the_addresses_of_all_services_or_else_at_those_of_the_host() {
+    const SERVICES: &str = "\
+        carrier.example A 192.0.2.80
+        _sip._udp.carrier.example SRV 1 1 5060 a.carrier.example
+        _sip._tcp.carrier.example SRV 1 1 5060 a.carrier.example
+        _sips._tcp.carrier.example SRV 1 1 5061 b.carrier.example
+        a.carrier.example A 192.0.2.1
+        a.carrier.example AAAA 2001:db8::1
+        b.carrier.example A 192.0.2.2";
+    let all = ["192.0.2.1", "192.0.2.2", "2001:db8::1"].map(str::to_owned).to_vec();
+    assert_eq!(addresses("carrier.example", SERVICES, "").await, (all.clone(), true));
+    assert_eq!(addresses("pbx.example", FULL, "").await.0, ["10.0.0.5", "10.0.0.6", "2001:db8::5"]);
+    assert_eq!(
+        addresses("a.carrier.example", SERVICES, "").await.0,
+        ["192.0.2.1", "2001:db8::1"].map(str::to_owned)
+    );
+    for (silent, found) in [
+        ("b.carrier.example", vec![all[0].clone(), all[2].clone()]),
+        ("SRV _sips._tcp.carrier.example", vec![all[0].clone(), all[2].clone()]),
+        ("NAPTR carrier.example", all),
+    ] {
+        assert_eq!(
+            addresses("carrier.example", SERVICES, silent).await,
+            (found, false),
+            "{silent}"
+        );
+    }
+    let nothing = ("carrier.example A 192.0.2.80", "SRV _sip._udp.carrier.example");
+    assert_eq!(addresses("carrier.example", nothing.0, nothing.1).await.0, ["no answer"]);
+    assert_eq!(addresses("carrier.example", "", "").await, (Vec::new(), true));
 }
