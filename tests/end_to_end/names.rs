@@ -1,22 +1,22 @@
-//! An upstream that is known by name.
+//! An upstream, and a peer, that are known by name.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
-use sbc_tests::{Family, Host};
+use sbc_tests::{Family, Host, Setup};
 
 use crate::{
     endpoint::Endpoint,
     expectation::{Expect as _, SOON},
-    listed_peer::trusting_to_be,
+    listed_peer::{of_the_peer, trusting_to_be},
 };
 
-/// A DNS server that knows one service, and where it is.
+/// A DNS server that knows one service and one host, and where they are.
 struct Dns {
     address: Arc<Mutex<Option<Ipv4Addr>>>,
 }
@@ -51,7 +51,8 @@ impl Dns {
     }
 }
 
-/// RFC 1035 §4: the answer to a query for `_sip._udp.pbx.example` or for `a.pbx.example`.
+/// RFC 1035 §4: the answer to a query for `_sip._udp.pbx.example`, for `a.pbx.example` or for
+/// `sip.carrier.example`.
 fn answer(query: &[u8], at: Ipv4Addr) -> Option<Vec<u8>> {
     let mut rest = query.get(12..)?;
     let mut name = String::new();
@@ -70,7 +71,7 @@ fn answer(query: &[u8], at: Ipv4Addr) -> Option<Vec<u8>> {
             let numbers = [1, 1, PORT].map(u16::to_be_bytes).concat();
             [&numbers, &b"\x01a\x03pbx\x07example\x00"[..]].concat()
         }
-        ("a.pbx.example.", A) => at.octets().to_vec(),
+        ("a.pbx.example." | "sip.carrier.example.", A) => at.octets().to_vec(),
         _ => Vec::new(),
     };
     let mut answer = query.get(..2)?.to_vec();
@@ -120,5 +121,65 @@ fn it_is_found_where_the_dns_says_and_stays_there_when_the_dns_falls_silent() ->
     log.wait_for_output("what it said before holds", SOON * 3)?;
     phone.send(Family::V4.sip(), &phone.request("INVITE"))?;
     assert!(second.hear()?.start_line().starts_with("INVITE "));
+    Ok(())
+}
+
+#[test]
+fn a_carrier_moves_with_its_name_and_is_where_it_was_for_the_grace_and_after_a_restart()
+-> Result<()> {
+    let [old, new] = [Family::V4.caller(), Family::V4.elsewhere()];
+    let v4 = |address: IpAddr| match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    };
+    let server = SocketAddr::new(Family::V4.intruder(), 53);
+    let setup = Setup::new().kept_on_shutdown().table(&format!(
+        "[[peer]]\nname = \"carrier\"\nrequire = [\"dns\"]\nnames = [\"sip.carrier.example\"]\n\
+         opens = [\"udp\"]\nmay-assert = [\"*@carrier.example\"]\n\
+         [dns]\nservers = [\"{server}\"]\ngrace = \"20s\"\nconfirm = \"1s\""
+    ));
+    let mut gateway = setup.build()?;
+    let dns = Dns::start(&gateway.inside, server, v4(old).context("no IPv4")?)?;
+    gateway.start()?;
+    let upstream = Endpoint::bind(&gateway.inside, gateway.upstream())?;
+    let phone = |address| Endpoint::bind(&gateway.internet, SocketAddr::new(address, 5070));
+    let (there, elsewhere) = (phone(old)?, phone(new)?);
+    let calls = |phone: &Endpoint| -> Result<()> {
+        phone.send(Family::V4.sip(), &of_the_peer(phone, "INVITE"))?;
+        assert!(upstream.hear()?.start_line().starts_with("INVITE "));
+        Ok(())
+    };
+    let is_dropped = |phone: &Endpoint, drops: u64| -> Result<()> {
+        phone.send(Family::V4.sip(), &of_the_peer(phone, "INVITE"))?;
+        gateway.wait_for_status("a drop", |it| Ok(it.verdict("unknown-source")? == drops))?;
+        Ok(())
+    };
+    let at = |address: &str| [address.to_owned(), "dns".to_owned(), "peer carrier".to_owned()];
+    let [old, new] = [at("198.51.100.7/32"), at("198.51.100.66/32")];
+    let [old, new] = [&old, &new].map(|grant| grant.each_ref().map(String::as_str));
+
+    gateway.expect_networks(&[old])?;
+    calls(&there)?;
+    is_dropped(&elsewhere, 1)?;
+
+    dns.say(v4(Family::V4.elsewhere()));
+    gateway.expect_networks(&[new, old])?;
+    calls(&elsewhere)?;
+    calls(&there)?;
+    let (_, told) = gateway.sbc(&["status"])?;
+    assert!(told.contains("not given any more"), "{told}");
+
+    gateway.expect_networks(&[new])?;
+    let drops = gateway.status()?.verdict("expired-source")?;
+    calls(&elsewhere)?;
+    is_dropped(&there, 2)?;
+    assert_eq!(gateway.status()?.verdict("expired-source")?, drops);
+
+    dns.say(None);
+    gateway.stop()?;
+    gateway.start()?;
+    gateway.expect_networks(&[new])?;
+    calls(&elsewhere)?;
+    gateway.expect_outcomes(&[("request-relayed-inwards", 1)])?;
     Ok(())
 }
