@@ -14,7 +14,7 @@ use sbc_common::{Prefix, SourceKey, TrustEntry};
 use sbc_user::border::{Border, BorderParts, Clock};
 use sbc_user::config::Config;
 use sbc_user::kernel::KernelError;
-use sbc_user::proof::digest::{DigestCheck, DigestSettings, Failures};
+use sbc_user::proof::digest::{DigestCheck, DigestSettings, Failures, Incarnation, NonceKey};
 use sbc_user::proof::users::Users;
 use sbc_user::session::{Forwarder, RoutingKey, TokenSeal};
 use sbc_user::transport::{Flow, Limits, ListenSpec, Listeners, Transport};
@@ -121,7 +121,8 @@ fn listeners_and_border() -> (Listeners, Arc<Border<NoTable>>) {
         offered: users.algorithms.clone(),
         qops: config.digest.qop,
         offers_userhash: config.digest.userhash,
-        nonce_key: [7; 32].into(),
+        nonce_keys: NonceKey::new(0, [7; 32]).into(),
+        incarnation: Incarnation::new(1),
         nonce_binding: config.digest.bind_nonce,
         nonce_lifetime: users.nonce_lifetime(),
         replay_capacity: users.remembered_nonces,

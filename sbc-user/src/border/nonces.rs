@@ -1,19 +1,34 @@
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What makes nonces of the same millisecond and source differ. The daemon is not to stop for the system's
+/// What makes nonces of the same millisecond differ. The daemon is not to stop for the system's
 /// randomness at each challenge: nobody gains by guessing these, since a nonce is authenticated.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Nonces {
-    issued: AtomicU64,
+    issued: AtomicU32,
     /// A count as it is would tell everybody how many challenges there were.
-    hasher: RandomState,
+    secrets: [u32; 2],
+}
+
+impl Default for Nonces {
+    fn default() -> Self {
+        let hasher = RandomState::new();
+        #[expect(clippy::cast_possible_truncation, reason = "any 32 bits will do")]
+        let secret = |number: u32| hasher.hash_one(number) as u32;
+        Self { issued: AtomicU32::new(secret(0)), secrets: [secret(1), secret(2)] }
+    }
 }
 
 impl Nonces {
-    pub(super) fn next(&self) -> [u8; 8] {
-        let number = self.issued.fetch_add(1, Ordering::Relaxed);
-        self.hasher.hash_one(number).to_ne_bytes()
+    /// No number comes twice among four thousand millions: each step below can be undone.
+    pub(super) fn next(&self) -> u32 {
+        let [first, second] = self.secrets;
+        let mut number = self.issued.fetch_add(1, Ordering::Relaxed);
+        for factor in [first, second] {
+            number = number.wrapping_mul(factor | 1);
+            number ^= number >> 15;
+        }
+        number
     }
 }
 

@@ -22,7 +22,7 @@ use crate::proof::dns::NameAccount;
 use crate::proof::ipsec::IpsecAccount;
 use crate::samples::SampleLog;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
-use crate::session::{Forwarder, TokenSeal};
+use crate::session::{Forwarder, KeyRing, TokenSeal};
 use crate::sip::{Malformed, Message, StartLine, without_verstat};
 use crate::transport::{
     Admission, Flow, Load, Note, Outbox, Party, Receiver, Refusal, SendFailure, Transport,
@@ -148,6 +148,14 @@ impl<T: TrustTable> Border<T> {
     #[must_use]
     pub const fn seal(&self) -> &TokenSeal {
         self.forwarder.seal()
+    }
+
+    /// Takes what has become of the keys by `now`, in seconds since 1970.
+    pub fn take_keys(&self, keys: &KeyRing, now: u64) {
+        self.forwarder.seal().take(keys, now);
+        if let (Some(digest), Some(keys)) = (&self.digest, keys.nonce_keys(now)) {
+            digest.take_nonce_keys(keys);
+        }
     }
 
     /// What was counted.
@@ -282,7 +290,7 @@ impl<T: TrustTable> Border<T> {
             forwarder: &self.forwarder,
             digest: self.digest.as_ref(),
             now: self.clock.wall(),
-            random: self.nonces.next(),
+            nonce_number: self.nonces.next(),
             fingerprint: &|message| self.fingerprints.hash_one(message),
             buffer: mem::take(answer),
         };

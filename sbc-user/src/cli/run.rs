@@ -6,7 +6,6 @@ use anyhow::{Context as _, ensure};
 use sbc_common::Mode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
-use zeroize::Zeroizing;
 
 use super::certificates::{Certificates, hardly_meant};
 use super::directory::{self, Inquirer};
@@ -24,10 +23,10 @@ use crate::control::ControlServer;
 use crate::directory::Source;
 use crate::identity::{CertificateStore, Signer, Verifier};
 use crate::kernel::{Filter, KernelTables, SampleRing};
-use crate::proof::digest::{DigestCheck, DigestSettings, Failures};
+use crate::proof::digest::{DigestCheck, DigestSettings, Failures, Incarnation};
 use crate::proof::tls::ClientCertificate;
 use crate::proof::users::Users;
-use crate::session::{Forwarder, KeyFile, TokenSeal};
+use crate::session::{Forwarder, KeyFile, KeyRing, TokenSeal};
 use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
 use crate::upstream::{Dns, Pool};
 
@@ -41,6 +40,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Files and sockets that are no connection.
 const OTHER_FILES: usize = 512;
+const NO_KEY: &str = "there is no routing key";
 /// Batches of samples between two pauses: about what the ring holds.
 const BATCHES: usize = 4;
 
@@ -197,8 +197,9 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let clock = Clock::start();
     let reached = Reached::new(&config);
     let keys = KeyFile::new(&config.state_directory, config.session.rotation());
-    let forwarder = forwarder(&config, Arc::clone(&reached.upstream), &keys, clock)?;
-    let digest = digest_check(&config, &prepared, clock)?;
+    let (now, ring) = current_keys(&keys, clock)?;
+    let forwarder = forwarder(&config, Arc::clone(&reached.upstream), &ring, now)?;
+    let digest = digest_check(&config, &prepared, &ring, clock)?;
     let (mut filter, tables) = Filter::load_or_adopt(&options)?;
     ensure!(
         !filter.is_adopted() || config.kernel.on_shutdown == OnShutdown::Keep,
@@ -321,7 +322,7 @@ async fn change_keys(keys: KeyFile, border: Arc<Border<KernelTables>>, clock: Cl
         looks.tick().await;
         let (keys, now) = (Arc::clone(&keys), clock.unix_seconds());
         match tokio::task::spawn_blocking(move || keys.turn(now)).await {
-            Ok(Ok(ring)) => border.seal().take(&ring, now),
+            Ok(Ok(ring)) => border.take_keys(&ring, now),
             Ok(Err(error)) => tracing::error!(%error, "the routing keys stay as they were"),
             Err(error) => tracing::error!(%error, "looking at the routing keys failed"),
         }
@@ -331,11 +332,12 @@ async fn change_keys(keys: KeyFile, border: Arc<Border<KernelTables>>, clock: Cl
 fn digest_check(
     config: &Config,
     prepared: &Prepared,
+    ring: &KeyRing,
     clock: Clock,
 ) -> anyhow::Result<Option<DigestCheck>> {
     let (Some(settings), Some(users)) = (&config.users, &prepared.users) else { return Ok(None) };
-    let mut nonce_key = Zeroizing::new([0; 32]);
-    getrandom::fill(nonce_key.as_mut())?;
+    let nonce_keys = ring.nonce_keys(clock.unix_seconds()).context(NO_KEY)?;
+    let incarnation = Incarnation::new(getrandom::u64()?);
     let (digest, started) = (&config.digest, clock.wall());
     let (per_source, per_user) = (digest.failures_per_source(), digest.failures_per_user());
     let failures = Failures::new(per_source, per_user, settings.longest_grant(), started);
@@ -343,7 +345,8 @@ fn digest_check(
         offered: settings.algorithms.clone(),
         qops: digest.qop,
         offers_userhash: digest.userhash,
-        nonce_key,
+        nonce_keys,
+        incarnation,
         nonce_binding: digest.bind_nonce,
         nonce_lifetime: settings.nonce_lifetime(),
         replay_capacity: settings.remembered_nonces,
@@ -352,18 +355,23 @@ fn digest_check(
     Ok(Some(DigestCheck::new(settings, Arc::clone(users), started)))
 }
 
-fn forwarder(
-    config: &Config,
-    upstream: Arc<Pool>,
-    keys: &KeyFile,
-    clock: Clock,
-) -> anyhow::Result<Forwarder> {
+/// The keys, and the time that they were read at, in seconds since 1970.
+fn current_keys(keys: &KeyFile, clock: Clock) -> anyhow::Result<(u64, KeyRing)> {
     let now = clock.unix_seconds();
     let ring = keys.turn(now)?;
     if ring.is_of_the_future(now) {
         tracing::warn!("every routing key begins in the future: is the clock right?");
     }
-    let seal = TokenSeal::of(&ring, now).context("there is no routing key")?;
+    Ok((now, ring))
+}
+
+fn forwarder(
+    config: &Config,
+    upstream: Arc<Pool>,
+    ring: &KeyRing,
+    now: u64,
+) -> anyhow::Result<Forwarder> {
+    let seal = TokenSeal::of(ring, now).context(NO_KEY)?;
     let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
     let position = u8::try_from(config.listen.len()).context("at most 255 listeners")?;
     let listeners = outside.chain(config.upstream.listeners()).collect();

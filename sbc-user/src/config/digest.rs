@@ -1,7 +1,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::values::from_text;
 use crate::proof::digest::{Allowance, NonceBinding, OfferedQops};
@@ -18,6 +18,7 @@ pub struct Digest {
     /// Whether clients may send a hash instead of the user's name.
     pub userhash: bool,
     /// From where a client may use a nonce.
+    #[serde(deserialize_with = "nonce_binding")]
     pub bind_nonce: NonceBinding,
     failed_proofs_per_source: FailedProofs,
     failed_proofs_per_user: FailedProofs,
@@ -73,6 +74,21 @@ impl FromStr for FailedProofs {
 }
 
 from_text!(FailedProofs);
+
+fn nonce_binding<'de, D: Deserializer<'de>>(value: D) -> Result<NonceBinding, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Written {
+        AddressAndPort,
+        Address,
+        None,
+    }
+    Ok(match Written::deserialize(value)? {
+        Written::AddressAndPort => NonceBinding::AddressAndPort,
+        Written::Address => NonceBinding::Address,
+        Written::None => NonceBinding::None,
+    })
+}
 
 #[cfg(test)]
 mod tests {

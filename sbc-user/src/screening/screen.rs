@@ -54,8 +54,8 @@ pub struct Screen<'s> {
     pub digest: Option<&'s DigestCheck>,
     /// The wall clock.
     pub now: UnixMillis,
-    /// Random bytes for a nonce.
-    pub random: [u8; 8],
+    /// What tells a nonce from others of the same millisecond.
+    pub nonce_number: u32,
     /// Makes a keyed hash of a message with good credentials, which tells a retransmission from a
     /// replay.
     pub fingerprint: &'s dyn Fn(&[u8]) -> u64,
@@ -256,7 +256,7 @@ impl Screen<'_> {
         };
         let is_stale = matches!(outcome, Outcome::StaleCredentials | Outcome::ReplayedCredentials);
         let limit = reply_limit(request, flow, evidence);
-        let nonce = realm.nonce(flow.remote, self.now, self.random);
+        let nonce = realm.nonce(flow.remote, self.now, self.nonce_number);
         let buffer = mem::take(&mut self.buffer);
         let mut reply = begin_reply(buffer, self.seal(), request, flow, status);
         let added = offered.iter().take_while(|algorithm| {

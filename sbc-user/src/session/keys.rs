@@ -86,7 +86,7 @@ pub(super) fn open_with<'k>(
     Some((*number, key.cipher.decrypt(headers, sealed)?))
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+pub(super) fn keyed(key: &[u8]) -> Hmac<Sha256> {
     let mut padded = Zeroizing::new([0; HMAC_BLOCK]);
     for (to, from) in padded.iter_mut().zip(key) {
         *to = *from;

@@ -11,6 +11,7 @@ mod key_file;
 mod key_ring;
 mod keys;
 mod loops;
+mod nonce_keys;
 mod privacy;
 mod registration;
 mod relay_refusal;

@@ -7,13 +7,12 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroizing;
 
 use super::{
-    Algorithm, Credentials, Failures, HashFunction, HashValue, MalformedCredentials, NONCE_LENGTH,
-    NonceBinding, NonceMint, NonceState, OfferedAlgorithms, OfferedQops, Qop, Realm, Realms,
-    ReplayVerdict, ReplayWindow, UnixMillis, failures::Attempt, realms::Minting,
-    uri::names_same_target,
+    Algorithm, Credentials, Failures, HashFunction, HashValue, Incarnation, MalformedCredentials,
+    NONCE_LENGTH, NonceBinding, NonceKeys, NonceMint, NonceState, OfferedAlgorithms, OfferedQops,
+    Qop, Realm, Realms, ReplayVerdict, ReplayWindow, UnixMillis, failures::Attempt,
+    realms::Minting, uri::names_same_target,
 };
 use crate::proof::users::{RealmUsers, User, Users};
 
@@ -28,7 +27,8 @@ pub struct DigestCheck {
     offers_userhash: bool,
     /// No request waits while they are replaced.
     realms: ArcSwap<Realms>,
-    minting: Minting,
+    /// Held while the realms are replaced, and for nothing else.
+    minting: Mutex<Minting>,
     replay: Mutex<ReplayWindow>,
     failures: Failures,
 }
@@ -41,8 +41,10 @@ pub struct DigestSettings {
     pub qops: OfferedQops,
     /// Whether clients may hash their user names.
     pub offers_userhash: bool,
-    /// The secret behind the nonces.
-    pub nonce_key: Zeroizing<[u8; 32]>,
+    /// The secrets behind the nonces.
+    pub nonce_keys: NonceKeys,
+    /// Which run of which node this is.
+    pub incarnation: Incarnation,
     /// From where a client may use a nonce.
     pub nonce_binding: NonceBinding,
     /// How long a client may use a nonce.
@@ -92,7 +94,8 @@ pub enum DigestVerdict {
         /// somebody else: it says who made it, and nothing of its source.
         is_sources_own: bool,
     },
-    /// A correct response, but the nonce has expired or was forgotten: a challenge with `stale=true`
+    /// A correct response, but the nonce has expired or was forgotten, or another node or an earlier run has issued
+    /// it: a challenge with `stale=true`
     /// spares the client from asking its user. Never given for a wrong response (RFC 7616 §3.3).
     Stale,
     /// A wrong response, an unknown user, an algorithm that is not offered, a user without an HA1 for it, or one who
@@ -116,7 +119,8 @@ impl DigestCheck {
     #[must_use]
     pub fn new(settings: DigestSettings, users: Arc<Users>, started: UnixMillis) -> Self {
         let minting = Minting {
-            key: settings.nonce_key,
+            keys: settings.nonce_keys,
+            incarnation: settings.incarnation,
             binding: settings.nonce_binding,
             lifetime: settings.nonce_lifetime,
         };
@@ -130,7 +134,7 @@ impl DigestCheck {
                 minting.lifetime,
                 started,
             )),
-            minting,
+            minting: Mutex::new(minting),
             failures: settings.failures,
         }
     }
@@ -144,8 +148,20 @@ impl DigestCheck {
     /// Puts these users in force, for all requests that begin from now on; returns those that were before.
     /// Nonces that were issued stay good.
     pub fn replace_users(&self, users: Arc<Users>) -> Arc<Users> {
-        let realms = Realms::new(users, &self.minting);
+        let minting = self.minting();
+        let realms = Realms::new(users, &minting);
         Arc::clone(self.realms.swap(Arc::new(realms)).users())
+    }
+
+    /// Makes nonces with these keys from now on, and knows those that these have made.
+    pub fn take_nonce_keys(&self, keys: NonceKeys) {
+        let mut minting = self.minting();
+        if minting.keys == keys {
+            return;
+        }
+        minting.keys = keys;
+        let realms = Realms::new(Arc::clone(self.realms.load().users()), &minting);
+        self.realms.store(Arc::new(realms));
     }
 
     /// The realm of the first of these domains that is ours, or the default one.
@@ -175,6 +191,11 @@ impl DigestCheck {
         drop(self.replay());
     }
 
+    /// A panic in another thread leaves at worst the keys of before in use.
+    fn minting(&self) -> MutexGuard<'_, Minting> {
+        self.minting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A panic in another thread leaves at worst one nonce behind that it was about to write.
     fn replay(&self) -> MutexGuard<'_, ReplayWindow> {
         self.replay.lock().unwrap_or_else(PoisonError::into_inner)
@@ -196,13 +217,8 @@ impl<'c> ProtectedRealm<'c> {
 
     /// A nonce for `source`; see [`NonceMint::nonce`].
     #[must_use]
-    pub fn nonce(
-        &self,
-        source: SocketAddr,
-        now: UnixMillis,
-        random: [u8; 8],
-    ) -> [u8; NONCE_LENGTH] {
-        self.mint.nonce(now, random, source)
+    pub fn nonce(&self, source: SocketAddr, now: UnixMillis, number: u32) -> [u8; NONCE_LENGTH] {
+        self.mint.nonce(now, number, source)
     }
 
     /// The value of one `WWW-Authenticate` or `Proxy-Authenticate` header, in parts.
@@ -260,7 +276,7 @@ impl<'c> ProtectedRealm<'c> {
         let checked = self.mint.check(credentials.nonce, request.source, now);
         let fresh = match checked.state {
             NonceState::NotOurs => return DigestVerdict::NonceNotOurs,
-            NonceState::Expired => None,
+            NonceState::Stale => None,
             NonceState::Fresh(nonce) => Some(nonce),
         };
         if !names_same_target(credentials.uri, request.request_uri) {
@@ -378,6 +394,8 @@ fn nobody(function: HashFunction) -> &'static [u8] {
     NOBODY.get(..function.hash_length() * 2).unwrap_or(&NOBODY)
 }
 
+#[cfg(test)]
+mod node_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! Invariants:
 //! - **Issuing a challenge stores nothing.** A nonce is a message authentication code over its time,
 //!   its source and the realm.
+//! - **Only what this run has issued is proof.** What other nodes and earlier runs did is known, and asked for anew.
 //! - **Only a correct response writes to the replay window**, so strangers cannot fill it.
 //! - **Nothing tells a known user from an unknown one**: neither the verdict nor the hashing done.
 //! - **A failure is held against nobody but who received the nonce**: its address, and who fails there.
@@ -20,6 +21,7 @@ mod ha1;
 mod hash_function;
 mod hash_value;
 mod nonce;
+mod nonce_keys;
 mod parameter;
 mod qop;
 mod realm;
@@ -37,11 +39,11 @@ pub use failures::{Allowance, Failures};
 pub use ha1::Ha1;
 pub use hash_function::HashFunction;
 pub use hash_value::{HashValue, HexDigits};
-pub use nonce::{
-    CheckedNonce, FreshNonce, NONCE_LENGTH, NonceBinding, NonceId, NonceMint, NonceState,
-};
+pub use nonce::{CheckedNonce, FreshNonce, NONCE_LENGTH, NonceId, NonceMint, NonceState};
+pub use nonce_keys::{NonceKey, NonceKeys};
 pub use qop::{InvalidQops, OfferedQops, Qop, UnknownQop};
 pub use realm::{InvalidRealm, Realm};
 pub use realms::Realms;
 pub use replay::{ReplayVerdict, ReplayWindow};
+pub use sbc_common::{Incarnation, NonceBinding};
 pub use unix_millis::UnixMillis;

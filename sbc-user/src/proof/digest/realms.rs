@@ -1,14 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
-use super::{NonceBinding, NonceMint};
+use super::{Incarnation, NonceBinding, NonceKeys, NonceMint};
 use crate::proof::users::{RealmUsers, Users};
 
 /// What all nonces of a check have in common.
 pub(super) struct Minting {
-    pub(super) key: Zeroizing<[u8; 32]>,
+    pub(super) keys: NonceKeys,
+    pub(super) incarnation: Incarnation,
     pub(super) binding: NonceBinding,
     pub(super) lifetime: Duration,
 }
@@ -23,9 +22,10 @@ pub struct Realms {
 
 impl Realms {
     pub(super) fn new(users: Arc<Users>, minting: &Minting) -> Self {
-        let Minting { key, binding, lifetime } = minting;
-        let mint =
-            |users: &RealmUsers| NonceMint::new(key, *binding, *lifetime, users.realm().clone());
+        let Minting { keys, incarnation, binding, lifetime } = minting;
+        let mint = |users: &RealmUsers| {
+            NonceMint::new(keys, *incarnation, *binding, *lifetime, users.realm().clone())
+        };
         Self {
             default: mint(users.default_realm()),
             others: users.others().iter().map(mint).collect(),

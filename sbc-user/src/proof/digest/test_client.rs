@@ -4,11 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use super::{
     Algorithm, Allowance, DigestCheck, DigestSettings, Failures, Ha1, HashFunction, HashValue,
-    NonceBinding, OfferedAlgorithms, OfferedQops, Realm, UnixMillis,
+    Incarnation, NonceBinding, NonceKey, OfferedAlgorithms, OfferedQops, Realm, UnixMillis,
 };
 use crate::proof::users::{Username, Users, stanza};
 
@@ -40,7 +38,8 @@ pub(crate) fn settings(offered: &[Algorithm], started: UnixMillis) -> DigestSett
         offered: OfferedAlgorithms::new(offered.to_vec()).unwrap(),
         qops: OfferedQops::default(),
         offers_userhash: false,
-        nonce_key: Zeroizing::new([9; 32]),
+        nonce_keys: NonceKey::new(0, [9; 32]).into(),
+        incarnation: Incarnation::new(1),
         nonce_binding: NonceBinding::default(),
         nonce_lifetime: NONCE_LIFETIME,
         replay_capacity: NonZeroUsize::new(8).unwrap(),

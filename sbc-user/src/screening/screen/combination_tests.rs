@@ -162,8 +162,7 @@ impl Scene {
             Answer::Alice => ("alice", "ecila"),
             Answer::Bob => ("bob", "bob"),
         };
-        let nonce =
-            self.digest.realm_of(&self.digest.realms(), []).nonce(flow.remote, self.now, [3; 8]);
+        let nonce = self.digest.realm_of(&self.digest.realms(), []).nonce(flow.remote, self.now, 3);
         let nonce = String::from_utf8_lossy(&nonce);
         let challenge = format!("realm=\"example.com\",nonce=\"{nonce}\",algorithm=SHA-256");
         let credentials = answer(&challenge, user, password, ("INVITE", TARGET));
@@ -203,7 +202,7 @@ impl Scene {
             forwarder: &self.forwarder,
             digest: Some(&self.digest),
             now: self.now,
-            random: [3; 8],
+            nonce_number: 3,
             fingerprint: &|_| 1,
             buffer: Vec::new(),
         };

@@ -67,7 +67,7 @@ impl Scene {
             forwarder: &self.forwarder,
             digest: Some(&self.digest),
             now: self.now,
-            random: [3; 8],
+            nonce_number: 3,
             fingerprint: &|_| self.fingerprint,
             buffer: Vec::new(),
         };

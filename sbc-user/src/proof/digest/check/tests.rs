@@ -7,20 +7,20 @@ const TARGET: &str = "sip:bob@example.com";
 
 /// A client that answers a challenge, honestly unless told otherwise.
 #[derive(Clone)]
-struct Client {
-    username: &'static str,
-    password: &'static str,
-    realm: &'static str,
-    method: &'static str,
-    uri: &'static str,
-    algorithm: Algorithm,
-    qop: Qop,
-    body: &'static str,
-    userhash: bool,
-    count: u32,
+pub(super) struct Client {
+    pub(super) username: &'static str,
+    pub(super) password: &'static str,
+    pub(super) realm: &'static str,
+    pub(super) method: &'static str,
+    pub(super) uri: &'static str,
+    pub(super) algorithm: Algorithm,
+    pub(super) qop: Qop,
+    pub(super) body: &'static str,
+    pub(super) userhash: bool,
+    pub(super) count: u32,
 }
 
-const ALICE: Client = Client {
+pub(super) const ALICE: Client = Client {
     username: "alice",
     password: "secret",
     realm: "example.com",
@@ -34,7 +34,7 @@ const ALICE: Client = Client {
 };
 
 impl Client {
-    fn answer(&self, nonce: &str) -> String {
+    pub(super) fn answer(&self, nonce: &str) -> String {
         let Self { username, realm, method, uri, algorithm, count, .. } = *self;
         let hash = |text: String| {
             let hex = HashValue::of(algorithm.function(), &[text.as_bytes()]).to_hex();
@@ -61,8 +61,8 @@ impl Client {
     }
 }
 
-struct Scene {
-    check: DigestCheck,
+pub(super) struct Scene {
+    pub(super) check: DigestCheck,
     realms: Arc<Realms>,
 }
 
@@ -77,7 +77,7 @@ impl Scene {
         Self::with(DigestSettings { replay_capacity, ..settings(offered, START) })
     }
 
-    fn with(settings: DigestSettings) -> Self {
+    pub(super) fn with(settings: DigestSettings) -> Self {
         let check = DigestCheck::new(settings, users(), START);
         Self { realms: Guard::into_inner(check.realms()), check }
     }
@@ -96,15 +96,15 @@ impl Scene {
         self.check.realm_of(&self.realms, domains)
     }
 
-    fn nonce(&self) -> String {
+    pub(super) fn nonce(&self) -> String {
         self.nonce_number(0)
     }
 
-    fn nonce_number(&self, number: u8) -> String {
-        self.realm().mint.issue(START, [number; 8], source())
+    pub(super) fn nonce_number(&self, number: u8) -> String {
+        self.realm().mint.issue(START, number.into(), source())
     }
 
-    fn judge(&self, answer: &str) -> &'static str {
+    pub(super) fn judge(&self, answer: &str) -> &'static str {
         self.judge_request(answer, &request(), 0)
     }
 
@@ -121,7 +121,7 @@ impl Scene {
 }
 
 /// Alice has every hash, Mia only MD5; another Alice is of a realm of her own.
-fn users() -> Arc<Users> {
+pub(super) fn users() -> Arc<Users> {
     use crate::proof::users::{Username, stanza};
     let stanza = |name: &str, realm: &str, functions: &[HashFunction]| {
         let realm = Realm::new(realm).unwrap();
@@ -134,11 +134,11 @@ fn users() -> Arc<Users> {
     Arc::new(Users::parse(&text).unwrap())
 }
 
-fn source() -> SocketAddr {
+pub(super) fn source() -> SocketAddr {
     "192.0.2.1:5060".parse().unwrap()
 }
 
-fn request() -> RequestFacts<'static> {
+pub(super) fn request() -> RequestFacts<'static> {
     RequestFacts {
         method: METHOD.as_bytes(),
         request_uri: TARGET.as_bytes(),
@@ -174,7 +174,7 @@ fn a_challenge_is_answered_by_a_client_that_reads_it() {
     let scene = Scene::new(&[Algorithm::MD5, Algorithm::SHA_256]);
     let offered: Vec<_> = scene.check.offered().iter().collect();
     assert_eq!(offered, [Algorithm::MD5, Algorithm::SHA_256]);
-    let nonce = scene.realm().nonce(source(), START, [3; 8]);
+    let nonce = scene.realm().nonce(source(), START, 3);
     let challenge = |stale| {
         let parts = scene.realm().challenge(Algorithm::SHA_256, &nonce, stale);
         String::from_utf8(parts.concat()).unwrap()
@@ -330,7 +330,7 @@ fn what_was_not_offered_is_refused() {
 #[test]
 fn a_challenge_says_all_that_is_offered() {
     let scene = Scene::with_everything();
-    let nonce = scene.realm().nonce(source(), START, [3; 8]);
+    let nonce = scene.realm().nonce(source(), START, 3);
     let parts = scene.realm().challenge(Algorithm::SHA_512_256_SESS, &nonce, true).concat();
     let text = String::from_utf8(parts).unwrap();
     let tail = "\",algorithm=SHA-512-256-sess,qop=\"auth-int,auth\",userhash=true,stale=true";
@@ -349,7 +349,7 @@ fn credentials_of_one_realm_of_ours_are_none_in_another() {
         let credentials = Credentials::parse(answer.as_bytes()).unwrap();
         realm.judge(&credentials, &request(), scene.check.offered(), START)
     };
-    let nonces = [first, other].map(|realm| realm.nonce(source(), START, [1; 8]));
+    let nonces = [first, other].map(|realm| realm.nonce(source(), START, 1));
     let alice_of_other = Client { realm: "b.example", ..ALICE };
     let verdict = judge(other, alice_of_other.clone(), nonces[1]);
     let DigestVerdict::Proven { user, .. } = verdict else { panic!("{verdict:?}") };
@@ -385,7 +385,7 @@ fn a_failure_without_a_nonce_of_ours_is_held_against_nobody() {
             assert_eq!(verdict, "nonce-not-ours");
         }
     }
-    let nonce = scene.realm().mint.issue(START, [8; 8], elsewhere.source);
+    let nonce = scene.realm().mint.issue(START, 8, elsewhere.source);
     assert_eq!(scene.judge_request(&ALICE.answer(&nonce), &elsewhere, 0), "proven");
 }
 
@@ -431,7 +431,7 @@ fn a_nonce_that_is_bound_to_a_port_is_nobodys_at_another() {
 
 impl DigestVerdict {
     /// A short name, kebab-case.
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Proven { retransmission: false, .. } => "proven",
             Self::Proven { retransmission: true, .. } => "retransmission",

@@ -1,8 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::proof::digest::{NonceBinding, NonceMint, NonceState, Realm};
-use zeroize::Zeroizing;
+use crate::proof::digest::{Incarnation, NonceBinding, NonceKey, NonceMint, NonceState, Realm};
 
 const START: UnixMillis = UnixMillis(1_700_000_000_000);
 const LIFETIME: Duration = Duration::from_mins(1);
@@ -18,14 +17,20 @@ impl Scene {
         let realm = Realm::new("example.com").unwrap();
         Self {
             window: ReplayWindow::new(capacity, LIFETIME, START),
-            mint: NonceMint::new(&Zeroizing::new([1; 32]), NonceBinding::Address, LIFETIME, realm),
+            mint: NonceMint::new(
+                &NonceKey::new(0, [1; 32]).into(),
+                Incarnation::new(1),
+                NonceBinding::Address,
+                LIFETIME,
+                realm,
+            ),
         }
     }
 
     /// A nonce issued `offset` milliseconds after the start.
     fn nonce(&self, offset: u64) -> FreshNonce {
         let (issued, source) = (UnixMillis(START.0 + offset), "192.0.2.1:5060".parse().unwrap());
-        let nonce = self.mint.issue(issued, [0; 8], source);
+        let nonce = self.mint.issue(issued, 0, source);
         let state = self.mint.check(nonce.as_bytes(), source, issued).state;
         let NonceState::Fresh(nonce) = state else { panic!("{state:?}") };
         nonce
