@@ -297,11 +297,12 @@ fn offered_to<'s>(
     peer.and_then(|peer| peer.algorithms.as_ref()).unwrap_or(digest.offered())
 }
 
-/// The domains that may say which realm a request belongs to: whom it registers, or whom it is for; and else
-/// whose it says to be.
+/// The domains that may say which realm a request belongs to: whom it registers, or whose it says to be, since that
+/// one has to prove it; and else whom it is for. Whatever a stranger writes there, it is users of that realm that he
+/// has to know, and as one of them he may say what that one may.
 fn domains_of<'m>(request: &Message<'m>, method: &Method<'_>, uri: &Uri<'m>) -> [&'m [u8]; 2] {
-    let addressed = if method.is(KnownMethod::Register) { request.to().uri.host } else { uri.host };
-    [addressed, request.from().uri.host]
+    let from = request.from().uri.host;
+    if method.is(KnownMethod::Register) { [request.to().uri.host, from] } else { [from, uri.host] }
 }
 
 /// The credentials in a request that are for its realm.

@@ -6,8 +6,8 @@ use super::tests::{Told, request};
 use super::*;
 use crate::config::sample;
 use crate::proof::digest::test_client::{NONCE_LIFETIME, START, answer, settings};
-use crate::proof::digest::{Algorithm, OfferedQops};
-use crate::proof::users::Users;
+use crate::proof::digest::{Algorithm, HashFunction, OfferedQops, Realm};
+use crate::proof::users::{Username, Users, stanza};
 use crate::session::RoutingKey;
 use crate::transport::Transport;
 use crate::upstream::Pool;
@@ -34,11 +34,15 @@ struct Scene {
 
 impl Scene {
     fn new(offered: &[Algorithm], qops: OfferedQops, offers_userhash: bool, realm: &str) -> Self {
-        let md5 = "0cc175b9c0f1b6a831c399e269772661";
+        let alice = |realm: &str| {
+            let (name, realm) = (Username::new("alice").unwrap(), Realm::new(realm).unwrap());
+            stanza(&name, &realm, "secret", &HashFunction::ALL, &[])
+        };
         let users = format!(
-            "realm = {realm:?}\n[[user]]\nname = \"alice\"\nmd5 = \"{md5}\"\n\
-             [[user]]\nname = \"alice\"\nrealm = \"b.example\"\nmd5 = \"{md5}\"\n\
-             [[domain]]\nname = \"branch.example\"\nrealm = \"b.example\"\n"
+            "realm = {realm:?}\n{}{}realm = \"b.example\"\n\
+             [[domain]]\nname = \"branch.example\"\nrealm = \"b.example\"\n",
+            *alice(realm),
+            *alice("b.example")
         );
         let settings = crate::proof::digest::DigestSettings {
             qops,
@@ -108,8 +112,11 @@ fn the_realm_is_that_of_the_domain() {
     let invite = request("INVITE", "alice@example.com", "");
     for (uri, from, realm) in [
         ("sip:bob@example.com", "example.com", "example.com"),
-        ("sip:bob@B.example", "example.com", "b.example"),
-        ("sip:bob@branch.example", "example.com", "b.example"),
+        ("sip:bob@B.example", "example.com", "example.com"),
+        ("sip:bob@example.com", "B.example", "b.example"),
+        ("sip:bob@example.com", "branch.example", "b.example"),
+        ("sip:bob@branch.example", "elsewhere.example", "b.example"),
+        ("sip:bob@b.example", "192.0.2.1", "b.example"),
         ("sip:bob@elsewhere.example", "b.example", "b.example"),
         ("tel:+12125551234", "b.example", "b.example"),
         ("sip:bob@elsewhere.example", "anonymous.invalid", "example.com"),
@@ -120,6 +127,34 @@ fn the_realm_is_that_of_the_domain() {
     }
     let register = request("REGISTER", "alice@b.example", "");
     assert_eq!(scene.realm_offered(&register), "b.example", "by whom it registers");
+}
+
+#[test]
+fn a_caller_proves_the_domain_that_he_says_to_be_of_whomever_he_calls() {
+    let scene = Scene::plain();
+    let call = |from: &str, credentials: &str| {
+        let line = format!("Proxy-Authorization: {credentials}\r\n");
+        scene.screen(Transport::Tcp, STRANGER, &request("INVITE", from, &line))
+    };
+    let challenged = |from: &str| {
+        let told = scene.screen(Transport::Tcp, STRANGER, &request("INVITE", from, ""));
+        answer(&told.reply(Outcome::Challenged), "alice", "secret", ("INVITE", TARGET))
+    };
+    let of_other = challenged("alice@b.example");
+    assert!(of_other.contains("realm=\"b.example\""));
+    let accepted = call("alice@b.example", &of_other);
+    assert_eq!(accepted, Told::Accepted(Some("alice".to_owned()), true), "into another domain");
+    // Whoever answers for one domain is not heard as somebody of another, in neither direction.
+    for (proven, claimed) in
+        [("alice@b.example", "alice@example.com"), ("alice@example.com", "alice@b.example")]
+    {
+        let credentials = challenged(proven);
+        call(claimed, &credentials).reply(Outcome::Challenged);
+    }
+    // Where From says nothing, he is the user whom he proves to be, and may not be called otherwise.
+    let of_default = challenged("alice@nowhere.example");
+    assert!(of_default.contains("realm=\"example.com\""));
+    call("alice@nowhere.example", &of_default).reply(Outcome::IdentityNotAllowed);
 }
 
 #[test]
