@@ -71,6 +71,27 @@ fn reproduces_the_vector_of_rfc_2617_section_3_5() {
     .check();
 }
 
+/// RFC 2069 §2.4, with the response of its errata: a scheme without qop, nonce count and cnonce, in which whatever
+/// was overheard can be used again. It is not read, however right the response is.
+#[test]
+fn refuses_the_scheme_of_rfc_2069_by_its_own_example() {
+    let hash = |text: &str| {
+        let digits = HashValue::of(HashFunction::Md5, &[text.as_bytes()]).to_hex();
+        String::from_utf8(digits.as_bytes().to_vec()).unwrap()
+    };
+    let [user, realm, password] = ["Mufasa", "testrealm@host.com", "CircleOfLife"];
+    let (nonce, uri) = ("dcd98b7102dd2f0e8b11d0f600bfb0c093", "/dir/index.html");
+    let ha1 = Ha1::of(HashFunction::Md5, user, realm, password);
+    let response = hash(&format!("{}:{nonce}:{}", ha1.expose(), hash(&format!("GET:{uri}"))));
+    assert_eq!(response, "1949323746fe6a43ef61f9606e7febea");
+    let header = format!(
+        "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+         response=\"{response}\", opaque=\"5ccc069c403ebaf9f0171e9517f40e41\""
+    );
+    let refused = Credentials::parse(header.as_bytes()).unwrap_err();
+    assert_eq!(refused, MalformedCredentials::QopMissing);
+}
+
 /// What the RFC prints there as SHA-512-256 is SHA-512 cut to 256 bits, which the userhash shows; the real ones
 /// are those of `hashlib.new("sha512_256", …)`.
 #[test]
