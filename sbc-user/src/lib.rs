@@ -9,6 +9,7 @@ mod closed_list;
 pub mod config;
 pub mod control;
 pub mod directory;
+mod dues;
 pub mod identity;
 pub mod kernel;
 pub mod ldap;

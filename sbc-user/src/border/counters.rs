@@ -11,6 +11,8 @@ pub struct Counters {
     refusals: [AtomicU64; Refusal::COUNT],
     received: [AtomicU64; 3],
     trust_table_full: AtomicU64,
+    /// Those that would be, and those that are.
+    bans: [AtomicU64; 2],
 }
 
 impl Default for Counters {
@@ -20,6 +22,7 @@ impl Default for Counters {
             refusals: [const { AtomicU64::new(0) }; Refusal::COUNT],
             received: [const { AtomicU64::new(0) }; 3],
             trust_table_full: AtomicU64::new(0),
+            bans: [const { AtomicU64::new(0) }; 2],
         }
     }
 }
@@ -49,6 +52,16 @@ impl Counters {
     /// Counts a proof that the kernel had no room for.
     pub fn count_full_table(&self) {
         add(Some(&self.trust_table_full));
+    }
+
+    /// Counts a source that is banned, or would be.
+    pub fn count_ban(&self, is_enforced: bool) {
+        add(self.bans.get(usize::from(is_enforced)));
+    }
+
+    /// How many sources would have been banned, and how many were.
+    pub fn bans(&self) -> [u64; 2] {
+        self.bans.each_ref().map(read)
     }
 
     /// The outcomes, in their order.

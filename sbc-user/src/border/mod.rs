@@ -4,6 +4,7 @@
 //! the locks.
 
 mod admission;
+mod bans;
 mod clock;
 mod counters;
 mod directory;

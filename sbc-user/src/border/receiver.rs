@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use rsip::Method as KnownMethod;
 use sbc_common::MonotonicNanos;
 
+use super::bans::Offence;
 use super::directory::Authority;
 use super::names::NamedAddresses;
 use super::nonces::Nonces;
@@ -27,7 +28,7 @@ use crate::sip::{Malformed, Message, StartLine, without_verstat};
 use crate::transport::{
     Admission, Flow, Load, Note, Outbox, Party, Receiver, Refusal, SendFailure, Transport,
 };
-use crate::trust::{Acquaintances, Ledger, TrustTable};
+use crate::trust::{Acquaintances, Ledger, Offenders, TrustTable};
 use crate::upstream::Pool;
 
 /// What is known of whoever had a request accepted, as far as the length of an answer goes.
@@ -67,7 +68,8 @@ pub struct Border<T> {
     /// What says who of the users is let in; `None` if all are.
     pub(super) authority: Option<Mutex<Authority>>,
     ledger: Mutex<Ledger<T>>,
-    acquaintances: Arc<Acquaintances>,
+    pub(super) acquaintances: Arc<Acquaintances>,
+    pub(super) offenders: Offenders,
     /// The peer of each TLS connection.
     pub(super) peers_by_connection: Mutex<HashMap<u64, usize>>,
     pub(super) outbox: Outbox,
@@ -101,6 +103,7 @@ impl<T: TrustTable> Border<T> {
     pub fn new(parts: BorderParts<T>) -> Self {
         Self {
             has_trust_domains: parts.config.peers.iter().any(|peer| peer.trust_domain),
+            offenders: Offenders::new(&parts.config, parts.clock.monotonic()),
             config: parts.config,
             forwarder: parts.forwarder,
             digest: parts.digest,
@@ -293,8 +296,12 @@ impl<T: TrustTable> Border<T> {
             nonce_number: self.nonces.next(),
             fingerprint: &|message| self.fingerprints.hash_one(message),
             buffer: mem::take(answer),
+            is_proven_guess: false,
         };
         let screened = screen.screen(request, flow, evidence);
+        if screen.is_proven_guess {
+            self.offended(flow, Offence::Guess);
+        }
         *answer = screen.buffer;
         answer.clear();
         screened
@@ -423,6 +430,9 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
             Err(malformed) => {
                 let outcome = self.say_what_is_wrong(flow, bytes, *malformed, answer);
                 self.counters.count_malformed(*malformed, outcome);
+                if flow.transport.is_stream() && !is_inside {
+                    self.offended(flow, Offence::Nonsense);
+                }
             }
             Ok(message) => match without_verstat(message) {
                 None => self.read(flow, message, load, answer),
@@ -438,6 +448,9 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
 
     fn broken_off(&self, flow: &Flow, refused: &[u8], reason: Malformed, answer: &mut Vec<u8>) {
         self.say_what_is_wrong(flow, refused, reason, answer);
+        if !self.forwarder.is_inside(flow) {
+            self.offended(flow, Offence::Nonsense);
+        }
     }
 
     fn sent(&self, note: Note, sent: Result<(), SendFailure>) {

@@ -117,7 +117,13 @@ impl<T: TrustTable> Border<T> {
                     Some(Holder::User(name)) => registered.is_of(Registrant::User(name), seal),
                     // Its holder is known by nothing but the place.
                     Some(Holder::Earlier) => true,
-                    Some(Holder::Peer(_) | Holder::Returning(_) | Holder::Operator) | None => false,
+                    Some(
+                        Holder::Peer(_)
+                        | Holder::Returning(_)
+                        | Holder::Operator
+                        | Holder::Offender,
+                    )
+                    | None => false,
                 }
             }
             Standing::Lacking => false,

@@ -71,6 +71,12 @@ pub struct DaemonStatus {
     pub outcomes: BTreeMap<String, u64>,
     /// Connections that were not let in, by reason.
     pub refused_connections: BTreeMap<String, u64>,
+    /// Sources that were banned since the daemon began.
+    #[serde(default)]
+    pub banned: u64,
+    /// Those that would have been, if bans were enforced.
+    #[serde(default)]
+    pub would_be_banned: u64,
     /// Proofs that the kernel had no room for.
     pub trust_table_full: u64,
     /// How far the daemon is behind.
@@ -342,10 +348,13 @@ impl Border<KernelTables> {
             counts.map(|(name, count)| (name.to_owned(), count)).collect()
         };
         let counters = self.counters();
+        let [would_be_banned, banned] = counters.bans();
         let daemon = DaemonStatus {
             received: named(&mut counters.received()),
             outcomes: named(&mut counters.outcomes()),
             refused_connections: named(&mut counters.refusals()),
+            banned,
+            would_be_banned,
             trust_table_full: counters.full_table(),
             load: LoadStatus {
                 level: self.load().name().to_owned(),
@@ -400,7 +409,7 @@ impl Border<KernelTables> {
         let grant = ledger.grant_for(source, verdict.lane)?;
         match &grant.holder {
             Holder::Peer(_) | Holder::User(_) => Some(self.holder_name(&grant.holder)),
-            Holder::Returning(_) | Holder::Earlier | Holder::Operator => None,
+            Holder::Returning(_) | Holder::Earlier | Holder::Operator | Holder::Offender => None,
         }
     }
 
@@ -414,6 +423,7 @@ impl Border<KernelTables> {
             Holder::Returning(user) => format!("returning like {user}"),
             Holder::Earlier => "earlier".to_owned(),
             Holder::Operator => "operator".to_owned(),
+            Holder::Offender => "offender".to_owned(),
         }
     }
 

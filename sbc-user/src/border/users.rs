@@ -57,6 +57,8 @@ impl<T: TrustTable> Border<T> {
             (shut, ended) = self.ledger().users_disproved(|label| disproved.contains(label), now);
             self.report(ended);
         }
+        // Whose password was missing here was no guesser.
+        self.lift_bans(None);
         Replaced { disproved: disproved.len(), shut }
     }
 

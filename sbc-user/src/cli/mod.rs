@@ -19,6 +19,7 @@ mod renewal;
 mod replay;
 mod run;
 mod status;
+mod trust;
 mod unload;
 mod upstream;
 mod user;
@@ -68,6 +69,11 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Detach the filter and remove its tables; everything passes from then on.
     Unload(ConfigFile),
+    /// Show who is trusted and who is denied, and end bans before their time.
+    Trust {
+        #[command(subcommand)]
+        command: trust::TrustCommand,
+    },
     /// Add, remove and list the users of the users file, and change their passwords.
     User {
         #[command(subcommand)]
@@ -105,6 +111,7 @@ impl Cli {
             Command::Capture(arguments) => capture::capture(&arguments),
             Command::Replay(arguments) => replay::replay(&arguments),
             Command::Unload(file) => unload::unload(&file.config),
+            Command::Trust { command } => trust::trust(&command),
             Command::User { command } => user::user(&command),
             Command::Ha1(arguments) => ha1::ha1(&arguments),
             Command::Pki { command } => pki::pki(&command),

@@ -105,6 +105,12 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     if samples.missed > 0 {
         writeln!(out, "samples that captures were too slow for: {}", samples.missed)?;
     }
+    if daemon.banned > 0 {
+        writeln!(out, "\nsources that were banned: {}", daemon.banned)?;
+    }
+    if daemon.would_be_banned > 0 {
+        writeln!(out, "\nsources that would have been banned: {}", daemon.would_be_banned)?;
+    }
     if daemon.trust_table_full > 0 {
         writeln!(out, "\nproofs that the kernel had no room for: {}", daemon.trust_table_full)?;
     }
@@ -203,7 +209,7 @@ fn write_names(names: &[NameStatus], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_grants(grants: &[GrantStatus], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_grants(grants: &[GrantStatus], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n{:<30} {:<8} {:<8} {:>8}  holder", "source", "proof", "opens", "seconds")?;
     for grant in grants {
         let seconds = grant.expires_in_seconds.map_or("-".to_owned(), |left| left.to_string());

@@ -26,7 +26,7 @@ pub struct Digest {
 
 /// How many proofs may fail in which time: `20 in 5m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FailedProofs(Allowance);
+pub(super) struct FailedProofs(pub(super) Allowance);
 
 impl Digest {
     /// How many proofs may fail from one source.

@@ -7,13 +7,14 @@ use std::time::Duration;
 use sbc_common::Mode;
 use serde::Deserialize;
 
+use super::digest::FailedProofs;
 use super::values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};
 use super::{
     ConfigError, Digest, Directory, Dns, Limits, Peers, Route, Session, Stir, Upstream, UserStore,
     contradiction,
 };
 use crate::kernel::{AttachMode, SocketFilter};
-use crate::proof::digest::OfferedAlgorithms;
+use crate::proof::digest::{Allowance, OfferedAlgorithms};
 use crate::proof::tls::{CertificateFiles, ClientCertificate, ExpiredLists};
 use crate::transport::Transport;
 
@@ -283,6 +284,12 @@ pub struct Trust {
     probation: Lifetime,
     /// What one address on probation may send before anybody there proves himself again.
     pub probation_budget: Rate,
+    /// What becomes of sources that go on guessing passwords or talk nonsense over connections.
+    pub ban: ScrutinyPolicy,
+    ban_after: FailedProofs,
+    ban_for: Lifetime,
+    /// Where nobody is ever banned.
+    pub never_ban: Vec<Network>,
 }
 
 impl Trust {
@@ -290,6 +297,18 @@ impl Trust {
     #[must_use]
     pub const fn probation(&self) -> Duration {
         self.probation.0
+    }
+
+    /// How often a source may do what nobody does in another's name, before it is banned.
+    #[must_use]
+    pub const fn ban_after(&self) -> Allowance {
+        self.ban_after.0
+    }
+
+    /// How long the first ban of a source lasts.
+    #[must_use]
+    pub const fn ban_for(&self) -> Duration {
+        self.ban_for.0
     }
 }
 
@@ -300,6 +319,10 @@ impl Default for Trust {
             sources_per_peer: NonZeroUsize::MIN.saturating_add(63),
             probation: Lifetime(Duration::from_hours(1)),
             probation_budget: Rate::new(1000, 2000),
+            ban: ScrutinyPolicy::Observe,
+            ban_after: FailedProofs(Allowance { failures: 100, within: Duration::from_mins(5) }),
+            ban_for: Lifetime(Duration::from_mins(5)),
+            never_ban: Vec::new(),
         }
     }
 }

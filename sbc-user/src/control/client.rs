@@ -77,6 +77,11 @@ pub fn seen(path: &Path, address: IpAddr, port: Option<u16>) -> Result<Vec<Seen>
     answer(path, &Request::Seen { address, port })
 }
 
+/// Has the daemon end the bans that speak for an address, or all of them; yields the places.
+pub fn lift(path: &Path, address: Option<IpAddr>) -> Result<Vec<String>, ControlError> {
+    answer(path, &Request::Lift { address })
+}
+
 /// Asks the daemon for samples. Within a tokio runtime.
 pub async fn capture(path: &Path, request: CaptureRequest) -> Result<CaptureLines, ControlError> {
     let silent = |cause| ControlError::NoDaemon { path: path.to_owned(), cause };

@@ -19,6 +19,6 @@ mod client;
 mod request;
 mod server;
 
-pub use client::{CaptureLines, ControlError, ask, capture, seen};
+pub use client::{CaptureLines, ControlError, ask, capture, lift, seen};
 pub use request::{CaptureLine, CaptureRequest, Judged, LONGEST_LINE, Request, SampleLine, Seen};
 pub use server::{ControlServer, make_directory};

@@ -28,6 +28,12 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         port: Option<u16>,
     },
+    /// To end the bans that speak for an address, or all; for the places.
+    Lift {
+        /// The address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<IpAddr>,
+    },
     /// For samples as they come.
     Capture(CaptureRequest),
 }
@@ -195,6 +201,7 @@ mod tests {
         };
         for (text, request) in [
             (r#"{"ask":"status"}"#, Request::Status),
+            (r#"{"ask":"lift"}"#, Request::Lift { address: None }),
             (r#"{"ask":"seen","address":"198.51.100.7","port":5070}"#, seen),
             (
                 r#"{"ask":"capture","reasons":["unknown-source"],"sources":["198.51.100.0/24"],"recent":true}"#,

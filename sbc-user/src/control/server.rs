@@ -105,6 +105,11 @@ async fn serve_one(mut stream: UnixStream, border: Arc<Border<KernelTables>>) {
             let seen = samples.iter().map(|sample| Seen::of(sample, now));
             serde_json::to_vec(&seen.collect::<Vec<_>>())
         }
+        Ok(Request::Lift { address }) => {
+            let lifted = border.lift_bans(address);
+            tracing::info!(count = lifted.len(), "bans were lifted");
+            serde_json::to_vec(&lifted.iter().map(ToString::to_string).collect::<Vec<_>>())
+        }
         Ok(Request::Capture(request)) => return capture::send(stream, &border, &request).await,
         Err(error) => refusal(&format!("what was asked cannot be read: {error}")),
     };

@@ -61,6 +61,9 @@ pub struct Screen<'s> {
     pub fingerprint: &'s dyn Fn(&[u8]) -> u64,
     /// Room that a challenge may be written in.
     pub buffer: Vec<u8>,
+    /// Whether the request that was just judged was a wrong answer to a challenge, or one too many, of who nobody
+    /// else can have been.
+    pub is_proven_guess: bool,
 }
 
 impl Screen<'_> {
@@ -225,13 +228,17 @@ impl Screen<'_> {
                 let rejection = Rejection { status: 400, outcome: Outcome::BadCredentials };
                 return self.reject(request, flow, evidence, rejection);
             }
-            DigestVerdict::TooManyFailures => {
+            DigestVerdict::TooManyFailures { is_proven } => {
+                self.is_proven_guess = is_proven;
                 let rejection = Rejection { status: 403, outcome: Outcome::TooManyFailures };
                 return self.reject(request, flow, evidence, rejection);
             }
             DigestVerdict::Stale => Outcome::StaleCredentials,
             DigestVerdict::Replayed => Outcome::ReplayedCredentials,
-            DigestVerdict::Wrong => Outcome::WrongCredentials,
+            DigestVerdict::Wrong { is_proven } => {
+                self.is_proven_guess = is_proven;
+                Outcome::WrongCredentials
+            }
             DigestVerdict::NonceNotOurs => Outcome::ForeignNonce,
             DigestVerdict::ForeignRealm => Outcome::Challenged,
         };

@@ -32,6 +32,8 @@ pub enum Holder {
     Earlier,
     /// The operator's list of denied sources.
     Operator,
+    /// Somebody who did over a proven path what nobody does who means well: he is denied for a time.
+    Offender,
 }
 
 /// One entry of the ledger.
@@ -87,7 +89,11 @@ impl Holder {
             Self::Peer(position) => {
                 position.checked_add(1).and_then(|it| u32::try_from(it).ok()).unwrap_or(0)
             }
-            Self::User(_) | Self::Returning(_) | Self::Earlier | Self::Operator => 0,
+            Self::User(_)
+            | Self::Returning(_)
+            | Self::Earlier
+            | Self::Operator
+            | Self::Offender => 0,
         }
     }
 }

@@ -1,5 +1,6 @@
 mod adoption;
 mod associations;
+mod bans;
 mod certified;
 mod disproved;
 mod grants;
@@ -23,6 +24,7 @@ use associations::Associations;
 pub use certified::CertificateProof;
 use shares::Shares;
 
+use self::bans::Bans;
 use self::certified::Certified;
 use self::grants::Grants;
 use self::named::Named;
@@ -57,6 +59,7 @@ pub struct Ledger<T> {
     paces: Paces,
     subnets: Subnets,
     probation: Probation,
+    bans: Bans,
     /// The places that a /64 speaks for, where there are any.
     places_of_subnet: HashMap<Ipv6Addr, HashSet<Place>>,
 }
@@ -92,6 +95,7 @@ impl<T: TrustTable> Ledger<T> {
             paces: Paces::new(config),
             subnets: Subnets::new(config),
             probation: Probation::new(config),
+            bans: Bans::new(config),
             places_of_subnet: HashMap::new(),
         };
         let held = ledger.held();
@@ -324,7 +328,8 @@ impl<T: TrustTable> Ledger<T> {
                 | Holder::User(_)
                 | Holder::Returning(_)
                 | Holder::Earlier
-                | Holder::Operator => None,
+                | Holder::Operator
+                | Holder::Offender => None,
             }
         };
         let in_subnet = || {
@@ -388,6 +393,9 @@ impl<T: TrustTable> Ledger<T> {
         grant: Grant,
         now: MonotonicNanos,
     ) -> Result<(), KernelError> {
+        if grant.holder != Holder::Offender {
+            self.pardon(place, now)?;
+        }
         let row = Row::of(self.spoken_for_by(place));
         let entry = self.entry_with(place, &grant, now);
         row.write(&mut self.table, &entry)?;

@@ -9,6 +9,7 @@ mod hops;
 mod ledger;
 #[cfg(test)]
 pub(crate) mod memory_table;
+mod offenders;
 mod pace;
 mod row;
 mod subnets;
@@ -19,4 +20,5 @@ pub use difference::Stale;
 pub use grant::{Grant, Holder, Place, opened};
 pub use hops::learned;
 pub use ledger::{CertificateProof, IPSEC_LIFETIME, Ledger};
+pub use offenders::Offenders;
 pub use table::TrustTable;

@@ -20,6 +20,7 @@ use crate::upstream::Pool;
 
 mod admitted;
 mod answers;
+mod bans;
 mod directory;
 mod forged;
 mod outwards;

@@ -100,7 +100,10 @@ pub enum DigestVerdict {
     Stale,
     /// A wrong response, an unknown user, an algorithm that is not offered, a user without an HA1 for it, or one who
     /// is barred: nothing tells which.
-    Wrong,
+    Wrong {
+        /// Whether it is the source's own doing: the nonce went there of late, or it is connected.
+        is_proven: bool,
+    },
     /// The credentials are for someone else; to be ignored.
     ForeignRealm,
     /// As good as no credentials: the nonce was not issued by us to this source.
@@ -111,7 +114,10 @@ pub enum DigestVerdict {
     /// this too, and a challenge with `stale=true` helps them and nobody else.
     Replayed,
     /// Too many proofs have failed from there: it was not looked at.
-    TooManyFailures,
+    TooManyFailures {
+        /// Whether it is the source's own doing: the nonce went there of late, or it is connected.
+        is_proven: bool,
+    },
 }
 
 impl DigestCheck {
@@ -285,19 +291,21 @@ impl<'c> ProtectedRealm<'c> {
         // Nobody fails in the name of another address: only who has received the nonce there does, or who is
         // connected from there.
         let is_from_there = checked.is_sources_own || request.is_connected;
+        // An address may have been somebody else's when it got a nonce that has expired since.
+        let is_proven = fresh.is_some() && checked.is_sources_own || request.is_connected;
         let (failures, attempt) = (&self.check.failures, self.attempt(credentials, request, now));
         if failures.refuses(attempt) {
-            return DigestVerdict::TooManyFailures;
+            return DigestVerdict::TooManyFailures { is_proven };
         }
         let Some(user) = self.user_who_answered(credentials, request, offered) else {
             if is_from_there {
                 failures.failed(attempt);
             }
-            return DigestVerdict::Wrong;
+            return DigestVerdict::Wrong { is_proven };
         };
         // He has not guessed, so nothing is counted: he is heard as soon as the directory knows him.
         if user.is_barred() {
-            return DigestVerdict::Wrong;
+            return DigestVerdict::Wrong { is_proven: false };
         }
         let Some(nonce) = fresh else {
             return DigestVerdict::Stale;

@@ -32,10 +32,11 @@ pub(crate) mod test_client;
 mod unix_millis;
 mod uri;
 
+pub use crate::dues::Allowance;
 pub use algorithm::{Algorithm, InvalidOffer, OfferedAlgorithms, UnknownAlgorithm};
 pub use check::{DigestCheck, DigestSettings, DigestVerdict, ProtectedRealm, RequestFacts};
 pub use credentials::{Credentials, MalformedCredentials, NonceCount};
-pub use failures::{Allowance, Failures};
+pub use failures::Failures;
 pub use ha1::Ha1;
 pub use hash_function::HashFunction;
 pub use hash_value::{HashValue, HexDigits};

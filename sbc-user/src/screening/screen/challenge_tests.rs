@@ -76,6 +76,7 @@ impl Scene {
             nonce_number: 3,
             fingerprint: &|_| 1,
             buffer: Vec::new(),
+            is_proven_guess: false,
         };
         Told::of(screen.screen(&request, &flow, &Evidence::default()))
     }

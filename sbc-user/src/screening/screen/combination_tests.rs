@@ -205,6 +205,7 @@ impl Scene {
             nonce_number: 3,
             fingerprint: &|_| 1,
             buffer: Vec::new(),
+            is_proven_guess: false,
         };
         match screen.screen(&request, &flow, &evidence) {
             Screened::Accepted { .. } => Fate::Accepted,

@@ -70,6 +70,7 @@ impl Scene {
             nonce_number: 3,
             fingerprint: &|_| self.fingerprint,
             buffer: Vec::new(),
+            is_proven_guess: false,
         };
         Told::of(screen.screen(&request, &flow, &self.evidence))
     }

@@ -17,7 +17,7 @@ impl<T: TrustTable> Ledger<T> {
         let is_shut = |grant: &Grant| match &grant.holder {
             Holder::User(label) | Holder::Returning(label) => is_gone(label),
             Holder::Earlier => matches!(grant.lane, Lane::Digest | Lane::Probation),
-            Holder::Peer(_) | Holder::Operator => false,
+            Holder::Peer(_) | Holder::Operator | Holder::Offender => false,
         };
         let shut = self.grants.iter().filter(|(_, grant)| is_shut(grant));
         let shut: Vec<Place> = shut.map(|(place, _)| *place).collect();

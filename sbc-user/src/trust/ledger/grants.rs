@@ -5,12 +5,13 @@ use std::sync::Arc;
 use sbc_common::Lane;
 
 use super::{Grant, Place};
-use crate::trust::Acquaintances;
+use crate::trust::{Acquaintances, Holder};
 
 /// All grants by their place, and the counts by which strangers are told from those who have one.
 pub(super) struct Grants {
     by_place: HashMap<Place, Grant>,
     on_probation: usize,
+    banned: usize,
     acquaintances: Arc<Acquaintances>,
 }
 
@@ -19,6 +20,7 @@ impl Grants {
         Self {
             by_place: HashMap::new(),
             on_probation: 0,
+            banned: 0,
             acquaintances: Arc::new(Acquaintances::new()),
         }
     }
@@ -29,19 +31,35 @@ impl Grants {
 
     pub(super) fn insert(&mut self, place: Place, grant: Grant) -> Option<Grant> {
         self.on_probation += usize::from(is_on_probation(&grant));
-        let displaced = self.by_place.insert(place, grant);
-        self.on_probation -= usize::from(displaced.as_ref().is_some_and(is_on_probation));
-        if displaced.is_none() {
+        self.banned += usize::from(is_ban(&grant));
+        // Who is denied is nobody whom we know.
+        if !is_ban(&grant) {
             self.acquaintances.add(&place);
+        }
+        let displaced = self.by_place.insert(place, grant);
+        if let Some(displaced) = &displaced {
+            self.uncount(&place, displaced);
         }
         displaced
     }
 
     pub(super) fn remove(&mut self, place: &Place) -> Option<Grant> {
         let removed = self.by_place.remove(place)?;
-        self.on_probation -= usize::from(is_on_probation(&removed));
-        self.acquaintances.remove(place);
+        self.uncount(place, &removed);
         Some(removed)
+    }
+
+    fn uncount(&mut self, place: &Place, gone: &Grant) {
+        self.on_probation -= usize::from(is_on_probation(gone));
+        self.banned -= usize::from(is_ban(gone));
+        if !is_ban(gone) {
+            self.acquaintances.remove(place);
+        }
+    }
+
+    /// How many places are banned.
+    pub(super) const fn banned(&self) -> usize {
+        self.banned
     }
 
     /// How many there are whose lane is that of probation.
@@ -53,6 +71,10 @@ impl Grants {
     pub(super) fn get_mut(&mut self, place: &Place) -> Option<&mut Grant> {
         self.by_place.get_mut(place)
     }
+}
+
+fn is_ban(grant: &Grant) -> bool {
+    grant.holder == Holder::Offender
 }
 
 fn is_on_probation(grant: &Grant) -> bool {

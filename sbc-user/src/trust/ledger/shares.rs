@@ -33,7 +33,7 @@ impl Shares {
             (Holder::User(_) | Holder::Returning(_), _) => Some(self.of_user),
             (Holder::Peer(_), Place::Address(_)) => Some(self.of_peer),
             (Holder::Peer(_), Place::Port(_) | Place::Subnet(_) | Place::Network(_))
-            | (Holder::Earlier | Holder::Operator, _) => None,
+            | (Holder::Earlier | Holder::Operator | Holder::Offender, _) => None,
         }
     }
 

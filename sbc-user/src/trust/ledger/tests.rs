@@ -1,6 +1,7 @@
 //! The ledger over a table in memory.
 
 mod adoption;
+mod bans;
 mod digest;
 mod disproved;
 mod holders;

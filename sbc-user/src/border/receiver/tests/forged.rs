@@ -5,8 +5,8 @@ use super::*;
 const HOUR: u64 = 60;
 
 /// What a phone that registers each minute, and is called each minute, lives through.
-async fn an_hour(is_forged: bool) -> Vec<String> {
-    let mut scene = Scene::new("", MemoryTable::default());
+async fn an_hour(tail: &str, is_forged: bool) -> Vec<String> {
+    let mut scene = Scene::new(tail, MemoryTable::default());
     let mut lived = Vec::new();
     for minute in 0..HOUR {
         scene.border.clock.advance(Duration::from_mins(1));
@@ -51,8 +51,11 @@ async fn an_hour(is_forged: bool) -> Vec<String> {
         let held = ledger.grant_for(scene.phone.remote, None).unwrap();
         lived.push(format!("{} {:?}", held.lane.name(), held.transports));
     }
+    assert_eq!(scene.border.counters().bans(), [0, 0]);
     lived
 }
+
+const BANS: &str = "[trust]\nban = \"enforce\"\nban-after = \"3 in 5m\"";
 
 /// Everything that a forger who knows the phone's address, port and user can think of, twenty times each, and
 /// the same from other ports of the address. What is answered goes to the phone, which did not ask.
@@ -109,9 +112,31 @@ fn start_line(message: &str) -> String {
 
 #[tokio::test]
 async fn an_hour_of_forged_packets_gets_their_victim_neither_blocked_nor_challenged_more() {
-    let (alone, forged) = (an_hour(false).await, an_hour(true).await);
+    let alone = an_hour("", false).await;
     assert_eq!(alone.len() as u64, 6 * HOUR);
-    assert_eq!(alone, forged);
+    for tail in ["", BANS] {
+        assert_eq!(alone, an_hour(tail, true).await);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_after_an_hour_of_packets_in_his_name_is_challenged_and_let_in_like_anybody() {
+    let mut scene = Scene::new(BANS, MemoryTable::default());
+    for minute in 0..HOUR {
+        scene.border.clock.advance(Duration::from_mins(1));
+        scene.border.sweep();
+        forge(&scene, minute);
+    }
+    assert_eq!(scene.border.ledger().grants().count(), 0);
+    let invite = request("INVITE", "alice@example.com", "").replace("Call-ID: one", "Call-ID: own");
+    scene.phone_sends(&invite);
+    let challenge = next(&mut scene, 0, "own").await;
+    assert!(challenge.starts_with("SIP/2.0 407 ") && !challenge.contains("stale"), "{challenge}");
+    let credentials = test_client::answer(&challenge, "alice", "ecila", ("INVITE", TARGET));
+    let line = format!("CSeq: 1 INVITE\r\nProxy-Authorization: {credentials}\r\n");
+    scene.phone_sends(&invite.replace("CSeq: 1 INVITE\r\n", &line));
+    assert!(next(&mut scene, 1, "own").await.starts_with("INVITE "));
+    assert!(scene.border.ledger().has_answered(&scene.phone, scene.border.now()));
 }
 
 /// An insider gets a nonce where he is and sends his answer in another's name, or a listener carries an answer

@@ -204,7 +204,7 @@ fn a_wrong_password_and_an_unknown_user_get_the_same_verdict() {
         let credentials = Credentials::parse(answer.as_bytes()).unwrap();
         let scene = scene();
         let verdict = scene.realm().judge(&credentials, &request(), scene.check.offered(), START);
-        assert_eq!(format!("{verdict:?}"), "Wrong", "{what}");
+        assert_eq!(format!("{verdict:?}"), "Wrong { is_proven: true }", "{what}");
         assert!(scene.check.replay().is_empty(), "{what}");
     }
 }
@@ -436,12 +436,12 @@ impl DigestVerdict {
             Self::Proven { retransmission: false, .. } => "proven",
             Self::Proven { retransmission: true, .. } => "retransmission",
             Self::Stale => "stale",
-            Self::Wrong => "wrong",
+            Self::Wrong { .. } => "wrong",
             Self::ForeignRealm => "foreign-realm",
             Self::NonceNotOurs => "nonce-not-ours",
             Self::UriMismatch => "uri-mismatch",
             Self::Replayed => "replayed",
-            Self::TooManyFailures => "too-many-failures",
+            Self::TooManyFailures { .. } => "too-many-failures",
         }
     }
 }

@@ -1,0 +1,119 @@
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use sbc_common::{HopBand, Lane, MonotonicNanos, Pace, Transports};
+
+use super::{Ledger, after};
+use crate::config::Config;
+use crate::kernel::KernelError;
+use crate::trust::{Grant, Holder, Place, TrustTable};
+
+/// A ban is never longer than so many times the first.
+const LONGEST: u32 = 64;
+/// For how long beyond its end a ban makes the next one longer.
+const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// How long those are denied who offend too often.
+pub(super) struct Bans {
+    first: Duration,
+    /// How many there may be at a time: proofs need the rest of the table.
+    most: usize,
+    /// How often a place was banned, and until when that counts; of no more places than may be banned.
+    before: HashMap<Place, (u32, MonotonicNanos)>,
+}
+
+impl Bans {
+    pub(super) fn new(config: &Config) -> Self {
+        let entries = usize::try_from(config.kernel.trust_entries).unwrap_or(usize::MAX);
+        Self { first: config.trust.ban_for(), most: entries / 16, before: HashMap::new() }
+    }
+
+    /// How long the next ban of a place lasts: twice as long as the one before.
+    fn next(&mut self, place: Place, now: MonotonicNanos) -> Duration {
+        self.before.retain(|_, (_, until)| until.0 > now.0);
+        let times = self.before.get(&place).map_or(0, |(times, _)| *times);
+        let factor = 1_u32.checked_shl(times).unwrap_or(LONGEST).clamp(1, LONGEST);
+        let length = self.first.saturating_mul(factor);
+        if self.before.len() < self.most || times > 0 {
+            let until = after(now, length.saturating_add(REMEMBERED));
+            self.before.insert(place, (times.saturating_add(1).min(LONGEST), until));
+        }
+        length
+    }
+}
+
+/// Who is proven hostile is denied, for a time. Whoever proves himself is not, and neither is who shares his address.
+impl<T: TrustTable> Ledger<T> {
+    /// How long `place` would be denied; `None` where anybody is known, or where there is no room. Notes it.
+    pub fn ban_due(&mut self, place: Place, now: MonotonicNanos) -> Option<Duration> {
+        let address = address_of(place)?;
+        let is_known = self.grants.acquaintances().may_include(address)
+            || self.grant_for(SocketAddr::new(address, 0), None).is_some();
+        if is_known || self.grants.banned() >= self.bans.most {
+            return None;
+        }
+        Some(self.bans.next(place, now))
+    }
+
+    /// Denies `place`, about which [`Self::ban_due`] has just said for how long.
+    pub fn ban(
+        &mut self,
+        place: Place,
+        length: Duration,
+        now: MonotonicNanos,
+    ) -> Result<(), KernelError> {
+        let ban = Grant {
+            holder: Holder::Offender,
+            lane: Lane::Denied,
+            transports: Transports::NONE,
+            expires_at: after(now, length),
+            connections: 0,
+            lifetime: length,
+            pace: Pace::UNLIMITED,
+            hops: HopBand::ANY,
+        };
+        self.enter(place, ban, now)
+    }
+
+    /// Ends the bans that speak for `address`, or all; yields the places. What was before counts no more.
+    pub fn lift_bans(
+        &mut self,
+        address: Option<IpAddr>,
+        now: MonotonicNanos,
+    ) -> (Vec<Place>, Result<(), KernelError>) {
+        let wanted = address.map(|address| self.spoken_for_by(Place::Address(address)));
+        let is_lifted = |place: &Place| wanted.is_none_or(|wanted| *place == wanted);
+        self.bans.before.retain(|place, _| !is_lifted(place));
+        let banned = self.grants.iter().filter(|(_, grant)| grant.holder == Holder::Offender);
+        let lifted: Vec<_> =
+            banned.map(|(place, _)| *place).filter(|place| is_lifted(place)).collect();
+        let mut done = Ok(());
+        for place in &lifted {
+            done = done.and(self.remove(*place, now));
+        }
+        (lifted, done)
+    }
+
+    /// Somebody has proved himself at `place`: nobody there is denied any more.
+    pub(super) fn pardon(&mut self, place: Place, now: MonotonicNanos) -> Result<(), KernelError> {
+        if self.grants.banned() == 0 {
+            return Ok(());
+        }
+        let Some(address) = address_of(place) else { return Ok(()) };
+        let banned = self.spoken_for_by(Place::Address(address));
+        match self.grants.get(&banned) {
+            Some(grant) if grant.holder == Holder::Offender => self.remove(banned, now),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn address_of(place: Place) -> Option<IpAddr> {
+    match place {
+        Place::Address(address) => Some(address),
+        Place::Port(socket) => Some(socket.ip()),
+        Place::Subnet(network) => Some(network.into()),
+        Place::Network(_) => None,
+    }
+}
