@@ -5,6 +5,7 @@
 
 mod algorithms;
 mod amplification;
+mod bans;
 mod bystander;
 mod called_phone;
 mod calls;
