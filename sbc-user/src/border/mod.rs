@@ -22,6 +22,7 @@ mod stir;
 mod unreadable;
 mod upstream;
 mod users;
+mod vouching;
 
 pub use clock::Clock;
 pub use counters::Counters;

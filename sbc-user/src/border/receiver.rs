@@ -18,7 +18,7 @@ use super::users::UsersAccount;
 use super::{Clock, Counters};
 use crate::config::Config;
 use crate::kernel::KernelError;
-use crate::proof::digest::DigestCheck;
+use crate::proof::digest::{DigestCheck, Vouching};
 use crate::proof::dns::NameAccount;
 use crate::proof::ipsec::IpsecAccount;
 use crate::samples::SampleLog;
@@ -63,6 +63,9 @@ pub struct Border<T> {
     pub(super) config: Arc<Config>,
     pub(super) forwarder: Forwarder,
     pub(super) digest: Option<DigestCheck>,
+    pub(super) vouching: Option<Vouching>,
+    /// Whether the operator was told that the upstream accepts requests without asking who sends them.
+    pub(super) upstream_does_not_ask: Once,
     /// How the users in force stand to those of the store.
     pub(super) users_account: Mutex<UsersAccount>,
     /// What says who of the users is let in; `None` if all are.
@@ -107,6 +110,8 @@ impl<T: TrustTable> Border<T> {
             config: parts.config,
             forwarder: parts.forwarder,
             digest: parts.digest,
+            vouching: None,
+            upstream_does_not_ask: Once::new(),
             users_account: Mutex::default(),
             authority: None,
             acquaintances: parts.ledger.acquaintances(),
@@ -133,6 +138,12 @@ impl<T: TrustTable> Border<T> {
     #[must_use]
     pub fn reaching(self, peer_pools: Vec<Option<Arc<Pool>>>) -> Self {
         Self { peer_pools, ..self }
+    }
+
+    /// The same, whose users the upstream alone can tell.
+    #[must_use]
+    pub fn asking_upstream(self, vouching: Option<Vouching>) -> Self {
+        Self { vouching, ..self }
     }
 
     /// The same, which verifies and signs with these.
@@ -267,6 +278,13 @@ impl<T: TrustTable> Border<T> {
                 }
                 self.reject(rejection, flow, hearer, request, answer);
             }
+            Screened::Vouched { vouched, mandate, entitlement } => {
+                let passing = (&vouched, &mandate, entitlement);
+                let passed = self.pass_to_upstream(flow, evidence, request, passing);
+                if let Err((rejection, hearer)) = passed {
+                    self.reject(rejection, flow, hearer, request, answer);
+                }
+            }
             Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),
             Screened::Silent(outcome) => self.counters.count(outcome),
         }
@@ -292,6 +310,7 @@ impl<T: TrustTable> Border<T> {
             config: &self.config,
             forwarder: &self.forwarder,
             digest: self.digest.as_ref(),
+            vouching: self.vouching.as_ref(),
             now: self.clock.wall(),
             nonce_number: self.nonces.next(),
             fingerprint: &|message| self.fingerprints.hash_one(message),
@@ -324,6 +343,11 @@ impl<T: TrustTable> Border<T> {
         let StartLine::Request { method, .. } = message.start_line() else {
             if self.forwarder.upstream().is_answered(message, flow) {
                 return self.counters.count(Outcome::ProbeAnswered);
+            }
+            if let Some(vouching) = &self.vouching
+                && let Some(passage) = self.passage_of(message, flow)
+            {
+                return self.upstream_answered(vouching, &passage, message, flow);
             }
             let forwarded = if answers_registration(message) {
                 self.registration_answered(message, flow)

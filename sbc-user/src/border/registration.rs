@@ -42,15 +42,7 @@ impl<T: TrustTable> Border<T> {
         arrival: &Flow,
     ) -> Result<Forwarded, RelayRefusal> {
         let to = self.forwarder.way_back(response, arrival)?;
-        let granted = granted_seconds(response).filter(|_| is_success(response));
-        if granted.is_some() && response.header(HeaderKind::Path).is_none() {
-            self.registrar_without_path.call_once(|| {
-                tracing::warn!(
-                    "the registrar's answer repeats no Path (RFC 3327): if it keeps none, calls to \
-                     registered phones cannot arrive"
-                );
-            });
-        }
+        let granted = self.granted(response);
         // Who is no user, or proves himself otherwise besides, registers without an answer to a challenge.
         let is_users = || {
             let evidence = self.evidence(&to);
@@ -68,6 +60,20 @@ impl<T: TrustTable> Border<T> {
         let now = self.now();
         self.report(self.ledger().registered(&to, Users::lifetime_of_registration(granted), now));
         Ok(forwarded)
+    }
+
+    /// For how many seconds the registrar has accepted a registration.
+    pub(super) fn granted(&self, response: &Message<'_>) -> Option<u32> {
+        let granted = granted_seconds(response).filter(|_| is_success(response))?;
+        if response.header(HeaderKind::Path).is_none() {
+            self.registrar_without_path.call_once(|| {
+                tracing::warn!(
+                    "the registrar's answer repeats no Path (RFC 3327): if it keeps none, calls to \
+                     registered phones cannot arrive"
+                );
+            });
+        }
+        Some(granted)
     }
 
     /// A request of the upstream: sent out, or refused for a reason.
@@ -146,7 +152,7 @@ pub(super) fn answers_registration(response: &Message<'_>) -> bool {
     response.cseq().method.is(KnownMethod::Register)
 }
 
-fn is_success(response: &Message<'_>) -> bool {
+pub(super) fn is_success(response: &Message<'_>) -> bool {
     matches!(response.start_line(), StartLine::Response { status, .. } if status / 100 == 2)
 }
 

@@ -109,8 +109,8 @@ pub struct DaemonStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct UsersStatus {
-    /// How many of them are in force.
-    pub count: usize,
+    /// How many of them are in force; `None` if the upstream alone knows them.
+    pub count: Option<usize>,
     /// Where they are kept, as the configuration has it.
     #[serde(default)]
     pub store: String,
@@ -377,7 +377,10 @@ impl Border<KernelTables> {
     }
 
     fn users_status(&self) -> Option<UsersStatus> {
-        let count = self.digest.as_ref()?.realms().users().len();
+        let count = match &self.vouching {
+            Some(_) => None,
+            None => Some(self.digest.as_ref()?.realms().users().len()),
+        };
         let store = self.config.users.as_ref()?.store.to_string();
         let now = self.now().0;
         let account = locked(&self.users_account);

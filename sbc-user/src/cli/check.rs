@@ -9,12 +9,16 @@ pub(super) fn check(path: &Path) -> anyhow::Result<()> {
     for warning in prepared.warnings(&config) {
         println!("warning: {warning}");
     }
+    let asks_upstream = config.users.as_ref().is_some_and(|users| users.upstream.is_some());
+    let users = match &prepared.users {
+        _ if asks_upstream => "users of the upstream".to_owned(),
+        users => format!("{} users", users.as_ref().map_or(0, |users| users.len())),
+    };
     println!(
-        "{}: ok ({} listeners, {} peers, {} users, {})",
+        "{}: ok ({} listeners, {} peers, {users}, {})",
         path.display(),
         config.listen.len(),
         config.peers.len(),
-        prepared.users.as_ref().map_or(0, |users| users.len()),
         config.mode().name()
     );
     Ok(())

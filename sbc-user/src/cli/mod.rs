@@ -24,6 +24,7 @@ mod unload;
 mod upstream;
 mod user;
 mod users;
+mod vouching;
 
 use std::path::PathBuf;
 

@@ -17,6 +17,7 @@ use super::names::NameWatch;
 use super::renewal::Renewed;
 use super::upstream::{Reached, Sources, inside_listeners};
 use super::users::{OpenStore, without_hashes};
+use super::vouching::vouching;
 use crate::border::{Border, BorderParts, Clock, Stir, hold_back_strangers, keep_beating};
 use crate::config::{Config, Listen, OnShutdown, Peer, Proof, StirPolicy, StirSign, UnknownPolicy};
 use crate::control::ControlServer;
@@ -40,7 +41,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Files and sockets that are no connection.
 const OTHER_FILES: usize = 512;
-const NO_KEY: &str = "there is no routing key";
+pub(super) const NO_KEY: &str = "there is no routing key";
 /// Batches of samples between two pauses: about what the ring holds.
 const BATCHES: usize = 4;
 
@@ -125,13 +126,13 @@ impl Prepared {
         if let Some(users) = &self.users {
             warnings.extend(without_hashes(config, users));
             warnings.extend(directory::warnings(config, users));
-            if !users_have_a_way_in(config) {
-                warnings.push(
-                    "no user can be challenged: unknown.action is drop, no peer requires digest, and \
-                     no TLS listener has client-certificate = \"request\""
-                        .to_owned(),
-                );
-            }
+        }
+        if config.users.is_some() && !users_have_a_way_in(config) {
+            warnings.push(
+                "no user can be challenged: unknown.action is drop, no peer requires digest, and no TLS \
+                 listener has client-certificate = \"request\""
+                    .to_owned(),
+            );
         }
         let has_tls = config.listen.iter().any(|listen| listen.transport == Transport::Tls);
         if config.tls.is_some() && !has_tls {
@@ -200,6 +201,7 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let (now, ring) = current_keys(&keys, clock)?;
     let forwarder = forwarder(&config, Arc::clone(&reached.upstream), &ring, now)?;
     let digest = digest_check(&config, &prepared, &ring, clock)?;
+    let vouching = vouching(&config, &ring, clock)?;
     let (mut filter, tables) = Filter::load_or_adopt(&options)?;
     ensure!(
         !filter.is_adopted() || config.kernel.on_shutdown == OnShutdown::Keep,
@@ -214,7 +216,8 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
     let border = Border::new(parts).reaching(reached.peers).verifying(prepared.stir);
-    let border = Arc::new(border.authorised_by(config.directory.as_ref()));
+    let border = border.authorised_by(config.directory.as_ref());
+    let border = Arc::new(border.asking_upstream(vouching));
     if let Some(ipsec) = ipsec {
         ipsec.start(Arc::clone(&border))?;
     }

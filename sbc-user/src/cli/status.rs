@@ -86,7 +86,10 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
         writeln!(out, "strangers' budget is divided by {}", load.strangers_slowed_by)?;
     }
     if let Some(users) = &daemon.users {
-        writeln!(out, "users: {}", users.count)?;
+        match users.count {
+            Some(count) => writeln!(out, "users: {count}")?,
+            None => writeln!(out, "users: those of the upstream")?,
+        }
         if let Some(age) = users.age_seconds {
             writeln!(out, "users are those of {}, as it was {age} s ago", users.store)?;
         }

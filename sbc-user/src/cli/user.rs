@@ -95,7 +95,8 @@ impl UsersPlace {
         }
         let config = Config::load(&self.config.config)?;
         let users = config.users.context("the configuration has no [users]")?;
-        Ok(users.store)
+        let store = users.store.store().context("[users] store is upstream: that has the users")?;
+        Ok(store.clone())
     }
 }
 

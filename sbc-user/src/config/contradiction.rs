@@ -6,10 +6,11 @@ use std::time::Duration;
 use sbc_common::maps;
 
 use super::{
-    Config, Lifetime, Network, OnShutdown, Peer, PeerCertificate, Proof, directory, ipsec, route,
-    stir, upstream,
+    Config, Lifetime, Network, OnShutdown, Peer, PeerCertificate, Proof, UserSource, Users,
+    directory, ipsec, route, stir, upstream,
 };
 use crate::kernel::SocketFilter;
+use crate::proof::digest::{NonceBinding, OfferedAlgorithms};
 use crate::transport::Transport;
 
 /// Where a contradiction is, and what it is.
@@ -76,7 +77,7 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
                 .to_owned(),
         );
     }
-    let longest = config.users.as_ref().map(super::Users::longest_registration);
+    let longest = config.users.as_ref().map(Users::longest_registration);
     if let Some(problem) = config.session.problem(longest.unwrap_or_default()) {
         return refuse("[session]", problem);
     }
@@ -160,7 +161,34 @@ fn refuse_users(config: &Config) -> Result<(), Found> {
     if users.remembered_nonces.get() > MOST_REMEMBERED_NONCES {
         return refuse(format!("remembered-nonces is more than {MOST_REMEMBERED_NONCES}"));
     }
+    if let Some(problem) = problem_of_upstream_users(config, users) {
+        return refuse(problem.to_owned());
+    }
     Ok(())
+}
+
+/// What is wrong with users whose passwords the upstream keeps.
+fn problem_of_upstream_users(config: &Config, users: &Users) -> Option<&'static str> {
+    let Some(upstream) = &users.upstream else {
+        return (users.store == UserSource::Upstream).then_some(
+            "store is upstream, but there is no table [users.upstream], which has the realm",
+        );
+    };
+    if users.store != UserSource::Upstream {
+        Some("upstream is a table for store = \"upstream\"")
+    } else if users.algorithms != OfferedAlgorithms::default()
+        || config.peers.iter().any(|peer| peer.algorithms.is_some())
+    {
+        Some(
+            "algorithms are the upstream's business: write that of its challenges in [users.upstream]",
+        )
+    } else if config.digest.bind_nonce == NonceBinding::None {
+        Some("bind-nonce is none: nothing would tell who the upstream's challenges were for")
+    } else if !upstream.budget_per_source.is_within(upstream.budget) {
+        Some("budget-per-source is more than budget: one source could keep all others out")
+    } else {
+        None
+    }
 }
 
 fn refuse_peers(config: &Config) -> Result<(), Found> {

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::digest::FailedProofs;
 use super::values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};
 use super::{
-    ConfigError, Digest, Directory, Dns, Limits, Peers, Route, Session, Stir, Upstream, UserStore,
-    contradiction,
+    ConfigError, Digest, Directory, Dns, Limits, Peers, Route, Session, Stir, Upstream,
+    UpstreamUsers, UserSource, contradiction,
 };
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::{Allowance, OfferedAlgorithms};
@@ -332,7 +332,7 @@ impl Default for Trust {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Users {
     /// Where they are kept; a relative path starts at the configuration file's directory.
-    pub store: UserStore,
+    pub store: UserSource,
     #[serde(default = "default_refresh")]
     refresh: Lifetime,
     /// The digest algorithms offered, first header first.
@@ -350,6 +350,8 @@ pub struct Users {
     pub sources_per_user: NonZeroUsize,
     /// How many packets one proven source may send in clear; absent: without limit.
     pub budget: Option<Rate>,
+    /// How those are told whose passwords the upstream keeps.
+    pub upstream: Option<UpstreamUsers>,
     /// How many nonces are remembered against replay; an older one has to be challenged anew.
     #[serde(default = "default_remembered_nonces")]
     pub remembered_nonces: NonZeroUsize,

@@ -22,6 +22,7 @@ mod stir;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod upstream_users;
 mod user_store;
 mod values;
 
@@ -45,5 +46,6 @@ pub use session::Session;
 pub use sip_target::{SipTarget, TargetHost};
 pub use stir::{Stir, StirCertificate, StirPolicy, StirSign};
 pub use upstream::{Probe, Upstream, UpstreamTarget, UpstreamTls};
-pub use user_store::UserStore;
+pub use upstream_users::UpstreamUsers;
+pub use user_store::{UserSource, UserStore};
 pub use values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};

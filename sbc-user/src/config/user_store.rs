@@ -47,3 +47,54 @@ impl fmt::Display for UserStore {
         }
     }
 }
+
+/// Who tells users from everybody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserSource {
+    /// We do, by what a store has of them.
+    Store(UserStore),
+    /// The upstream, which has their passwords, and shares them with nobody.
+    Upstream,
+}
+
+impl UserSource {
+    /// The store, if there is one.
+    #[must_use]
+    pub const fn store(&self) -> Option<&UserStore> {
+        match self {
+            Self::Store(store) => Some(store),
+            Self::Upstream => None,
+        }
+    }
+
+    /// Has relative paths start at a directory.
+    pub(super) fn resolve_paths(&mut self, directory: &Path) {
+        match self {
+            Self::Store(store) => store.resolve_paths(directory),
+            Self::Upstream => {}
+        }
+    }
+}
+
+impl FromStr for UserSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "upstream" {
+            return Ok(Self::Upstream);
+        }
+        text.parse().map(Self::Store).map_err(|error: String| format!("{error}, or \"upstream\""))
+    }
+}
+
+from_text!(UserSource);
+
+/// As it is written in the configuration.
+impl fmt::Display for UserSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(store) => store.fmt(f),
+            Self::Upstream => f.write_str("upstream"),
+        }
+    }
+}

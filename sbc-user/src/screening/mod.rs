@@ -8,6 +8,7 @@ mod outcome;
 mod rejection;
 mod screen;
 mod shedding;
+mod vouched;
 
 pub use evidence::{Evidence, Standing};
 pub use options::asks_us;
@@ -15,3 +16,4 @@ pub use outcome::Outcome;
 pub use rejection::Rejection;
 pub use screen::{Screen, Screened};
 pub use shedding::is_shed;
+pub use vouched::Entitlement;

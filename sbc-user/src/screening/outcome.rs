@@ -49,6 +49,12 @@ closed_list! {
         /// A call of a peer that has to sign its calls, whose signature nobody looked at since too many in its name
         /// were bad of late: 503 with Retry-After.
         IdentityNotLookedAt "identity-not-looked-at",
+        /// A request of who is not proven, for an upstream that tells by itself who its users are, beyond what may
+        /// reach it from there, or from all: 503 with Retry-After.
+        UnprovenBudgetSpent "unproven-budget-spent",
+        /// The upstream accepted a request, or began to, without having asked who sent it, and that is not known to
+        /// us: silence.
+        UpstreamDidNotAsk "upstream-did-not-ask",
         /// A proof that no challenge can bring is missing: 403 over a connection, silence over UDP, where
         /// the source may be forged.
         ProofMissing "proof-missing",

@@ -6,14 +6,14 @@ use rsip::Method as KnownMethod;
 use super::excess::excess;
 use super::options::asks_us;
 use super::rejection::{begin_reply, reply_limit};
-use super::{Evidence, Outcome, Rejection, Standing};
+use super::{Entitlement, Evidence, Outcome, Rejection, Standing};
 use crate::config::{Config, Mandate, Permissions};
 use crate::proof::digest::{
     Credentials, DigestCheck, DigestVerdict, OfferedAlgorithms, ProtectedRealm, RequestFacts,
-    UnixMillis,
+    UnixMillis, Vouching,
 };
 use crate::proof::users::User;
-use crate::session::{Forwarder, TokenSeal};
+use crate::session::{Forwarder, TokenSeal, Vouched};
 use crate::sip::{Header, HeaderKind, Message, Method, StartLine, Uri};
 use crate::transport::Flow;
 
@@ -31,6 +31,15 @@ pub enum Screened<'m> {
         /// The header with the credentials that were meant for us.
         consumed: Option<Header<'m>>,
     },
+    /// It is relayed, if it is entitled to that, and the upstream is to say who sent it.
+    Vouched {
+        /// Its credentials, and what it is passed on as.
+        vouched: Vouched<'m>,
+        /// What its sender may say in it.
+        mandate: Mandate,
+        /// Why it is let in.
+        entitlement: Entitlement,
+    },
     /// It is answered.
     Answered(Outcome, Vec<u8>),
     /// Nothing is sent.
@@ -39,7 +48,7 @@ pub enum Screened<'m> {
 
 impl Screened<'_> {
     /// Relayed without anybody having proved himself just now.
-    const fn unasked(mandate: Mandate) -> Self {
+    pub(super) const fn unasked(mandate: Mandate) -> Self {
         Self::Accepted { proven: None, is_there: false, mandate, consumed: None }
     }
 }
@@ -52,6 +61,8 @@ pub struct Screen<'s> {
     pub forwarder: &'s Forwarder,
     /// Checks credentials; `None` when no users are configured.
     pub digest: Option<&'s DigestCheck>,
+    /// Tells what can be told of users whom the upstream alone knows; `None` if there are none.
+    pub vouching: Option<&'s Vouching>,
     /// The wall clock.
     pub now: UnixMillis,
     /// What tells a nonce from others of the same millisecond.
@@ -83,7 +94,7 @@ impl Screen<'_> {
             return Screened::Silent(Outcome::OwnAck);
         }
         let peers = &self.config.peers;
-        let standing = Standing::of(evidence, flow, peers, self.digest.is_some());
+        let standing = Standing::of(evidence, flow, peers, self.has_users());
         match standing {
             Standing::Lacking => self.refuse_lacking(request, flow, evidence, &method),
             Standing::Proven(_) => {
@@ -95,6 +106,9 @@ impl Screen<'_> {
                     Some(outcome) => self.forbid(request, flow, evidence, outcome),
                     None => Screened::unasked(mandate),
                 }
+            }
+            Standing::NeedsDigest(position) if self.vouching.is_some() => {
+                self.screen_vouched(request, &method, flow, evidence, position)
             }
             Standing::NeedsDigest(position) => {
                 let is_unchallengeable = is_unchallengeable(&method);
@@ -119,7 +133,11 @@ impl Screen<'_> {
         }
     }
 
-    fn asks_us(&self, request: &Message<'_>) -> bool {
+    const fn has_users(&self) -> bool {
+        self.digest.is_some() || self.vouching.is_some()
+    }
+
+    pub(super) fn asks_us(&self, request: &Message<'_>) -> bool {
         asks_us(request, self.forwarder, self.digest)
     }
 
@@ -128,13 +146,13 @@ impl Screen<'_> {
         request.header(HeaderKind::ProxyAuthorization).is_none() && self.asks_us(request)
     }
 
-    fn permissions_of(&self, position: Option<usize>) -> Option<Arc<Permissions>> {
+    pub(super) fn permissions_of(&self, position: Option<usize>) -> Option<Arc<Permissions>> {
         let peer = self.config.peers.get(position?)?;
         Some(peer.permissions().clone())
     }
 
     /// Refuses what a proven sender may not say.
-    fn forbid<'m>(
+    pub(super) fn forbid<'m>(
         &self,
         request: &Message<'m>,
         flow: &Flow,
@@ -146,7 +164,7 @@ impl Screen<'_> {
     }
 
     /// Answers a request that is not relayed; see [`Rejection::answer`].
-    fn reject<'m>(
+    pub(super) fn reject<'m>(
         &self,
         request: &Message<'m>,
         flow: &Flow,
@@ -160,7 +178,7 @@ impl Screen<'_> {
     }
 
     /// Over UDP the claimed source may be somebody else, so it hears nothing.
-    fn refuse_lacking<'m>(
+    pub(super) fn refuse_lacking<'m>(
         &self,
         request: &Message<'m>,
         flow: &Flow,
@@ -280,7 +298,7 @@ impl Screen<'_> {
         }
     }
 
-    fn seal(&self) -> &TokenSeal {
+    pub(super) fn seal(&self) -> &TokenSeal {
         self.forwarder.seal()
     }
 }
@@ -345,7 +363,7 @@ fn own_credentials<'m>(
 }
 
 /// RFC 3261 §22.1: a server must not challenge an ACK, and a CANCEL cannot be sent again.
-fn is_unchallengeable(method: &Method<'_>) -> bool {
+pub(super) fn is_unchallengeable(method: &Method<'_>) -> bool {
     method.is(KnownMethod::Ack) || method.is(KnownMethod::Cancel)
 }
 

@@ -1,5 +1,7 @@
+use super::privacy::depends_on_trust;
 use crate::config::Mandate;
 use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite, Uri};
+use crate::transport::Flow;
 
 /// The headers in which somebody is said to be somebody (RFC 3325 §9; Remote-Party-ID is its
 /// predecessor).
@@ -21,6 +23,18 @@ pub(super) enum LeftOut<'a> {
     FalseClaims(&'a Mandate),
     /// What somebody outside our trust domain is not told.
     PrivateMatters,
+}
+
+impl LeftOut<'_> {
+    /// Of a response of the upstream that goes to `to`.
+    pub(super) fn of(
+        response: &Message<'_>,
+        to: &Flow,
+        is_trusted: impl FnOnce(&Flow) -> bool,
+    ) -> Self {
+        let is_told_all = !depends_on_trust(response) || is_trusted(to);
+        if is_told_all { Self::Nothing } else { Self::PrivateMatters }
+    }
 }
 
 /// Removes the headers by which the sender claims an identity that it may not claim. `None` as

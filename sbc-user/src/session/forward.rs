@@ -8,14 +8,14 @@ use super::claims::LeftOut;
 use super::hiding::first_line;
 use super::privacy::{check_critical, depends_on_trust, withhold};
 use super::registration::{add_path, is_outbound, shorten};
-use super::request_line::{
-    address_of, forms_a_dialog, has_known_scheme, is_registration, write_host,
-};
+use super::request_line::{forms_a_dialog, has_known_scheme, is_registration, write_host};
+use super::vouched::restore_credentials;
 use super::{
-    Registered, Registrant, RelayRefusal, TokenSeal, TransactionFacts, without_false_claims,
+    Registered, Registrant, RelayRefusal, TokenSeal, TransactionFacts, Vouched,
+    without_false_claims,
 };
 use crate::config::Mandate;
-use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite, StartLine, Uri};
+use crate::sip::{Header, HeaderKind, Message, Rewrite, StartLine};
 use crate::transport::{Flow, Transport};
 use crate::upstream::Pool;
 
@@ -30,10 +30,10 @@ pub struct Forwarder {
     seal: TokenSeal,
     /// Our listeners in the order of [`Flow::listener`]; from the position `inside` on they are those
     /// towards the upstream.
-    listeners: Vec<(Transport, SocketAddr)>,
+    pub(super) listeners: Vec<(Transport, SocketAddr)>,
     /// Their addresses as they are written.
-    written: Vec<String>,
-    inside: u8,
+    pub(super) written: Vec<String>,
+    pub(super) inside: u8,
     upstream: Arc<Pool>,
     hides_inside: bool,
 }
@@ -45,6 +45,19 @@ pub struct Forwarded {
     pub to: Flow,
     /// The whole message.
     pub message: Vec<u8>,
+}
+
+/// What a request from outside goes in with.
+struct Entrance<'a> {
+    proof: Proof<'a>,
+    mandate: Option<&'a Mandate>,
+    registrant: Option<Registrant<'a>>,
+}
+
+/// What is done with the credentials in it.
+enum Proof<'a> {
+    Consumed(Option<&'a Header<'a>>),
+    ForUpstream(&'a Vouched<'a>),
 }
 
 /// Where a request of the upstream goes, as our token in it says.
@@ -146,9 +159,31 @@ impl Forwarder {
         mandate: Option<&Mandate>,
         registrant: Option<Registrant<'_>>,
     ) -> Result<Forwarded, RelayRefusal> {
+        let proof = Proof::Consumed(consumed);
+        self.enter(request, origin, &Entrance { proof, mandate, registrant })
+    }
+
+    /// The same of a request whose sender is for the upstream to tell.
+    pub fn vouched_inwards(
+        &self,
+        request: &Message<'_>,
+        origin: &Flow,
+        vouched: &Vouched<'_>,
+        mandate: &Mandate,
+        registrant: Option<Registrant<'_>>,
+    ) -> Result<Forwarded, RelayRefusal> {
+        let (proof, mandate) = (Proof::ForUpstream(vouched), Some(mandate));
+        self.enter(request, origin, &Entrance { proof, mandate, registrant })
+    }
+
+    fn enter(
+        &self,
+        request: &Message<'_>,
+        origin: &Flow,
+        entrance: &Entrance<'_>,
+    ) -> Result<Forwarded, RelayRefusal> {
         let target = self.way_in(request)?;
-        let inwards =
-            |to| self.request_to(request, origin, consumed, mandate, registrant, (to, target));
+        let inwards = |to| self.request_to(request, origin, entrance, (to, target));
         let forwarded = inwards(target)?;
         if forwarded.message.len() > LARGEST_OVER_UDP
             && let Some(over_tcp) = self.upstream.instead_of_udp(&target, request, Instant::now())
@@ -163,15 +198,17 @@ impl Forwarder {
         &self,
         request: &Message<'_>,
         origin: &Flow,
-        consumed: Option<&Header<'_>>,
-        mandate: Option<&Mandate>,
-        registrant: Option<Registrant<'_>>,
+        entrance: &Entrance<'_>,
         (to, target): (Flow, Flow),
     ) -> Result<Forwarded, RelayRefusal> {
         let mut rewrite = Rewrite::new(request);
-        self.pass_on(&mut rewrite, request, origin, to.listener, None)?;
+        let mark = match &entrance.proof {
+            Proof::ForUpstream(vouched) => self.passage_parameter(request, vouched),
+            Proof::Consumed(_) => String::new(),
+        };
+        self.pass_on(&mut rewrite, request, origin, to.listener, (None, &mark))?;
         self.reveal_in_request(&mut rewrite, request);
-        if let Some(registrant) = registrant.filter(|_| is_registration(request)) {
+        if let Some(registrant) = entrance.registrant.filter(|_| is_registration(request)) {
             let token = self.seal.registration(registrant, origin);
             let outbound = if is_outbound(request, origin) { ";ob" } else { "" };
             let uri = self.own_uri(&token, to.listener, outbound)?;
@@ -183,10 +220,14 @@ impl Forwarder {
             let tokens = [(delivery, to.listener), (admission, origin.listener)];
             self.record_routes(&mut rewrite, tokens)?;
         }
-        if let Some(consumed) = consumed {
-            rewrite.remove(consumed);
+        match &entrance.proof {
+            Proof::Consumed(Some(consumed)) => {
+                rewrite.remove(consumed);
+            }
+            Proof::Consumed(None) => {}
+            Proof::ForUpstream(vouched) => restore_credentials(&mut rewrite, vouched),
         }
-        without_false_claims(&mut rewrite, request, mandate);
+        without_false_claims(&mut rewrite, request, entrance.mandate);
         write(rewrite, to)
     }
 
@@ -245,7 +286,7 @@ impl Forwarder {
             withhold(&mut rewrite, request, self.hides_inside);
         }
         let hidden = self.hidden_vias(request, origin)?;
-        self.pass_on(&mut rewrite, request, origin, to.listener, hidden.as_deref())?;
+        self.pass_on(&mut rewrite, request, origin, to.listener, (hidden.as_deref(), ""))?;
         if let Some(host) = host {
             write_host(&mut rewrite, request, host);
         }
@@ -275,7 +316,7 @@ impl Forwarder {
     ) -> Result<Forwarded, RelayRefusal> {
         let (to, vias) = self.opened(response, arrival)?;
         let left_out = mandate.map_or(LeftOut::Nothing, LeftOut::FalseClaims);
-        self.passed_back(response, arrival, to, vias.as_deref(), left_out, None)
+        self.passed_back(response, arrival, to, vias.as_deref(), left_out, |_| {})
     }
 
     /// The same of the upstream's, which asks whether the flow that it goes to is one of our trust domain.
@@ -286,9 +327,8 @@ impl Forwarder {
         is_trusted: impl FnOnce(&Flow) -> bool,
     ) -> Result<Forwarded, RelayRefusal> {
         let (to, vias) = self.opened(response, arrival)?;
-        let is_told_all = !depends_on_trust(response) || is_trusted(&to);
-        let left_out = if is_told_all { LeftOut::Nothing } else { LeftOut::PrivateMatters };
-        self.passed_back(response, arrival, to, vias.as_deref(), left_out, None)
+        let left_out = LeftOut::of(response, &to, is_trusted);
+        self.passed_back(response, arrival, to, vias.as_deref(), left_out, |_| {})
     }
 
     /// Rewrites the registrar's answer to a registration that came from `to`, as
@@ -299,7 +339,11 @@ impl Forwarder {
         to: Flow,
         longest: Option<u32>,
     ) -> Result<Forwarded, RelayRefusal> {
-        self.passed_back(response, &to, to, None, LeftOut::Nothing, longest)
+        self.passed_back(response, &to, to, None, LeftOut::Nothing, |rewrite| {
+            if let Some(longest) = longest {
+                shorten(rewrite, response, longest);
+            }
+        })
     }
 
     /// The flow that the request came from to which this response arrived on `arrival`.
@@ -333,14 +377,14 @@ impl Forwarder {
         Ok((to, hidden))
     }
 
-    fn passed_back(
+    pub(super) fn passed_back(
         &self,
         response: &Message<'_>,
         arrival: &Flow,
         to: Flow,
         vias: Option<&[u8]>,
         left_out: LeftOut<'_>,
-        longest: Option<u32>,
+        more: impl FnOnce(&mut Rewrite<'_>),
     ) -> Result<Forwarded, RelayRefusal> {
         let mut rewrite = Rewrite::new(response);
         rewrite.remove_first_values(HeaderKind::Via, 1);
@@ -354,9 +398,7 @@ impl Forwarder {
             }
             LeftOut::PrivateMatters => withhold(&mut rewrite, response, self.hides_inside),
         }
-        if let Some(longest) = longest {
-            shorten(&mut rewrite, response, longest);
-        }
+        more(&mut rewrite);
         if !self.is_outside(&to) {
             self.reveal_in_response(&mut rewrite, response, arrival, to.listener)?;
         } else if self.hides_inside {
@@ -387,7 +429,7 @@ impl Forwarder {
         request: &Message<'_>,
         origin: &Flow,
         leaving_by: u8,
-        hidden_vias: Option<&str>,
+        (hidden_vias, more): (Option<&str>, &str),
     ) -> Result<(), RelayRefusal> {
         match (request.max_forwards(), request.header(HeaderKind::MaxForwards)) {
             (Some(0), _) => return Err(RelayRefusal::TooManyHops),
@@ -417,46 +459,11 @@ impl Forwarder {
         let facts = TransactionFacts::of_request(request);
         let branch = self.seal.branch(&facts, origin, mark);
         let (transport, hidden) = (transport.name(), hidden_vias.unwrap_or_default());
-        let via = ["SIP/2.0/", transport, " ", address, ";branch=", &branch, ";rport", hidden];
+        let via =
+            ["SIP/2.0/", transport, " ", address, ";branch=", &branch, ";rport", hidden, more];
         let via = via.concat();
         rewrite.insert_before_first(HeaderKind::Via, "Via", via);
         Ok(())
-    }
-
-    /// The Routes at the beginning that name us (RFC 3261 §16.4).
-    fn own_routes<'m>(&self, request: &Message<'m>) -> impl Iterator<Item = NameAddr<'m>> {
-        request.routes().take_while(|route| self.is_own(&route.uri))
-    }
-
-    /// Says whether a URI means us and nobody behind us.
-    #[must_use]
-    pub fn names_us(&self, uri: &Uri<'_>) -> bool {
-        uri.user.is_none() && self.is_own(uri)
-    }
-
-    /// Says whether a URI is at one of our addresses.
-    #[must_use]
-    pub fn is_own(&self, uri: &Uri<'_>) -> bool {
-        address_of(uri).is_some_and(|address| self.is_own_address(address))
-    }
-
-    /// Says whether a URI of ours is one of an outside listener.
-    pub(super) fn is_of_outside(&self, uri: &Uri<'_>) -> bool {
-        let outside = self.listeners.iter().take(usize::from(self.inside));
-        address_of(uri).is_some_and(|address| outside.clone().any(|(_, own)| *own == address))
-    }
-
-    pub(super) fn is_own_address(&self, address: SocketAddr) -> bool {
-        self.listeners.iter().any(|(_, listener)| *listener == address)
-    }
-
-    /// Says whether a flow is one of our outside listeners'. Tokens outlive a restart, and with it the
-    /// configuration that they were made under.
-    fn is_outside(&self, flow: &Flow) -> bool {
-        !self.is_inside(flow)
-            && self
-                .listener(flow.listener)
-                .is_some_and(|(transport, _)| transport == flow.transport)
     }
 
     pub(super) fn own_uri(
@@ -472,15 +479,6 @@ impl Forwarder {
             Transport::Tls => ";transport=tls",
         };
         Ok(["<sip:", token, "@", address, transport, ";lr", more, ">"].concat())
-    }
-
-    fn written(&self, position: u8) -> Option<(Transport, &str)> {
-        let (transport, _) = self.listener(position)?;
-        Some((transport, self.written.get(usize::from(position))?))
-    }
-
-    fn listener(&self, position: u8) -> Option<(Transport, SocketAddr)> {
-        self.listeners.get(usize::from(position)).copied()
     }
 }
 

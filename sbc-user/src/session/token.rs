@@ -227,6 +227,16 @@ impl TokenSeal {
         tag
     }
 
+    /// A keyed hash of these parts for a purpose, none of which holds a zero byte.
+    pub(super) fn marked(&self, purpose: &[u8], parts: &[&[u8]]) -> [u8; 8] {
+        let mut mac = SipHash::new(&self.keys.load().tags);
+        for part in [purpose].iter().chain(parts) {
+            mac.update(part);
+            mac.update(b"\0");
+        }
+        mac.finish().first_chunk().copied().unwrap_or_default()
+    }
+
     /// Where whoever a request was sent to was admitted, as the token in its response says.
     pub(super) fn admitted_callee(&self, response: &Message<'_>, token: &[u8]) -> Option<Flow> {
         let caller_tag = response.from().tag.unwrap_or_default();

@@ -29,6 +29,7 @@ mod registration;
 mod stir;
 mod undelivered;
 mod users;
+mod vouching;
 
 const OUTSIDE: u8 = 0;
 const TLS: u8 = 1;
@@ -77,6 +78,10 @@ struct Scene {
 
 impl Scene {
     fn new(tail: &str, table: MemoryTable) -> Self {
+        Self::of(sample::config(tail), table)
+    }
+
+    fn of(config: Config, table: MemoryTable) -> Self {
         let udp = || ListenSpec {
             transport: Transport::Udp,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -98,7 +103,7 @@ impl Scene {
             INSIDE,
             Arc::new(Pool::of(Flow::udp(INSIDE, upstream))),
         );
-        let config = Arc::new(sample::config(tail));
+        let config = Arc::new(config);
         let clock = Clock::start();
         let border = Border::new(BorderParts {
             ledger: Ledger::begin(table, &config, clock.monotonic()).unwrap(),

@@ -183,7 +183,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Unknown parameters are ignored (RFC 7616 §3.4).
-    fn keep(&mut self, Parameter { name, value }: Parameter<'a>) {
+    fn keep(&mut self, Parameter { name, value, .. }: Parameter<'a>) {
         let known: [(&[u8], &mut Option<Text<'a>>); 11] = [
             (b"username", &mut self.username),
             (b"username*", &mut self.extended_username),

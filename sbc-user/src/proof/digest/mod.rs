@@ -14,6 +14,7 @@
 //! - **A response is accepted once**, except for the retransmission of the very same request.
 
 mod algorithm;
+mod auth_params;
 mod check;
 mod credentials;
 mod failures;
@@ -30,10 +31,13 @@ mod replay;
 #[cfg(test)]
 pub(crate) mod test_client;
 mod unix_millis;
+mod unproven_budget;
 mod uri;
+mod vouching;
 
 pub use crate::dues::Allowance;
 pub use algorithm::{Algorithm, InvalidOffer, OfferedAlgorithms, UnknownAlgorithm};
+pub use auth_params::AuthParams;
 pub use check::{DigestCheck, DigestSettings, DigestVerdict, ProtectedRealm, RequestFacts};
 pub use credentials::{Credentials, MalformedCredentials, NonceCount};
 pub use failures::Failures;
@@ -48,3 +52,4 @@ pub use realms::Realms;
 pub use replay::{ReplayVerdict, ReplayWindow};
 pub use sbc_common::{Incarnation, NonceBinding};
 pub use unix_millis::UnixMillis;
+pub use vouching::{Vouching, VouchingSettings};

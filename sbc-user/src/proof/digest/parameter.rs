@@ -10,6 +10,8 @@ use super::MalformedCredentials;
 pub(super) struct Parameter<'a> {
     pub(super) name: &'a [u8],
     pub(super) value: Text<'a>,
+    /// All of it, as received.
+    pub(super) whole: &'a [u8],
 }
 
 /// A token, or what is between the quotes of a quoted string.
@@ -32,6 +34,11 @@ impl<'a> Text<'a> {
             plain.extend(if byte == b'\\' { bytes.next() } else { Some(byte) });
         }
         Cow::Owned(plain)
+    }
+
+    /// What is between the quotes, as received.
+    pub(super) const fn raw(self) -> &'a [u8] {
+        self.raw
     }
 
     /// The bytes as received, if no escape makes it doubtful what a client hashes.
@@ -60,6 +67,7 @@ impl<'a> Reader<'a> {
     /// Reads one parameter and the LWS around its parts.
     pub(super) fn parameter(&mut self) -> Result<Parameter<'a>, MalformedCredentials> {
         self.skip_whitespace();
+        let from = self.rest;
         let name = self.token()?;
         self.skip_whitespace();
         if !self.skip_byte(b'=') {
@@ -71,8 +79,9 @@ impl<'a> Reader<'a> {
         } else {
             Text { raw: self.token()?, has_escapes: false }
         };
+        let length = from.len().saturating_sub(self.rest.len());
         self.skip_whitespace();
-        Ok(Parameter { name, value })
+        Ok(Parameter { name, value, whole: from.get(..length).unwrap_or_default() })
     }
 
     /// Whether a comma announces another parameter; if not, the value has to end here.

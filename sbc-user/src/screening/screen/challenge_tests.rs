@@ -72,6 +72,7 @@ impl Scene {
             config: &self.config,
             forwarder: &self.forwarder,
             digest: Some(&self.digest),
+            vouching: None,
             now: self.now,
             nonce_number: 3,
             fingerprint: &|_| 1,

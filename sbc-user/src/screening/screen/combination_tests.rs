@@ -201,6 +201,7 @@ impl Scene {
             config: &self.config,
             forwarder: &self.forwarder,
             digest: Some(&self.digest),
+            vouching: None,
             now: self.now,
             nonce_number: 3,
             fingerprint: &|_| 1,
@@ -213,6 +214,7 @@ impl Scene {
             Screened::Answered(_, reply) if reply.starts_with(b"SIP/2.0 403 ") => Fate::Refused,
             Screened::Answered(_, reply) => panic!("{}", String::from_utf8_lossy(&reply)),
             Screened::Silent(_) => Fate::Refused,
+            Screened::Vouched { .. } => unreachable!("the users are ours"),
         }
     }
 }

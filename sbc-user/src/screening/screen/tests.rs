@@ -66,6 +66,7 @@ impl Scene {
             config: &self.config,
             forwarder: &self.forwarder,
             digest: Some(&self.digest),
+            vouching: None,
             now: self.now,
             nonce_number: 3,
             fingerprint: &|_| self.fingerprint,
@@ -111,6 +112,7 @@ impl Told {
                 Self::Answered(outcome, String::from_utf8(reply).unwrap())
             }
             Screened::Silent(outcome) => Self::Silent(outcome),
+            Screened::Vouched { .. } => unreachable!("the users are ours"),
         }
     }
 
