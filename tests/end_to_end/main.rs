@@ -64,5 +64,6 @@ mod takeover;
 mod tls_end;
 mod tls_interop;
 mod tools;
+mod upstream_users;
 mod user_stores;
 mod users;

@@ -51,6 +51,12 @@ pub enum Scenario {
     RegistrationOfMany,
     /// A registration whose credentials are wrong: another 401, or 403.
     RefusedRegistration,
+    /// A registration that is challenged twice and then accepted.
+    RegistrationAfterTwoChallenges,
+    /// A registration that is challenged twice and then refused: a third 401, or 403.
+    RegistrationRefusedAfterTwoChallenges,
+    /// A call whose INVITE is challenged twice, and whose BYE may be.
+    CallAfterTwoChallenges,
     /// The other side: answers a call and waits for its end; answers OPTIONS and REGISTER with 200.
     Answer,
     /// The other side: lets a call ring, answers it and waits for its end, for four more seconds if the answer to
@@ -379,6 +385,9 @@ impl Scenario {
                 | Self::RegistrationBehindNat
                 | Self::RegistrationOfMany
                 | Self::RefusedRegistration
+                | Self::RegistrationAfterTwoChallenges
+                | Self::RegistrationRefusedAfterTwoChallenges
+                | Self::CallAfterTwoChallenges
         )
     }
 
@@ -405,6 +414,15 @@ impl Scenario {
             Self::RegistrationBehindNat => include_str!("scenarios/registration_behind_nat.xml"),
             Self::RegistrationOfMany => include_str!("scenarios/registration_of_many.xml"),
             Self::RefusedRegistration => include_str!("scenarios/refused_registration.xml"),
+            Self::RegistrationAfterTwoChallenges => {
+                include_str!("scenarios/registration_after_two_challenges.xml")
+            }
+            Self::RegistrationRefusedAfterTwoChallenges => {
+                include_str!("scenarios/registration_refused_after_two_challenges.xml")
+            }
+            Self::CallAfterTwoChallenges => {
+                include_str!("scenarios/call_after_two_challenges.xml")
+            }
             Self::Answer => include_str!("scenarios/answer.xml"),
             Self::Busy => include_str!("scenarios/busy.xml"),
             Self::HangUp => include_str!("scenarios/hang_up.xml"),
