@@ -170,3 +170,61 @@ fn service(record: &NAPTR) -> Option<Service> {
         replacement: record.replacement.to_ascii(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    /// Answers every question for an address with one that holds for an hour, and all others with nothing.
+    async fn answer(socket: UdpSocket, asked: Arc<AtomicUsize>) {
+        let mut query = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut query).await {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let end = 12 + query[12..].iter().position(|byte| *byte == 0).unwrap() + 5;
+            assert!(end <= length);
+            let is_a = query[end - 4..end] == [0, 1, 0, 1];
+            let mut answer = query[..2].to_vec();
+            answer.extend([0x85, 0x80, 0, 1, 0, u8::from(is_a), 0, 0, 0, 0]);
+            answer.extend(&query[12..end]);
+            if is_a {
+                answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4, 192, 0, 2, 1]);
+            }
+            socket.send_to(&answer, from).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_afresh_is_asked_each_time_and_of_each_server() {
+        let mut servers = Vec::new();
+        let mut counts = Vec::new();
+        for _ in 0..2 {
+            let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            servers.push(socket.local_addr().unwrap());
+            let asked = Arc::new(AtomicUsize::new(0));
+            counts.push(Arc::clone(&asked));
+            tokio::spawn(answer(socket, asked));
+        }
+        let told = || counts.iter().map(|it| it.load(Ordering::Relaxed)).collect::<Vec<_>>();
+        let afresh = FreshDns::each(&servers).unwrap();
+        for (looks, expected) in
+            [(&afresh[..1], [2, 0]), (&afresh[..1], [4, 0]), (&afresh[1..], [4, 2])]
+        {
+            let answer = looks[0].addresses("host.example").await.unwrap();
+            assert_eq!(answer.records, ["192.0.2.1".parse::<IpAddr>().unwrap()]);
+            assert!(answer.is_whole);
+            assert!(answer.until <= Instant::now() + Duration::from_hours(1));
+            assert_eq!(told(), expected);
+        }
+        let remembering = Dns::new(&servers[1..]).unwrap();
+        for _ in 0..2 {
+            remembering.addresses("host.example").await.unwrap();
+        }
+        // An absence without SOA is not remembered (RFC 2308 §5).
+        assert!(told()[1] < 6, "what the other one remembers it does not ask for");
+    }
+}

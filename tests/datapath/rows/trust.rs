@@ -94,7 +94,7 @@ fn lanes(ends: &Ends) -> Vec<Row> {
             rows.push(row(name, &policy, frame.build(), TRUSTED));
         }
     }
-    for lane in [0, 7, 255] {
+    for lane in [0, 8, 255] {
         let policy = Policy::edge()
             .knowing(ends.peer, of_unknown_lane(lane))
             .knowing(ends.around_peer, of_unknown_lane(lane));
