@@ -36,7 +36,7 @@ fn policies() -> [Policy; 8] {
         .knowing(IPV6.only_peer, denied())
         .challenging_nobody_any_more();
     let observing = Policy::edge()
-        .knowing(IPV4.peer, of_unknown_lane(7))
+        .knowing(IPV4.peer, of_unknown_lane(8))
         .knowing(IPV6.only_peer, paced(AMPLE_PACE))
         .challenging()
         .set(|settings| settings.hop_limits = Scrutiny::Observe)
