@@ -15,12 +15,16 @@ use crate::proof::users::{Standing, User, Users};
 use crate::trust::TrustTable;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// A user may say to be no more: each claim stands for itself in every domain of the realm.
+const MOST_PATTERNS: usize = 1024;
 
 /// What users the store has, and what a directory says of them.
 ///
 /// Until it has said anything nobody is let in: who was taken out of it while nobody looked must not be.
 pub struct Authority {
     settings: config::Directory,
+    /// What everybody may say to be at most.
+    bound: Option<Arc<Assertables>>,
     /// Those of the store.
     users: Arc<Users>,
     people: Option<People>,
@@ -67,8 +71,15 @@ impl Authority {
     /// That of these users, of whom nobody is let in yet.
     #[must_use]
     pub fn new(settings: config::Directory, users: Arc<Users>) -> Self {
-        let (doubts, answered) = (Doubts::default(), None);
-        Self { settings, users, people: None, doubts, answered, problem: None }
+        Self {
+            bound: settings.may_assert.clone().map(Arc::new),
+            settings,
+            users,
+            people: None,
+            doubts: Doubts::default(),
+            answered: None,
+            problem: None,
+        }
     }
 
     /// The users with the standing that they have.
@@ -111,10 +122,12 @@ impl Authority {
     }
 
     fn assertables(&self, claims: &[Claim], domains: &[String]) -> Assertables {
-        let patterns = claims.iter().flat_map(|claim| claim.patterns(domains)).collect();
-        let claimed = Assertables::new(patterns);
-        let bound = self.settings.may_assert.clone();
-        bound.into_iter().fold(claimed, |claimed, bound| claimed.within(Arc::new(bound)))
+        let patterns = claims.iter().flat_map(|claim| claim.patterns(domains));
+        let claimed = Assertables::new(patterns.take(MOST_PATTERNS).collect());
+        match &self.bound {
+            Some(bound) => claimed.within(Arc::clone(bound)),
+            None => claimed,
+        }
     }
 
     fn ambiguous(&self, people: &People) -> Vec<String> {

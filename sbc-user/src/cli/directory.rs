@@ -24,15 +24,16 @@ const MOST_NAMES: usize = 10;
 pub(super) struct Inquirer<T> {
     source: Arc<Source>,
     border: Arc<Border<T>>,
-    pause: Duration,
     /// What was said last about what is wrong.
     told: Option<String>,
+    /// Whose answer was in force last, and how many users it lets in.
+    in_force: Option<(String, usize)>,
     ambiguous: Vec<String>,
 }
 
 impl<T: TrustTable + Send + 'static> Inquirer<T> {
-    /// Begins to ask, if there is a directory, and waits some moments for the first answer. Returns what makes it ask at once, by which the
-    /// operator says that he knows the answer.
+    /// Begins to ask, if there is a directory, and waits some moments for the first answer. Returns what makes it ask
+    /// at once, by which the operator says that he knows the answer.
     pub(super) async fn start(
         source: Option<Source>,
         border: Arc<Border<T>>,
@@ -40,29 +41,20 @@ impl<T: TrustTable + Send + 'static> Inquirer<T> {
         let source = source?;
         let (source, told_to) = (Arc::new(source), Arc::new(Notify::new()));
         let mut inquirer =
-            Self { source, border, pause: FIRST_PAUSE, told: None, ambiguous: Vec::new() };
+            Self { source, border, told: None, in_force: None, ambiguous: Vec::new() };
         let is_answered = timeout(FIRST_ANSWER, inquirer.ask(false)).await.unwrap_or(false);
         tokio::spawn(inquirer.go_on(is_answered, Arc::clone(&told_to)));
         Some(told_to)
     }
 
     async fn go_on(mut self, mut is_answered: bool, told_to: Arc<Notify>) {
+        let refresh = self.source.settings().refresh();
+        let mut failures: u32 = 0;
         loop {
-            let pause = self.pause_after(is_answered);
-            let is_told = timeout(pause, told_to.notified()).await.is_ok();
+            failures = if is_answered { 0 } else { failures.saturating_add(1) };
+            let is_told = timeout(pause(refresh, failures), told_to.notified()).await.is_ok();
             is_answered = self.ask(is_told).await;
         }
-    }
-
-    fn pause_after(&mut self, is_answered: bool) -> Duration {
-        let longest = self.source.settings().refresh();
-        if is_answered {
-            self.pause = FIRST_PAUSE;
-            return longest;
-        }
-        let pause = self.pause.min(longest);
-        self.pause = self.pause.saturating_mul(2).min(longest);
-        pause
     }
 
     /// Says whether there was an answer.
@@ -84,9 +76,12 @@ impl<T: TrustTable + Send + 'static> Inquirer<T> {
         match tokio::task::spawn_blocking(taking).await {
             Ok(Some(Reception::Believed { replaced, let_in, ambiguous })) => {
                 let Replaced { disproved, shut } = replaced;
-                if self.told.take().is_some() || is_believed || disproved > 0 {
+                let in_force = Some((server.clone(), let_in));
+                let is_news = self.told.take().is_some() || self.in_force != in_force;
+                if is_news || is_believed || disproved > 0 {
                     tracing::info!(server, people = count, let_in, disproved, shut, "{IN_FORCE}");
                 }
+                self.in_force = in_force;
                 self.tell_ambiguous(ambiguous);
             }
             Ok(Some(Reception::Doubted(doubt))) => {
@@ -133,6 +128,14 @@ impl<T: TrustTable + Send + 'static> Inquirer<T> {
     }
 }
 
+/// How long to wait before the next question, after so many in a row that nobody answered.
+fn pause(refresh: Duration, failures: u32) -> Duration {
+    match failures.checked_sub(1) {
+        None => refresh,
+        Some(before) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(before)).min(refresh),
+    }
+}
+
 /// What the log says when an answer is believed.
 const IN_FORCE: &str = "the users are let in as the directory says";
 
@@ -154,4 +157,24 @@ pub(super) fn warnings(config: &Config, users: &Users) -> Vec<String> {
     vec![format!(
         "{others} users are not of the realm {realm:?}: the directory is not asked about them"
     )]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_does_not_answer_is_asked_soon_and_then_ever_less_often() {
+        let seconds = Duration::from_secs;
+        for (refresh, failures, expected) in [
+            (300, 0, 300),
+            (300, 1, 1),
+            (300, 2, 2),
+            (300, 9, 256),
+            (300, u32::MAX, 300),
+            (1, 3, 1),
+        ] {
+            assert_eq!(pause(seconds(refresh), failures), seconds(expected));
+        }
+    }
 }

@@ -57,7 +57,10 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(config, prepared))
+    let served = runtime.block_on(serve(config, prepared));
+    // Nobody waits for a name of the directory's that the system is looking up.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
 }
 
 /// What the configuration names, read.

@@ -162,7 +162,51 @@ fn password(path: &Path) -> Result<Zeroizing<String>, SourceError> {
 mod tests {
     use std::fs;
 
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixListener;
+
     use super::*;
+    use crate::config::sample;
+
+    /// A bind that succeeds, an entry with the uid `alice`, and that this was all.
+    const ALICE: &[u8] = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00\
+        \x30\x19\x02\x01\x02\x64\x14\x04\x00\x30\x10\x30\x0e\x04\x03uid\x31\x07\x04\x05alice\
+        \x30\x0c\x02\x01\x02\x65\x07\x0a\x01\x00\x04\x00\x04\x00";
+
+    #[tokio::test]
+    async fn one_server_is_asked_after_the_other_until_one_says_everything() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("password"), "of-the-reader").unwrap();
+        fs::set_permissions(path("password"), fs::Permissions::from_mode(0o600)).unwrap();
+        // Nobody is there; one who hangs up in the middle; one who answers.
+        let urls = ["absent", "cut-short", "whole"]
+            .map(|name| format!("\"ldapi://{}\"", path(name).display()));
+        let settings = sample::config(&format!(
+            "[directory]\nurl = [{}]\nbase = \"\"\nfilter = \"(uid=*)\"\nuser-attribute = \"uid\"\n\
+             bind-dn = \"cn=reader\"\nbind-password-file = \"{}\"\n",
+            urls.join(", "),
+            path("password").display()
+        ));
+        let source = Source::new(&settings.directory.unwrap()).unwrap();
+        let said = source.read().await.unwrap_err().to_string();
+        assert_eq!(said.matches("No such file").count(), 3, "{said}");
+
+        for (name, answer) in [("cut-short", &ALICE[..40]), ("whole", ALICE)] {
+            let listener = UnixListener::bind(path(name)).unwrap();
+            tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.write_all(answer).await.unwrap();
+                stream.shutdown().await.unwrap();
+                let mut asked = Vec::new();
+                stream.read_to_end(&mut asked).await.unwrap();
+                assert!(asked.windows(13).any(|it| it == b"of-the-reader"));
+            });
+        }
+        let (people, url) = source.read().await.unwrap();
+        assert!(people.find("alice").is_some());
+        assert!(url.to_string().ends_with("/whole"));
+    }
 
     #[test]
     fn a_password_is_one_line_that_only_its_owner_can_read() {

@@ -1,10 +1,12 @@
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::ber::{self, SEQUENCE};
@@ -13,6 +15,9 @@ use super::{Entry, Filter, LdapError, LdapUrl, Place};
 
 /// The longest message that is taken from a server, in bytes: an entry has some attributes of some hundred bytes.
 pub const LONGEST_MESSAGE: usize = 1 << 20;
+
+/// How long one of several addresses has to answer.
+const FOR_AN_ADDRESS: Duration = Duration::from_secs(3);
 
 const SUCCESS: i32 = 0;
 
@@ -40,7 +45,7 @@ pub struct Search<'a> {
     pub page: i32,
 }
 
-/// A connection to a directory. It has no limits of time: whoever asks sets them.
+/// A connection to a directory. Once there is one it has no limits of time: whoever asks sets them.
 pub struct Session {
     stream: BufReader<Box<dyn Stream>>,
     last_id: i32,
@@ -63,7 +68,7 @@ impl Session {
             }
             Place::Host { host, port, is_secure } => (host, *port, *is_secure),
         };
-        let mut stream = TcpStream::connect((host.as_str(), port)).await?;
+        let mut stream = connect_to(host, port).await?;
         if !is_secure && !start_tls {
             return Ok(Self::over(stream, 0));
         }
@@ -137,6 +142,19 @@ impl Session {
         self.last_id = self.last_id.saturating_add(1);
         self.last_id
     }
+}
+
+/// Connects to the first address of a host that answers: a server with one that does not is there all the same.
+async fn connect_to(host: &str, port: u16) -> Result<TcpStream, LdapError> {
+    let mut problem = LdapError::Connection(io::Error::other("the name has no address"));
+    for address in lookup_host((host, port)).await? {
+        match timeout(FOR_AN_ADDRESS, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => problem = error.into(),
+            Err(_) => problem = LdapError::Silence,
+        }
+    }
+    Err(problem)
 }
 
 /// Reads the content of one message, and nothing beyond it.
