@@ -55,8 +55,8 @@ fn who_goes_on_guessing_is_denied_on_the_wire_until_the_operator_lifts_it() -> R
             phone.ask(family.sip(), &question(&phone), 407)?;
         }
 
-        let (ended, listed) = gateway.sbc(&["trust", "list"])?;
-        assert!(ended.success() && listed.contains("offender"), "{listed}");
+        let (ended, shown) = gateway.sbc(&["trust", "list"])?;
+        assert!(ended.success() && shown.contains("offender"), "{shown}");
         let (ended, lifted) = gateway.sbc(&["trust", "lift", &family.neighbour().to_string()])?;
         assert!(ended.success() && lifted.trim() == ban.source, "{lifted}");
         guesser.ask(family.sip(), &question(&guesser), 407)?;

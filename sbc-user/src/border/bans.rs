@@ -11,6 +11,9 @@ use crate::config::ScrutinyPolicy;
 use crate::transport::Flow;
 use crate::trust::{Place, TrustTable};
 
+/// For how long nothing is done about a source for which no ban could be made.
+const PAUSE: Duration = Duration::from_mins(1);
+
 /// What nobody can do in another's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offence {
@@ -32,8 +35,9 @@ impl<T: TrustTable> Border<T> {
         }
         let now = self.now();
         let Some(place) = self.offenders.offended(address, now) else { return };
-        // Somebody we know by his certificate, wherever he is.
-        if locked(&self.peers_by_connection).contains_key(&flow.connection) {
+        // Whatever comes of it, the locks are not taken again soon.
+        self.offenders.settle(place, later(now, PAUSE), now);
+        if self.is_somebody(flow) {
             return;
         }
         let mut ledger = self.ledger();
@@ -56,6 +60,15 @@ impl<T: TrustTable> Border<T> {
             }
         }
         self.report(entered);
+    }
+
+    /// Says whether it is a peer with a certificate, or whom we send requests to.
+    fn is_somebody(&self, flow: &Flow) -> bool {
+        let pools = self.peer_pools.iter().flatten().map(|pool| pool.targets());
+        locked(&self.peers_by_connection).contains_key(&flow.connection)
+            || pools
+                .into_iter()
+                .any(|pool| pool.iter().any(|it| it.flow.remote.ip() == flow.remote.ip()))
     }
 
     /// Ends the bans that speak for an address, or all of them; yields the places.

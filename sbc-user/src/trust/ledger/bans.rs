@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use sbc_common::{HopBand, Lane, MonotonicNanos, Pace, Transports};
+use sbc_common::{Address, HopBand, Lane, MonotonicNanos, Pace, Prefix, SourceKey, Transports};
 
 use super::{Ledger, after};
 use crate::config::Config;
@@ -31,8 +31,11 @@ impl Bans {
 
     /// How long the next ban of a place lasts: twice as long as the one before.
     fn next(&mut self, place: Place, now: MonotonicNanos) -> Duration {
-        self.before.retain(|_, (_, until)| until.0 > now.0);
-        let times = self.before.get(&place).map_or(0, |(times, _)| *times);
+        if self.before.len() >= self.most {
+            self.before.retain(|_, (_, until)| until.0 > now.0);
+        }
+        let before = self.before.get(&place).filter(|(_, until)| until.0 > now.0);
+        let times = before.map_or(0, |(times, _)| *times);
         let factor = 1_u32.checked_shl(times).unwrap_or(LONGEST).clamp(1, LONGEST);
         let length = self.first.saturating_mul(factor);
         if self.before.len() < self.most || times > 0 {
@@ -50,7 +53,7 @@ impl<T: TrustTable> Ledger<T> {
         let address = address_of(place)?;
         let is_known = self.grants.acquaintances().may_include(address)
             || self.grant_for(SocketAddr::new(address, 0), None).is_some();
-        if is_known || self.grants.banned() >= self.bans.most {
+        if is_known || self.grants.banned().len() >= self.bans.most {
             return None;
         }
         Some(self.bans.next(place, now))
@@ -85,9 +88,8 @@ impl<T: TrustTable> Ledger<T> {
         let wanted = address.map(|address| self.spoken_for_by(Place::Address(address)));
         let is_lifted = |place: &Place| wanted.is_none_or(|wanted| *place == wanted);
         self.bans.before.retain(|place, _| !is_lifted(place));
-        let banned = self.grants.iter().filter(|(_, grant)| grant.holder == Holder::Offender);
-        let lifted: Vec<_> =
-            banned.map(|(place, _)| *place).filter(|place| is_lifted(place)).collect();
+        let banned = self.grants.banned().iter().copied();
+        let lifted: Vec<_> = banned.filter(|place| is_lifted(place)).collect();
         let mut done = Ok(());
         for place in &lifted {
             done = done.and(self.remove(*place, now));
@@ -97,15 +99,32 @@ impl<T: TrustTable> Ledger<T> {
 
     /// Somebody has proved himself at `place`: nobody there is denied any more.
     pub(super) fn pardon(&mut self, place: Place, now: MonotonicNanos) -> Result<(), KernelError> {
-        if self.grants.banned() == 0 {
+        let banned = self.grants.banned();
+        if banned.is_empty() {
             return Ok(());
         }
-        let Some(address) = address_of(place) else { return Ok(()) };
-        let banned = self.spoken_for_by(Place::Address(address));
-        match self.grants.get(&banned) {
-            Some(grant) if grant.holder == Holder::Offender => self.remove(banned, now),
-            Some(_) | None => Ok(()),
+        let Some(address) = address_of(place) else { return self.pardon_around(place, now) };
+        let speaks = self.spoken_for_by(Place::Address(address));
+        if banned.contains(&speaks) { self.remove(speaks, now) } else { Ok(()) }
+    }
+
+    /// The same of a network. While somebody holds it nobody in it is banned.
+    fn pardon_around(&mut self, place: Place, now: MonotonicNanos) -> Result<(), KernelError> {
+        let Place::Network(prefix) = place else { return Ok(()) };
+        if self.grants.get(&place).is_some_and(|held| held.is_live(now)) {
+            return Ok(());
         }
+        let is_touched = |banned: &&Place| match banned {
+            Place::Subnet(network) => {
+                let subnet = Prefix::new((*network).into(), SourceKey::SUBNET_LENGTH);
+                prefix.contains(&Address::from(IpAddr::from(*network)))
+                    || subnet.is_some_and(|subnet| subnet.contains(&prefix.address))
+            }
+            Place::Address(address) => prefix.contains(&Address::from(*address)),
+            Place::Port(_) | Place::Network(_) => false,
+        };
+        let touched: Vec<_> = self.grants.banned().iter().filter(is_touched).copied().collect();
+        touched.into_iter().try_for_each(|banned| self.remove(banned, now))
     }
 }
 

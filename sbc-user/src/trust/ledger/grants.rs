@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::trust::{Acquaintances, Holder};
 pub(super) struct Grants {
     by_place: HashMap<Place, Grant>,
     on_probation: usize,
-    banned: usize,
+    banned: HashSet<Place>,
     acquaintances: Arc<Acquaintances>,
 }
 
@@ -20,7 +20,7 @@ impl Grants {
         Self {
             by_place: HashMap::new(),
             on_probation: 0,
-            banned: 0,
+            banned: HashSet::new(),
             acquaintances: Arc::new(Acquaintances::new()),
         }
     }
@@ -31,14 +31,17 @@ impl Grants {
 
     pub(super) fn insert(&mut self, place: Place, grant: Grant) -> Option<Grant> {
         self.on_probation += usize::from(is_on_probation(&grant));
-        self.banned += usize::from(is_ban(&grant));
         // Who is denied is nobody whom we know.
-        if !is_ban(&grant) {
+        let is_ban = is_ban(&grant);
+        if !is_ban {
             self.acquaintances.add(&place);
         }
         let displaced = self.by_place.insert(place, grant);
         if let Some(displaced) = &displaced {
             self.uncount(&place, displaced);
+        }
+        if is_ban {
+            self.banned.insert(place);
         }
         displaced
     }
@@ -51,15 +54,14 @@ impl Grants {
 
     fn uncount(&mut self, place: &Place, gone: &Grant) {
         self.on_probation -= usize::from(is_on_probation(gone));
-        self.banned -= usize::from(is_ban(gone));
-        if !is_ban(gone) {
+        if !self.banned.remove(place) {
             self.acquaintances.remove(place);
         }
     }
 
-    /// How many places are banned.
-    pub(super) const fn banned(&self) -> usize {
-        self.banned
+    /// The places that are banned.
+    pub(super) const fn banned(&self) -> &HashSet<Place> {
+        &self.banned
     }
 
     /// How many there are whose lane is that of probation.

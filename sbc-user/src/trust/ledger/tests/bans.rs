@@ -78,6 +78,22 @@ fn who_proves_himself_is_denied_no_longer_and_neither_are_those_behind_his_addre
 }
 
 #[test]
+fn a_network_that_is_opened_has_nobody_banned_in_it() {
+    let mut scene = Scene::new();
+    let banned = ["203.0.113.9", "2001:db8:7::9"].map(address);
+    for place in banned {
+        scene.ban(scene.ledger.spoken_for_by(place)).unwrap();
+    }
+    let trunk = scene.ledger.grant_for("192.0.2.1:5060".parse().unwrap(), None).unwrap().clone();
+    for (around, left) in [("203.0.113.0/28", 1), ("2001:db8:7::8/125", 0)] {
+        scene.ledger.enter(network(around), trunk.clone(), scene.now).unwrap();
+        let entries = scene.ledger.table().sources.values();
+        let denied = entries.filter(|entry| entry.lane() == Some(Lane::Denied));
+        assert_eq!(denied.count(), left);
+    }
+}
+
+#[test]
 fn bans_are_lifted_and_forgotten_by_the_operators_word() {
     let mut scene = Scene::new();
     let places = ["203.0.113.9", "203.0.113.10"].map(address);
