@@ -1,7 +1,7 @@
 //! Who is let in over a connection, and for how long what it proves holds.
 
 use super::Border;
-use super::receiver::locked;
+use super::parts::locked;
 use crate::config::Proof;
 use crate::proof::tls::{ClientCertificate, ShownCertificate};
 use crate::transport::{Admission, Dialed, Flow, Party, Refusal, Transport};

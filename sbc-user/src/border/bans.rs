@@ -6,7 +6,7 @@ use std::time::Duration;
 use sbc_common::MonotonicNanos;
 
 use super::Border;
-use super::receiver::locked;
+use super::parts::locked;
 use crate::config::ScrutinyPolicy;
 use crate::transport::Flow;
 use crate::trust::{Place, TrustTable};

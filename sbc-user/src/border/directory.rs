@@ -6,7 +6,7 @@ use sbc_common::MonotonicNanos;
 use serde::{Deserialize, Serialize};
 
 use super::Border;
-use super::receiver::locked;
+use super::parts::locked;
 use super::users::Replaced;
 use crate::config::{self, Assertables};
 use crate::directory::{Claim, Doubt, Doubts, Known, People};

@@ -3,7 +3,7 @@ use std::time::Duration;
 use sbc_common::{MonotonicNanos, Transports};
 
 use super::Border;
-use super::receiver::locked;
+use super::parts::locked;
 use crate::kernel::KernelTables;
 use crate::proof::ipsec::{IpsecAccount, IpsecProof};
 use crate::trust::{IPSEC_LIFETIME, Place, opened};

@@ -13,6 +13,7 @@ mod ipsec;
 mod names;
 mod nonces;
 mod overload;
+mod parts;
 mod peers;
 mod receiver;
 mod registration;
@@ -30,7 +31,7 @@ pub use directory::{Authority, DirectoryStatus, Reception};
 pub use heartbeat::keep_beating;
 pub use names::{NameAddressStatus, NameStatus};
 pub use overload::hold_back_strangers;
-pub use receiver::{Border, BorderParts};
+pub use parts::{Border, BorderParts};
 pub use status::{
     CounterStatus, DaemonStatus, GrantStatus, HeartbeatStatus, IpsecStatus, KernelStatus,
     LoadStatus, SampleStatus, Status, TargetStatus, UsersStatus, VerdictStatus,

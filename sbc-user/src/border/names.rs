@@ -7,7 +7,7 @@ use sbc_common::MonotonicNanos;
 use serde::{Deserialize, Serialize};
 
 use super::Border;
-use super::receiver::locked;
+use super::parts::locked;
 use crate::proof::dns::{NameAccount, NamedSource};
 use crate::trust::TrustTable;
 

@@ -6,7 +6,7 @@ use sbc_common::{Lane, MonotonicNanos, Reason, Setting, Transports, TrustEntry};
 use serde::{Deserialize, Serialize};
 
 use super::names::NameStatus;
-use super::receiver::locked;
+use super::parts::locked;
 use super::{Border, Clock, DirectoryStatus};
 use crate::config::ScrutinyPolicy;
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins, Readings};

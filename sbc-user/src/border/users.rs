@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sbc_common::MonotonicNanos;
 
 use super::Border;
-use super::receiver::locked;
+use super::parts::locked;
 use crate::kernel::KernelError;
 use crate::proof::users::{User, Users};
 use crate::transport::Flow;

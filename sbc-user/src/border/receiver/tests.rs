@@ -2,19 +2,23 @@
 //! it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::config::sample;
-use crate::proof::digest::test_client;
+use crate::border::Clock;
+use crate::border::parts::BorderParts;
+use crate::config::{Config, sample};
+use crate::proof::digest::{DigestCheck, test_client};
 use crate::proof::tls::ShownCertificate;
 use crate::proof::users::User;
-use crate::session::{RelayRefusal, RoutingKey};
+use crate::session::{Forwarder, RelayRefusal, RoutingKey, TokenSeal};
 use crate::sip::RewriteError;
 use crate::transport::{Limits, ListenSpec, Listeners, Running, Transport};
+use crate::trust::Ledger;
 use crate::trust::memory_table::MemoryTable;
 use crate::upstream::Pool;
 

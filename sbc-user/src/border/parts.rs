@@ -1,0 +1,199 @@
+use std::collections::HashMap;
+use std::hash::RandomState;
+use std::sync::atomic::{AtomicU8, AtomicU32};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+
+use arc_swap::ArcSwap;
+use sbc_common::MonotonicNanos;
+
+use super::directory::Authority;
+use super::names::NamedAddresses;
+use super::nonces::Nonces;
+use super::stir::Stir;
+use super::users::UsersAccount;
+use super::{Clock, Counters};
+use crate::config::Config;
+use crate::proof::digest::{DigestCheck, Vouching};
+use crate::proof::dns::NameAccount;
+use crate::proof::ipsec::IpsecAccount;
+use crate::samples::SampleLog;
+use crate::session::{Forwarder, KeyRing, TokenSeal};
+use crate::transport::Outbox;
+use crate::trust::{Acquaintances, Ledger, Offenders, TrustTable};
+use crate::upstream::Pool;
+
+/// Everything that a border is made of.
+pub struct BorderParts<T> {
+    /// The policy.
+    pub config: Arc<Config>,
+    /// Rewrites messages.
+    pub forwarder: Forwarder,
+    /// Checks credentials; `None` when no users are configured.
+    pub digest: Option<DigestCheck>,
+    /// Who is trusted.
+    pub ledger: Ledger<T>,
+    /// The way out.
+    pub outbox: Outbox,
+    /// The clocks.
+    pub clock: Clock,
+}
+
+/// The border between outside and inside.
+pub struct Border<T> {
+    pub(super) config: Arc<Config>,
+    pub(super) forwarder: Forwarder,
+    pub(super) digest: Option<DigestCheck>,
+    pub(super) vouching: Option<Vouching>,
+    /// Whether the operator was told that the upstream accepts requests without asking who sends them.
+    pub(super) upstream_does_not_ask: Once,
+    /// How the users in force stand to those of the store.
+    pub(super) users_account: Mutex<UsersAccount>,
+    /// What says who of the users is let in; `None` if all are.
+    pub(super) authority: Option<Mutex<Authority>>,
+    ledger: Mutex<Ledger<T>>,
+    pub(super) acquaintances: Arc<Acquaintances>,
+    pub(super) offenders: Offenders,
+    /// The peer of each TLS connection.
+    pub(super) peers_by_connection: Mutex<HashMap<u64, usize>>,
+    pub(super) outbox: Outbox,
+    /// By the position of the peer; `None` for one that nothing is sent to but along tokens.
+    pub(super) peer_pools: Vec<Option<Arc<Pool>>>,
+    pub(super) clock: Clock,
+    pub(super) counters: Counters,
+    samples: SampleLog,
+    pub(super) fingerprints: RandomState,
+    /// Whether the operator was told that the registrar does not seem to know Path.
+    pub(super) registrar_without_path: Once,
+    pub(super) nonces: Nonces,
+    pub(super) stir: Stir,
+    /// Whether any peer is in our trust domain.
+    pub(super) has_trust_domains: bool,
+    /// What was last known of IPsec.
+    pub(super) ipsec: Mutex<IpsecAccount>,
+    /// Whose the addresses are that the DNS gives for the names of peers.
+    pub(super) named: ArcSwap<NamedAddresses>,
+    /// What was last known of these names.
+    pub(super) names: Mutex<Vec<NameAccount>>,
+    /// A [`Load`].
+    pub(super) load: AtomicU8,
+    /// By how much strangers' budget in the kernel is divided.
+    pub(super) strangers_slowed: AtomicU32,
+}
+
+impl<T: TrustTable> Border<T> {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: BorderParts<T>) -> Self {
+        Self {
+            has_trust_domains: parts.config.peers.iter().any(|peer| peer.trust_domain),
+            offenders: Offenders::new(&parts.config, parts.clock.monotonic()),
+            config: parts.config,
+            forwarder: parts.forwarder,
+            digest: parts.digest,
+            vouching: None,
+            upstream_does_not_ask: Once::new(),
+            users_account: Mutex::default(),
+            authority: None,
+            acquaintances: parts.ledger.acquaintances(),
+            ledger: Mutex::new(parts.ledger),
+            peers_by_connection: Mutex::new(HashMap::new()),
+            outbox: parts.outbox,
+            peer_pools: Vec::new(),
+            clock: parts.clock,
+            counters: Counters::default(),
+            samples: SampleLog::default(),
+            fingerprints: RandomState::new(),
+            registrar_without_path: Once::new(),
+            nonces: Nonces::default(),
+            stir: Stir::default(),
+            ipsec: Mutex::default(),
+            named: ArcSwap::default(),
+            names: Mutex::default(),
+            load: AtomicU8::default(),
+            strangers_slowed: AtomicU32::new(1),
+        }
+    }
+
+    /// The same, which sends requests of the upstream to these peers, by their position.
+    #[must_use]
+    pub fn reaching(self, peer_pools: Vec<Option<Arc<Pool>>>) -> Self {
+        Self { peer_pools, ..self }
+    }
+
+    /// The same, whose users the upstream alone can tell.
+    #[must_use]
+    pub fn asking_upstream(self, vouching: Option<Vouching>) -> Self {
+        Self { vouching, ..self }
+    }
+
+    /// The same, which verifies and signs with these.
+    #[must_use]
+    pub fn verifying(self, stir: Stir) -> Self {
+        Self { stir, ..self }
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The seal of the tokens that are sent out.
+    #[must_use]
+    pub const fn seal(&self) -> &TokenSeal {
+        self.forwarder.seal()
+    }
+
+    /// Takes what has become of the keys by `now`, in seconds since 1970.
+    pub fn take_keys(&self, keys: &KeyRing, now: u64) {
+        self.forwarder.seal().take(keys, now);
+        if let (Some(digest), Some(keys)) = (&self.digest, keys.nonce_keys(now)) {
+            digest.take_nonce_keys(keys);
+        }
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What the filter has sampled.
+    #[must_use]
+    pub const fn samples(&self) -> &SampleLog {
+        &self.samples
+    }
+
+    /// The ledger, for as long as the guard lives.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger<T>> {
+        locked(&self.ledger)
+    }
+
+    /// The clock that grants expire by.
+    #[must_use]
+    pub fn now(&self) -> MonotonicNanos {
+        self.clock.monotonic()
+    }
+
+    /// Removes expired trust and renews what living connections hold.
+    pub fn sweep(&self) {
+        let now = self.now();
+        self.report(self.ledger().sweep(now));
+        self.report(self.ledger().end_unheard_ipsec(&self.config.peers, now));
+        self.keep_connected();
+    }
+
+    /// Waits for each lock that a message takes.
+    pub(super) fn wait_until_unlocked(&self) {
+        if let Some(digest) = &self.digest {
+            digest.wait_until_unlocked();
+        }
+        drop(locked(&self.peers_by_connection));
+        drop(self.ledger());
+    }
+}
+
+/// A panic in another thread leaves at worst one entry behind that it was about to write.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
