@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::ConfigFile;
 use super::password::new_password;
-use crate::config::{Config, UserStore};
+use crate::config::{Config, PostgresAccess, UserStore};
 use crate::proof::digest::{HashFunction, Realm};
 use crate::proof::users::store::{self, Change, Snapshot, UserChange, store_at};
 use crate::proof::users::{User, Username, hash_key};
@@ -90,13 +90,17 @@ pub(super) fn user(command: &UserCommand) -> anyhow::Result<()> {
 
 impl UsersPlace {
     fn store(&self) -> anyhow::Result<UserStore> {
+        Ok(self.store_with_access()?.0)
+    }
+
+    fn store_with_access(&self) -> anyhow::Result<(UserStore, PostgresAccess)> {
         if let Some(store) = &self.store {
-            return Ok(store.clone());
+            return Ok((store.clone(), PostgresAccess::default()));
         }
         let config = Config::load(&self.config.config)?;
         let users = config.users.context("the configuration has no [users]")?;
         let store = users.store.store().context("[users] store is upstream: that has the users")?;
-        Ok(store.clone())
+        Ok((store.clone(), users.postgres.unwrap_or_default()))
     }
 }
 
@@ -137,7 +141,8 @@ fn bring(place: &UsersPlace, file: &Path, replace: bool) -> anyhow::Result<()> {
 }
 
 fn list(place: &UsersPlace, json: bool) -> anyhow::Result<()> {
-    let Snapshot { users, .. } = store_at(&place.store()?).read()?;
+    let (store, access) = place.store_with_access()?;
+    let Snapshot { users, .. } = store_at(&store, &access).read()?;
     let mut listed: Vec<_> = users.iter().map(|user| Listed::of(user)).collect();
     listed.sort_by_key(|user| (user.realm, user.name));
     let mut out = io::stdout().lock();

@@ -30,10 +30,9 @@ pub(super) struct OpenStore {
 impl OpenStore {
     /// Reads all users, if the configuration names a store of any.
     pub(super) fn read(config: &Config) -> anyhow::Result<Option<(Arc<Users>, Self)>> {
-        let Some(place) = config.users.as_ref().and_then(|users| users.store.store()) else {
-            return Ok(None);
-        };
-        let store = store_at(place);
+        let Some(settings) = &config.users else { return Ok(None) };
+        let Some(place) = settings.store.store() else { return Ok(None) };
+        let store = store_at(place, &settings.postgres.clone().unwrap_or_default());
         let Snapshot { users, version } = store.read()?;
         Ok(Some((Arc::new(users), Self { store, version })))
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use sbc_common::maps;
 
 use super::{
-    Config, Lifetime, Network, OnShutdown, Peer, PeerCertificate, Proof, UserSource, Users,
-    directory, ipsec, route, stir, upstream,
+    Config, Lifetime, Network, OnShutdown, Peer, PeerCertificate, PostgresHost, PostgresPlace,
+    Proof, UserSource, UserStore, Users, directory, ipsec, route, stir, upstream,
 };
 use crate::kernel::SocketFilter;
 use crate::proof::digest::{NonceBinding, OfferedAlgorithms};
@@ -161,10 +161,27 @@ fn refuse_users(config: &Config) -> Result<(), Found> {
     if users.remembered_nonces.get() > MOST_REMEMBERED_NONCES {
         return refuse(format!("remembered-nonces is more than {MOST_REMEMBERED_NONCES}"));
     }
-    if let Some(problem) = problem_of_upstream_users(config, users) {
-        return refuse(problem.to_owned());
+    let problem = problem_of_postgres(users).or_else(|| problem_of_upstream_users(config, users));
+    problem.map_or(Ok(()), |problem| refuse(problem.to_owned()))
+}
+
+/// What is wrong with the way into a database of `PostgreSQL`.
+fn problem_of_postgres(users: &Users) -> Option<&'static str> {
+    let ca = users.postgres.as_ref().and_then(|access| access.ca.as_ref());
+    match users.store.store() {
+        Some(UserStore::Postgres(place)) if ca.is_none() && !place.is_on_this_machine() => {
+            Some("store is not on this machine: [users.postgres] needs a ca")
+        }
+        Some(UserStore::Postgres(PostgresPlace { host: PostgresHost::Directory(_), .. }))
+            if ca.is_some() =>
+        {
+            Some("[users.postgres] has a ca, but store is a socket")
+        }
+        None | Some(UserStore::File(_) | UserStore::Sqlite(_)) if users.postgres.is_some() => {
+            Some("there is a table [users.postgres], but store is another one")
+        }
+        None | Some(UserStore::File(_) | UserStore::Sqlite(_) | UserStore::Postgres(_)) => None,
     }
-    Ok(())
 }
 
 /// What is wrong with users whose passwords the upstream keeps.

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::digest::FailedProofs;
 use super::values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};
 use super::{
-    ConfigError, Digest, Directory, Dns, Limits, Peers, Route, Session, Stir, Upstream,
-    UpstreamUsers, UserSource, contradiction,
+    ConfigError, Digest, Directory, Dns, Limits, Peers, PostgresAccess, Route, Session, Stir,
+    Upstream, UpstreamUsers, UserSource, contradiction,
 };
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::{Allowance, OfferedAlgorithms};
@@ -333,6 +333,8 @@ impl Default for Trust {
 pub struct Users {
     /// Where they are kept; a relative path starts at the configuration file's directory.
     pub store: UserSource,
+    /// What it takes to get into a database of `PostgreSQL`.
+    pub postgres: Option<PostgresAccess>,
     #[serde(default = "default_refresh")]
     refresh: Lifetime,
     /// The digest algorithms offered, first header first.
@@ -476,6 +478,9 @@ impl Config {
         }
         if let Some(users) = &mut self.users {
             users.store.resolve_paths(directory);
+            if let Some(postgres) = &mut users.postgres {
+                postgres.resolve_paths(directory);
+            }
         }
         if let Some(of_users) = &mut self.directory {
             of_users.resolve_paths(directory);

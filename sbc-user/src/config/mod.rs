@@ -13,6 +13,7 @@ mod may_assert;
 mod peer;
 mod peers;
 mod permissions;
+mod postgres_place;
 mod route;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -41,6 +42,7 @@ pub use may_assert::{AssertablePattern, Assertables, NumberPattern};
 pub use peer::{OnDisconnect, Peer, PeerIdentity, Proof};
 pub use peers::Peers;
 pub use permissions::{ContactHost, FalseClaims, Mandate, Permissions};
+pub use postgres_place::{PostgresAccess, PostgresHost, PostgresPlace};
 pub use route::{HostPattern, Route, UserPattern};
 pub use session::Session;
 pub use sip_target::{SipTarget, TargetHost};

@@ -2,15 +2,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::PostgresPlace;
 use super::values::from_text;
 
-/// Where users are kept: `file:users.toml`, `sqlite:/var/lib/sbc/users.db`.
+/// Where users are kept: `file:users.toml`, `sqlite:/var/lib/sbc/users.db`, `postgres://sbc@db.example/sbc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserStore {
     /// A users file.
     File(PathBuf),
     /// A database file that `sbc user` makes.
     Sqlite(PathBuf),
+    /// A database that is only read.
+    Postgres(PostgresPlace),
 }
 
 impl UserStore {
@@ -18,6 +21,7 @@ impl UserStore {
     pub(super) fn resolve_paths(&mut self, directory: &Path) {
         match self {
             Self::File(path) | Self::Sqlite(path) => *path = directory.join(&path),
+            Self::Postgres(_) => {}
         }
     }
 }
@@ -29,8 +33,10 @@ impl FromStr for UserStore {
         match text.split_once(':') {
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(PathBuf::from(path))),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            Some(("postgres", _)) => text.parse().map(Self::Postgres),
             Some(_) | None => Err(format!(
-                "{text:?} is not a store such as \"file:users.toml\" or \"sqlite:/var/lib/sbc/users.db\""
+                "{text:?} is not a store such as \"file:users.toml\", \"sqlite:/var/lib/sbc/users.db\" or \
+                 \"postgres://sbc@db.example/sbc\""
             )),
         }
     }
@@ -44,6 +50,7 @@ impl fmt::Display for UserStore {
         match self {
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(place) => place.fmt(f),
         }
     }
 }

@@ -20,6 +20,8 @@ enum Proof {
     Header(&'static str),
     /// A module in Kamailio's folder, whose path has the architecture in it.
     KamailioModule(&'static str),
+    /// A program in the folder of `PostgreSQL`, whose path has the version in it.
+    PostgresProgram(&'static str),
 }
 
 pub(super) const COMPILER: Packages = Packages {
@@ -43,6 +45,7 @@ pub(super) const PEERS: Packages = Packages {
         ("ldap-utils", Proof::Program("ldapmodify")),
         ("openssl", Proof::Program("openssl")),
         ("tshark", Proof::Program("tshark")),
+        ("postgresql", Proof::PostgresProgram("initdb")),
         ("iproute2", Proof::Program("ip")),
     ],
 };
@@ -72,13 +75,14 @@ pub(super) const GUESTS: Packages = Packages {
 /// The keys that Debian signs its archive with.
 pub(crate) const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Files that `dpkg` leaves out: tests want the programs, not a SIP server and a directory that start now and with
-/// every boot.
-const NO_SERVICE: [&str; 4] = [
+/// Files that `dpkg` leaves out: tests want the programs, not servers that start now and with every boot.
+const NO_SERVICE: [&str; 6] = [
     "/lib/systemd/system/kamailio*",
     "/etc/init.d/kamailio",
     "/lib/systemd/system/slapd*",
     "/etc/init.d/slapd",
+    "/lib/systemd/system/postgresql*",
+    "/etc/init.d/postgresql",
 ];
 
 impl Requirement for Packages {
@@ -133,6 +137,11 @@ impl Proof {
                 .flatten()
                 .flatten()
                 .any(|folder| folder.path().join("kamailio/modules").join(module).is_file()),
+            Self::PostgresProgram(program) => fs::read_dir("/usr/lib/postgresql")
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(|version| version.path().join("bin").join(program).is_file()),
         }
     }
 }

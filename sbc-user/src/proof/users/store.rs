@@ -4,17 +4,19 @@
 
 mod change;
 mod file;
+mod postgres;
 mod row_mistake;
 mod sqlite;
 
 use thiserror::Error;
 
 pub use change::{Change, ChangeError, UserChange, change, import};
+pub use postgres::PostgresError;
 pub use row_mistake::RowMistake;
 pub use sqlite::SqliteError;
 
 use super::{Users, UsersError};
-use crate::config::UserStore;
+use crate::config::{PostgresAccess, UserStore};
 
 /// A store of users. Reading may block, for a bounded time.
 pub trait Store: Send {
@@ -47,13 +49,17 @@ pub enum StoreError {
     /// A database file.
     #[error(transparent)]
     Sqlite(#[from] SqliteError),
+    /// A database of `PostgreSQL`.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
 }
 
-/// The store that the configuration names. Nothing is opened yet.
+/// The store at a place, and what it takes to get in where that is a database. Nothing is opened yet.
 #[must_use]
-pub fn store_at(place: &UserStore) -> Box<dyn Store> {
+pub fn store_at(place: &UserStore, access: &PostgresAccess) -> Box<dyn Store> {
     match place {
         UserStore::File(path) => Box::new(file::FileStore::at(path)),
         UserStore::Sqlite(path) => Box::new(sqlite::SqliteStore::at(path)),
+        UserStore::Postgres(place) => Box::new(postgres::PostgresStore::at(place, access)),
     }
 }

@@ -72,6 +72,9 @@ pub enum ChangeError {
     /// There is nothing to be changed.
     #[error("there is no {0}")]
     Absent(String),
+    /// It is somebody else's.
+    #[error("users in PostgreSQL are changed there: they are only read from here")]
+    ReadOnly,
     /// Not a store that takes an import.
     #[error("users are imported into a store such as \"sqlite:users.db\"; this one is {0}")]
     NoImport(String),
@@ -99,6 +102,7 @@ pub fn change(
     match place {
         UserStore::File(path) => change_file(path, what, is_rehearsal),
         UserStore::Sqlite(path) => sqlite::change(path, what, is_rehearsal),
+        UserStore::Postgres(_) => Err(ChangeError::ReadOnly),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use super::super::super::{MOST_USERS, Username};
 use super::super::{Change, ChangeError, UserChange, change, import, store_at};
 use super::*;
-use crate::config::UserStore;
+use crate::config::{PostgresAccess, UserStore};
 use crate::proof::digest::{Ha1, HashFunction, Realm};
 use crate::sip::Uri;
 
@@ -43,7 +43,7 @@ impl Scene {
     }
 
     fn read(&self) -> Result<Snapshot, StoreError> {
-        store_at(&self.place).read()
+        store_at(&self.place, &PostgresAccess::default()).read()
     }
 
     fn problem(&self) -> String {
@@ -139,7 +139,7 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
 fn whoever_changes_anything_is_noticed_and_an_unchanged_store_is_not_read() {
     let scene = Scene::new();
     scene.add("alice", Some("example.com"), &[]).unwrap();
-    let store = store_at(&scene.place);
+    let store = store_at(&scene.place, &PostgresAccess::default());
     let mut known = store.read().unwrap().version.unwrap();
     for statement in [
         "UPDATE user SET may_call = '[\"*@example.com\"]'",
