@@ -97,8 +97,8 @@ impl<T: TrustTable> Border<T> {
             Screened::Vouched { vouched, mandate, entitlement } => {
                 let passing = (&vouched, &mandate, entitlement);
                 let passed = self.pass_to_upstream(flow, evidence, request, passing);
-                if let Err((rejection, hearer)) = passed {
-                    self.reject(rejection, flow, hearer, request, answer);
+                if let Err(rejection) = passed {
+                    self.reject(rejection, flow, &PROVEN, request, answer);
                 }
             }
             Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),

@@ -1,10 +1,9 @@
 //! Users whom the upstream alone can tell: it is asked, and what it answers is their proof.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Border;
-use super::receiver::PROVEN;
 use super::registration::{answers_registration, in_clear, is_success};
 use super::stir::Inquiry;
 use crate::config::{Mandate, Users};
@@ -17,29 +16,32 @@ use crate::transport::Flow;
 use crate::trust::TrustTable;
 
 impl<T: TrustTable> Border<T> {
-    /// Lets a request in whose sender the upstream is to tell, or says how it is answered instead, and to whom.
-    pub(super) fn pass_to_upstream<'e>(
+    /// Lets a request in whose sender the upstream is to tell, or says how it is answered instead: he has shown that
+    /// he receives.
+    pub(super) fn pass_to_upstream(
         &self,
         flow: &Flow,
-        evidence: &'e Evidence,
+        evidence: &Evidence,
         request: &Message<'_>,
         (vouched, mandate, entitlement): (&Vouched<'_>, &Mandate, Entitlement),
-    ) -> Result<(), (Rejection, &'e Evidence)> {
-        let hearer = match entitlement {
-            Entitlement::Known | Entitlement::Unproven => &PROVEN,
-            Entitlement::UnderWay => evidence,
-        };
+    ) -> Result<(), Rejection> {
         let Some(vouching) = &self.vouching else {
-            return Err((Rejection { status: 403, outcome: Outcome::ProofMissing }, evidence));
+            return Err(Rejection { status: 403, outcome: Outcome::ProofMissing });
         };
-        let is_under_way = || self.forwarder.upstream().remembers(request, Instant::now());
+        let call = [request.call_id(), request.from().tag.unwrap_or_default()];
+        let is_under_way = || vouching.is_under_way(flow.remote, call, self.now());
         if entitlement == Entitlement::UnderWay && !is_under_way() {
             self.counters.count(Outcome::Unchallengeable);
             return Ok(());
         }
-        if entitlement != Entitlement::Known && !vouching.may_pass(flow.remote, self.now()) {
+        let is_answer = entitlement == Entitlement::Unproven && vouched.passage.user.is_some();
+        let may_pass = || vouching.may_pass(flow.remote, is_answer, self.now());
+        if entitlement != Entitlement::Known && !may_pass() {
             let outcome = Outcome::UnprovenBudgetSpent;
-            return Err((Rejection { status: 503, outcome }, hearer));
+            return Err(Rejection { status: 503, outcome });
+        }
+        if entitlement == Entitlement::Unproven {
+            vouching.let_in(flow.remote, call, self.now());
         }
         let label = label(vouching, &vouched.passage);
         let registrant = label.as_deref().map(Registrant::User);
@@ -49,7 +51,7 @@ impl<T: TrustTable> Border<T> {
                 self.forwarder.vouched_inwards(request, flow, vouched, mandate, registrant);
             self.telling(forwarded.map_err(Rejection::of_relay)?, &mut inquiry)
         });
-        sent.map_err(|rejection| (rejection, hearer))?;
+        sent?;
         inquiry.iter().for_each(Inquiry::passed_on);
         Ok(())
     }
@@ -95,6 +97,10 @@ impl<T: TrustTable> Border<T> {
             let (user, realm) = (user.as_bytes(), realm.as_bytes());
             if is_success(response) && passage.is_proof {
                 vouching.succeeded(to.remote, realm, user, now);
+                // A repeated acceptance is none of another answer.
+                if !passage.is_known && !self.evidence(&to).has_answered {
+                    vouching.proved_himself(to.remote);
+                }
             } else if is_failure(status, passage, response) {
                 vouching.failed(to.remote, realm, user, now);
             }

@@ -26,5 +26,6 @@ pub(super) fn vouching(
         failures: Failures::new(per_source, per_user, users.longest_grant(), clock.wall()),
         budget: upstream.budget.budget(),
         budget_per_source: upstream.budget_per_source.budget(),
+        unaccepted_per_source: per_source,
     })))
 }

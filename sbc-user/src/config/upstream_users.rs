@@ -71,3 +71,35 @@ const fn default_budget() -> Rate {
 const fn default_budget_per_source() -> Rate {
     Rate::new(10, 200)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::sample;
+
+    fn read(users: &str, more: &str) -> Result<(), String> {
+        let start = sample::BASE.split("[users]").next().unwrap_or_default();
+        let text = format!("{start}[users]\n{users}\n{more}");
+        sample::parse(&text).map(drop).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn users_of_the_upstream_have_a_realm_and_no_file() {
+        let upstream = "store = \"upstream\"\nupstream = { realm = \"asterisk\" }";
+        assert_eq!(read(upstream, ""), Ok(()));
+        for (users, more, problem) in [
+            ("store = \"upstream\"", "", "[users.upstream]"),
+            ("store = \"file:u\"\nupstream.realm = \"a\"", "", "store = \"upstream\""),
+            ("store = \"upstream\"\nupstream.realm = \"a\\\"b\"", "", "quote"),
+            (&format!("{upstream}\nalgorithms = [\"MD5\"]"), "", "algorithms"),
+            (upstream, "[digest]\nbind-nonce = \"none\"", "bind-nonce"),
+            (
+                "store = \"upstream\"\nupstream = { realm = \"a\", budget = \"5/s\" }",
+                "",
+                "budget-per-source",
+            ),
+        ] {
+            let error = read(users, more).unwrap_err();
+            assert!(error.contains(problem), "{users}: {error}");
+        }
+    }
+}

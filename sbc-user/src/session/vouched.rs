@@ -53,6 +53,8 @@ impl Forwarder {
             if let Some(longest) = longest {
                 shorten(rewrite, response, longest);
             }
+            // The next nonce would come back under the ticket of this one.
+            rewrite.remove_all(HeaderKind::AuthenticationInfo);
             for challenge in challenges(response).take(MOST_CHALLENGES) {
                 if let Some(text) = self.passed_challenge(&challenge, &to, passage, now) {
                     rewrite.replace_part(challenge.value, text);

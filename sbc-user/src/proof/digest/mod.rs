@@ -30,6 +30,7 @@ mod realms;
 mod replay;
 #[cfg(test)]
 pub(crate) mod test_client;
+mod under_way;
 mod unix_millis;
 mod unproven_budget;
 mod uri;

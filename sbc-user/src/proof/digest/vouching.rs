@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use sbc_common::{Budget, MonotonicNanos};
 
+use super::under_way::UnderWay;
 use super::unproven_budget::UnprovenBudget;
 use super::{
-    Algorithm, Failures, Incarnation, NONCE_LENGTH, NonceBinding, NonceKeys, NonceMint, NonceState,
-    OfferedQops, Realm, UnixMillis,
+    Algorithm, Allowance, Failures, Incarnation, NONCE_LENGTH, NonceBinding, NonceKeys, NonceMint,
+    NonceState, OfferedQops, Realm, UnixMillis,
 };
 
 /// Users whose passwords the upstream alone has: what can be told of them without those.
@@ -20,6 +21,7 @@ pub struct Vouching {
     algorithm: Algorithm,
     failures: Failures,
     budget: UnprovenBudget,
+    under_way: UnderWay,
 }
 
 /// What a [`Vouching`] is made of.
@@ -42,6 +44,8 @@ pub struct VouchingSettings {
     pub budget: Budget,
     /// How many of one source.
     pub budget_per_source: Budget,
+    /// How many answers of one source that nobody has accepted.
+    pub unaccepted_per_source: Allowance,
 }
 
 impl Vouching {
@@ -56,7 +60,12 @@ impl Vouching {
             binding: nonce_binding,
             algorithm: settings.algorithm,
             failures: settings.failures,
-            budget: UnprovenBudget::new(settings.budget, settings.budget_per_source),
+            budget: UnprovenBudget::new(
+                settings.budget,
+                settings.budget_per_source,
+                budget_of(settings.unaccepted_per_source),
+            ),
+            under_way: UnderWay::new(),
         }
     }
 
@@ -112,10 +121,27 @@ impl Vouching {
         is_there && now.saturating_since(passed) < self.mint.lifetime()
     }
 
-    /// Says whether one more request of who is not proven may reach the upstream.
+    /// Says whether one more request of who is not proven may reach the upstream; `is_answer` says whether it answers
+    /// a challenge of the upstream's.
     #[must_use]
-    pub fn may_pass(&self, source: SocketAddr, now: MonotonicNanos) -> bool {
-        self.budget.spend(source.ip(), now)
+    pub fn may_pass(&self, source: SocketAddr, is_answer: bool, now: MonotonicNanos) -> bool {
+        self.budget.spend(source.ip(), is_answer, now)
+    }
+
+    /// Takes note of a call, by Call-ID and the caller's tag, that was let in from who is not proven.
+    pub fn let_in(&self, source: SocketAddr, call: [&[u8]; 2], now: MonotonicNanos) {
+        self.under_way.remember(source, call, now);
+    }
+
+    /// Says whether a call was let in from there during the last five minutes.
+    #[must_use]
+    pub fn is_under_way(&self, source: SocketAddr, call: [&[u8]; 2], now: MonotonicNanos) -> bool {
+        self.under_way.has(source, call, now)
+    }
+
+    /// Somebody has proved himself at `source` who had not before.
+    pub fn proved_himself(&self, source: SocketAddr) {
+        self.budget.was_proof(source.ip());
     }
 
     /// Says whether too many have failed from there, or as this user.
@@ -144,4 +170,11 @@ impl Vouching {
             Arc::from(format!("{user}:{realm}"))
         }
     }
+}
+
+/// All of an allowance at once, or evenly spread.
+fn budget_of(allowance: Allowance) -> Budget {
+    let tolerance = u64::try_from(allowance.within.as_nanos()).unwrap_or(u64::MAX);
+    let interval = tolerance.checked_div(allowance.failures.into()).unwrap_or(tolerance).max(1);
+    Budget { interval, tolerance }
 }

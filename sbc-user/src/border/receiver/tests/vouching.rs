@@ -34,6 +34,7 @@ fn scene_with(more: &str, nonce_binding: NonceBinding) -> Scene {
         failures: Failures::new(allow(3), allow(5), Duration::from_hours(1), started),
         budget: upstream.budget.budget(),
         budget_per_source: upstream.budget_per_source.budget(),
+        unaccepted_per_source: allow(4),
     }));
     scene.border.digest = None;
     scene
@@ -342,4 +343,57 @@ async fn an_acceptance_that_does_not_say_of_what_opens_nothing_and_is_told_to_no
     scene.upstream_sends(&accepting(&answered));
     assert!(scene.phone_hears().await.starts_with("SIP/2.0 200 "));
     assert!(is_open(&scene));
+}
+
+#[tokio::test]
+async fn a_phone_that_registers_again_after_its_ticket_is_told_twice_that_it_was_too_late() {
+    let mut scene = scene();
+    let passed = scene.reaches_upstream(&register).await;
+    scene.upstream_sends(&asking(&passed, ASKED));
+    let theirs = scene.phone_hears().await;
+    let old = answer_to(&theirs, "alice", "REGISTER");
+    scene.phone_sends(&register(&old));
+    let answered = scene.upstream_hears().await;
+    scene.upstream_sends(&accepting(&answered));
+    scene.phone_hears().await;
+    assert!(is_open(&scene));
+    scene.border.clock.advance(Duration::from_mins(2));
+    scene.phone_sends(&register(&old));
+    let ours = scene.phone_hears().await;
+    assert!(ours.contains(",stale=true") && !ours.contains("0815"), "{ours}");
+    scene.phone_sends(&register(&answer_to(&ours, "alice", "REGISTER")));
+    let passed = scene.upstream_hears().await;
+    scene.upstream_sends(&asking(&passed, ASKED));
+    let theirs = scene.phone_hears().await;
+    assert!(theirs.contains(",stale=true") && theirs.contains("0815"), "{theirs}");
+    scene.phone_sends(&register(&answer_to(&theirs, "alice", "REGISTER")));
+    let answered = scene.upstream_hears().await;
+    assert!(answered.contains("Authorization:") && answered.contains("\r\nPath"), "{answered}");
+}
+
+#[tokio::test]
+async fn no_more_guesses_are_under_way_than_may_fail() {
+    let mut scene = scene();
+    let passed = scene.reaches_upstream(&register).await;
+    scene.upstream_sends(&asking(&passed, ASKED));
+    let theirs = scene.phone_hears().await;
+    let guess = register(&answer_to(&theirs, "alice", "REGISTER"));
+    for _ in 0..4 {
+        scene.phone_sends(&guess);
+        scene.upstream_hears().await;
+    }
+    scene.phone_sends(&guess);
+    assert!(scene.phone_hears().await.starts_with("SIP/2.0 503 "));
+    assert_eq!(count_of(&scene, Outcome::UnprovenBudgetSpent), 1);
+}
+
+#[tokio::test]
+async fn nobody_gives_up_a_call_from_elsewhere() {
+    let mut scene = scene();
+    scene.answers_upstream(&invite, ASKED).await;
+    let elsewhere = Flow { remote: "127.0.0.2:5060".parse().unwrap(), ..scene.phone };
+    for method in ["CANCEL", "ACK"] {
+        scene.arrives(&elsewhere, &invite("").replace("INVITE", method));
+    }
+    assert_eq!(count_of(&scene, Outcome::Unchallengeable), 2);
 }
