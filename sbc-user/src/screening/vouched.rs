@@ -92,7 +92,7 @@ impl Screen<'_> {
         if !ends_something && !is_admitted && !has_shown {
             return self.ask_for_our_nonce(vouching, request, method, flow, evidence, &credentials);
         }
-        // From here on whoever it is receives what it is answered, or could not have brought this.
+        // From here on whoever is answered receives that, or could not have brought this.
         let evidence = &Evidence { has_answered: true, ..*evidence };
         let answer = credentials.first.as_ref();
         if answer.is_some_and(|it| {
@@ -102,7 +102,9 @@ impl Screen<'_> {
             return self.reject(request, flow, evidence, rejection);
         }
         let claims = Mandate::of(self.permissions_of_users(), within);
-        let excess = excess(&claims, request, self.forwarder, is_admitted || ends_something);
+        // What ends something claims nothing, and is nobody's to be answered whose source may be forged.
+        let excess = excess(&claims, request, self.forwarder, is_admitted)
+            .filter(|_| is_admitted || !ends_something);
         let is_own = is_admitted || ends_something || self.is_own_name(request, method, answer);
         if let Some(outcome) = excess.or((!is_own).then_some(Outcome::IdentityNotAllowed)) {
             return self.forbid(request, flow, evidence, outcome);

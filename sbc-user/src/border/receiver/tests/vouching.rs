@@ -250,7 +250,7 @@ async fn a_forged_request_is_answered_with_no_more_than_it_was_and_reaches_nobod
         scene.phone_sends(&request);
     }
     for method in ["CANCEL", "ACK"] {
-        scene.phone_sends(&request(method, "alice@example.com", ""));
+        scene.phone_sends(&request(method, "alice@example.com", "Contact: <sip:a@192.0.2.9>\r\n"));
     }
     scene.counted(&[
         (Outcome::WouldAmplify, 1),
