@@ -134,6 +134,9 @@ fn users_of_postgresql_come_and_go_and_stay_while_it_is_down() -> Result<()> {
     wait_until_told(&gateway, Some("user \"eve\" of realm \"example.com\": MD5 takes 32"))?;
     expect_proofs(&gateway, &["user alice"])?;
     registers(&gateway, NEW_PASSWORD)?;
+    postgres
+        .execute("UPDATE sbc.users SET md5 = md5(''), may_call = '{NULL}' WHERE name = 'eve'")?;
+    wait_until_told(&gateway, Some("user \"eve\" of realm \"example.com\": a list has NULL"))?;
     postgres.execute("DELETE FROM sbc.users WHERE name = 'eve'")?;
     wait_until_told(&gateway, None)?;
 

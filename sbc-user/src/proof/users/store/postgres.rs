@@ -9,13 +9,17 @@ mod tls;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, IsolationLevel, NoTls, Row, Transaction};
 use zeroize::Zeroizing;
 
 pub use error::PostgresError;
 
-use super::super::{MOST_USERS, UserRecord, Users, UsersBuilder, UsersError, read_private};
+use super::super::{
+    MOST_USERS, UserMistake, UserPart, UserRecord, Users, UsersBuilder, UsersError, UsersProblem,
+    read_private,
+};
 use super::{RowMistake, Snapshot, Store, StoreError, Version};
 use crate::config::{PostgresAccess, PostgresHost, PostgresPlace};
 use tls::Tls;
@@ -37,6 +41,9 @@ const USERS: &str = "SELECT name::text, realm::text, sha_512_256::text, sha_256:
 const COUNT: &str = "SELECT count(*) FROM sbc.users";
 const VERSION: &str = "SELECT value::text FROM sbc.version LIMIT 1";
 
+/// The mistake of a list that is none.
+const NO_LIST: &str = "a list has NULL or another list in it";
+
 /// Users in a database.
 pub(super) struct PostgresStore {
     place: PostgresPlace,
@@ -51,15 +58,30 @@ impl PostgresStore {
     fn look(&self, known: Option<&Version>) -> Result<Option<Snapshot>, PostgresError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(PostgresError::Runtime)?;
-        runtime.block_on(async {
+        let looked = runtime.block_on(async {
             let look = tokio::time::timeout(LONGEST_LOOK, self.look_at_it(known)).await;
             look.unwrap_or_else(|_| Err(PostgresError::TimedOut(self.place.to_string())))
-        })
+        });
+        // Nobody waits for a name that is still being looked up.
+        runtime.shutdown_background();
+        looked
     }
 
     async fn look_at_it(&self, known: Option<&Version>) -> Result<Option<Snapshot>, PostgresError> {
+        let (mut client, connection) = self.connect().await?;
+        let looked = self.look_by(&mut client, known).await;
+        // The database is told that this is the end, or its log would say that we broke off. How that went is no matter.
+        drop(client);
+        let _ = connection.await;
+        looked
+    }
+
+    async fn look_by(
+        &self,
+        client: &mut Client,
+        known: Option<&Version>,
+    ) -> Result<Option<Snapshot>, PostgresError> {
         let failed = |cause| PostgresError::Database { place: self.place.to_string(), cause };
-        let mut client = self.connect().await?;
         let transaction = client
             .build_transaction()
             .isolation_level(IsolationLevel::RepeatableRead)
@@ -77,7 +99,10 @@ impl PostgresStore {
         Ok(Some(Snapshot { users, version }))
     }
 
-    async fn connect(&self) -> Result<Client, PostgresError> {
+    /// A connection, and what ends when all that there was to say by it is said.
+    async fn connect(
+        &self,
+    ) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>), PostgresError> {
         let failed = |cause| PostgresError::Database { place: self.place.to_string(), cause };
         let mut config = tokio_postgres::Config::new();
         let PostgresPlace { user, host, port, database } = &self.place;
@@ -91,21 +116,18 @@ impl PostgresStore {
         if let Some(path) = &self.access.password_file {
             config.password(password(path)?.as_bytes());
         }
-        // The connection ends with the runtime, whoever is still at it.
         if let Some(ca) = &self.access.ca {
             let tls = Tls::believing(ca).map_err(PostgresError::Tls)?;
             let connected = config.ssl_mode(SslMode::Require).connect(tls).await;
             let (client, connection) = connected.map_err(failed)?;
-            tokio::spawn(connection);
-            return Ok(client);
+            return Ok((client, tokio::spawn(connection)));
         }
         if !self.place.is_on_this_machine() {
             return Err(PostgresError::NoAuthority(self.place.to_string()));
         }
         let connected = config.ssl_mode(SslMode::Disable).connect(NoTls).await;
         let (client, connection) = connected.map_err(failed)?;
-        tokio::spawn(connection);
-        Ok(client)
+        Ok((client, tokio::spawn(connection)))
     }
 
     async fn read_users(&self, transaction: &Transaction<'_>) -> Result<Users, PostgresError> {
@@ -144,8 +166,8 @@ impl PostgresStore {
         loop {
             let rows = transaction.query_portal(&portal, ROWS).await.map_err(failed)?;
             for row in &rows {
-                let record = told(row).map_err(failed)?;
-                let added = users.add_user(&record);
+                let mut record = told(row).map_err(failed)?;
+                let added = take_lists(&mut record, row).and_then(|()| users.add_user(&record));
                 added.map_err(|mistake| wrong(RowMistake::of_user(&record, mistake)))?;
             }
             if rows.len() < usize::try_from(ROWS).unwrap_or(0) {
@@ -176,10 +198,19 @@ fn told(row: &Row) -> Result<UserRecord, tokio_postgres::Error> {
         name: row.try_get(0)?,
         realm: Some(row.try_get(1)?),
         ha1s: [digits(2)?, digits(3)?, digits(4)?],
-        may_assert: row.try_get::<_, Option<_>>(5)?.unwrap_or_default(),
-        may_divert: row.try_get(6)?,
-        may_call: row.try_get(7)?,
+        ..UserRecord::default()
     })
+}
+
+fn take_lists(record: &mut UserRecord, row: &Row) -> Result<(), UserMistake> {
+    let list = |part, column: usize| {
+        let list: Result<Option<Vec<String>>, _> = row.try_get(column);
+        list.map_err(|_| UserMistake { part, problem: UsersProblem::Pattern(NO_LIST.to_owned()) })
+    };
+    record.may_assert = list(UserPart::MayAssert, 5)?.unwrap_or_default();
+    record.may_divert = list(UserPart::MayDivert, 6)?;
+    record.may_call = list(UserPart::MayCall, 7)?;
+    Ok(())
 }
 
 /// The one line of a private file.
