@@ -75,7 +75,7 @@ enum Command {
         #[command(subcommand)]
         command: trust::TrustCommand,
     },
-    /// Add, remove and list the users of the users file, and change their passwords.
+    /// Add, remove, list and import the users of the users file or database, and change their passwords.
     User {
         #[command(subcommand)]
         command: user::UserCommand,
