@@ -147,7 +147,11 @@ impl<T: TrustTable> Border<T> {
     /// Takes what has become of the keys by `now`, in seconds since 1970.
     pub fn take_keys(&self, keys: &KeyRing, now: u64) {
         self.forwarder.seal().take(keys, now);
-        if let (Some(digest), Some(keys)) = (&self.digest, keys.nonce_keys(now)) {
+        let Some(keys) = keys.nonce_keys(now) else { return };
+        if let Some(vouching) = &self.vouching {
+            vouching.take_nonce_keys(&keys);
+        }
+        if let Some(digest) = &self.digest {
             digest.take_nonce_keys(keys);
         }
     }

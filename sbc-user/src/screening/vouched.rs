@@ -38,6 +38,8 @@ struct Credentials<'m> {
     first: Option<Answer>,
     /// How many do.
     answers: usize,
+    /// Whether they name different users: a failure could be held against one of them only.
+    is_of_several: bool,
     /// Whether our own nonce came back, which was issued to there.
     has_shown: bool,
     /// Whether there is an answer to a challenge that was good once.
@@ -85,7 +87,8 @@ impl Screen<'_> {
         };
         let is_known = is_admitted || evidence.has_answered;
         let ends_something = is_unchallengeable(method);
-        if !ends_something && !is_known && !proves(method) {
+        let may_prove = proves(method) && request.to().tag.is_none();
+        if !ends_something && !is_known && !may_prove {
             return self.refuse_lacking(request, flow, evidence, method);
         }
         let has_shown = flow.transport.is_stream() || credentials.has_shown;
@@ -98,6 +101,7 @@ impl Screen<'_> {
         if answer.is_some_and(|it| {
             vouching.refuses(flow.remote, it.realm.as_bytes(), it.user.as_bytes(), self.now)
         }) {
+            self.is_proven_guess = true;
             let rejection = Rejection { status: 403, outcome: Outcome::TooManyFailures };
             return self.reject(request, flow, evidence, rejection);
         }
@@ -112,12 +116,12 @@ impl Screen<'_> {
         let subject = self.seal().subject(request);
         let is_proof = !is_admitted
             && credentials.answers == 1
-            && proves(method)
-            && request.to().tag.is_none()
+            && may_prove
             && answer.is_some_and(|answer| answer.subject == subject);
         let is_heard = is_known || ends_something;
         // A registration that proves nobody could not be called by.
-        let is_kept = is_proof || is_heard && !method.is(KnownMethod::Register);
+        let is_kept =
+            is_proof || is_heard && !method.is(KnownMethod::Register) && !credentials.is_of_several;
         let credentials = if is_kept { credentials } else { credentials.left_out() };
         let vouched = credentials.vouched(subject, is_heard, is_proof);
         let entitlement = match (is_known, ends_something) {
@@ -196,6 +200,10 @@ impl Screen<'_> {
         if !vouching.may_answer(flow.remote, ticket.to, ticket.passed, self.now) {
             return Some(Worth::Stale);
         }
+        // Another reader would take that name, and not the one that is looked at here (RFC 7616 §3.4).
+        if params.value(b"username*").is_some() {
+            return None;
+        }
         let user = Username::new(std::str::from_utf8(&params.value(b"username")?).ok()?).ok()?;
         let realm = Realm::new(std::str::from_utf8(&realm).ok()?).ok()?;
         let (user, realm) = (user.as_str().to_owned(), realm.as_str().to_owned());
@@ -237,6 +245,8 @@ impl<'m> Credentials<'m> {
             Worth::Answer(answer, ticket) => {
                 self.has_shown = true;
                 self.answers += 1;
+                self.is_of_several |=
+                    self.first.as_ref().is_some_and(|first| first.user != answer.user);
                 self.first.get_or_insert(answer);
                 answered = Some(ticket);
             }

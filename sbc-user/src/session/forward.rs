@@ -214,7 +214,8 @@ impl Forwarder {
             let uri = self.own_uri(&token, to.listener, outbound)?;
             add_path(&mut rewrite, request, &uri);
         }
-        if forms_a_dialog(request) {
+        let is_nobodys = matches!(&entrance.proof, Proof::ForUpstream(it) if it.is_nobodys());
+        if forms_a_dialog(request) && !is_nobodys {
             let delivery = self.seal.delivery(request.call_id(), origin);
             let admission = self.seal.admission(request, origin, &target);
             let tokens = [(delivery, to.listener), (admission, origin.listener)];
@@ -399,10 +400,10 @@ impl Forwarder {
             LeftOut::PrivateMatters => withhold(&mut rewrite, response, self.hides_inside),
         }
         more(&mut rewrite);
-        if !self.is_outside(&to) {
-            self.reveal_in_response(&mut rewrite, response, arrival, to.listener)?;
-        } else if self.hides_inside {
+        if self.is_outside(&to) {
             self.hide_in_response(&mut rewrite, response, &to)?;
+        } else {
+            self.reveal_in_response(&mut rewrite, response, arrival, to.listener)?;
         }
         write(rewrite, to)
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use rsip::Method as KnownMethod;
 
+use super::request_line::may_make_a_dialog;
 use super::{Forwarder, RelayRefusal};
 use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite, Scheme, StartLine, Uri, Value};
 use crate::transport::Flow;
@@ -78,7 +79,8 @@ impl Forwarder {
         Ok(())
     }
 
-    /// Hides what a response of the upstream tells that goes to `to`.
+    /// Hides what a response of the upstream tells that goes to `to`, if the operator wants that; the routes of a
+    /// refusal, which make none, are removed always.
     pub(super) fn hide_in_response(
         &self,
         rewrite: &mut Rewrite<'_>,
@@ -86,6 +88,12 @@ impl Forwarder {
         to: &Flow,
     ) -> Result<(), RelayRefusal> {
         let listener = to.listener;
+        if !may_make_a_dialog(response) {
+            rewrite.remove_all(HeaderKind::RecordRoute);
+        }
+        if !self.hides_inside() {
+            return Ok(());
+        }
         self.hide_record_route(rewrite, response, to)?;
         remove_telltales(rewrite, response);
         if response.cseq().method.is(KnownMethod::Register) {
@@ -162,7 +170,8 @@ impl Forwarder {
         to: &Flow,
     ) -> Result<(), RelayRefusal> {
         let values: Vec<_> = response.values(HeaderKind::RecordRoute).collect();
-        if values.is_empty() {
+        // Those of a refusal are removed already.
+        if values.is_empty() || !may_make_a_dialog(response) {
             return Ok(());
         }
         rewrite.remove_all(HeaderKind::RecordRoute);

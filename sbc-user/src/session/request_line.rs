@@ -1,4 +1,4 @@
-//! What the first line of a request says about where it may go.
+//! What the first line of a message says about where it may go.
 
 use std::net::SocketAddr;
 
@@ -14,6 +14,12 @@ pub(super) fn forms_a_dialog(request: &Message<'_>) -> bool {
             method,
             Method::Known(KnownMethod::Invite | KnownMethod::Subscribe | KnownMethod::Refer)
         )
+}
+
+/// RFC 3261 §12.1: no other response makes a dialog. Some copy the routes into refusals too, and the token in them would
+/// admit who was refused.
+pub(super) fn may_make_a_dialog(response: &Message<'_>) -> bool {
+    matches!(response.start_line(), StartLine::Response { status, .. } if (101..300).contains(&status))
 }
 
 /// Emergency services, presence and instant messages have schemes of their own (RFC 5031, RFC 3859,

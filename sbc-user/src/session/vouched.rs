@@ -30,6 +30,13 @@ pub struct Brought<'m> {
     pub answered: Option<Ticket>,
 }
 
+impl Vouched<'_> {
+    /// Whether it shows nothing of who sends it. A refusal may bring routes back, whose token would admit him.
+    pub(super) const fn is_nobodys(&self) -> bool {
+        !self.passage.is_known && !self.passage.is_proof
+    }
+}
+
 impl Forwarder {
     /// What a request was passed on as whose response this is, if it was one of those.
     #[must_use]

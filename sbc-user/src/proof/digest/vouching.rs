@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use sbc_common::{Budget, MonotonicNanos};
 
 use super::under_way::UnderWay;
@@ -16,7 +17,11 @@ use super::{
 /// Our own challenge is answered with a response that nobody here can judge; but it brings back our nonce, and
 /// so shows that its sender receives where it says to be.
 pub struct Vouching {
-    mint: NonceMint,
+    /// No request waits while it is replaced.
+    mint: ArcSwap<NonceMint>,
+    incarnation: Incarnation,
+    lifetime: Duration,
+    realm: Realm,
     binding: NonceBinding,
     algorithm: Algorithm,
     failures: Failures,
@@ -55,8 +60,13 @@ impl Vouching {
         let VouchingSettings {
             realm, nonce_keys, incarnation, nonce_binding, nonce_lifetime, ..
         } = settings;
+        let mint =
+            NonceMint::new(&nonce_keys, incarnation, nonce_binding, nonce_lifetime, realm.clone());
         Self {
-            mint: NonceMint::new(&nonce_keys, incarnation, nonce_binding, nonce_lifetime, realm),
+            mint: ArcSwap::from_pointee(mint),
+            incarnation,
+            lifetime: nonce_lifetime,
+            realm,
             binding: nonce_binding,
             algorithm: settings.algorithm,
             failures: settings.failures,
@@ -69,10 +79,17 @@ impl Vouching {
         }
     }
 
+    /// Makes nonces with these keys from now on, and knows those that these have made.
+    pub fn take_nonce_keys(&self, keys: &NonceKeys) {
+        let Self { incarnation, binding, lifetime, realm, .. } = self;
+        let mint = NonceMint::new(keys, *incarnation, *binding, *lifetime, realm.clone());
+        self.mint.store(Arc::new(mint));
+    }
+
     /// A nonce for `source`.
     #[must_use]
     pub fn nonce(&self, source: SocketAddr, now: UnixMillis, number: u32) -> [u8; NONCE_LENGTH] {
-        self.mint.nonce(now, number, source)
+        self.mint.load().nonce(now, number, source)
     }
 
     /// The value of our challenge, in parts.
@@ -80,7 +97,7 @@ impl Vouching {
     pub fn challenge<'a>(&'a self, nonce: &'a [u8; NONCE_LENGTH], is_stale: bool) -> [&'a [u8]; 8] {
         [
             b"Digest realm=\"",
-            self.mint.realm().as_bytes(),
+            self.realm.as_bytes(),
             b"\",nonce=\"",
             nonce,
             b"\",algorithm=",
@@ -98,8 +115,8 @@ impl Vouching {
         source: SocketAddr,
         now: UnixMillis,
     ) -> NonceState {
-        if realm == self.mint.realm().as_bytes() {
-            self.mint.check(nonce, source, now).state
+        if realm == self.realm.as_bytes() {
+            self.mint.load().check(nonce, source, now).state
         } else {
             NonceState::NotOurs
         }
@@ -118,7 +135,7 @@ impl Vouching {
             NonceBinding::AddressAndPort => source == to,
             NonceBinding::Address | NonceBinding::None => source.ip() == to.ip(),
         };
-        is_there && now.saturating_since(passed) < self.mint.lifetime()
+        is_there && now.saturating_since(passed) < self.lifetime
     }
 
     /// Says whether one more request of who is not proven may reach the upstream; `is_answer` says whether it answers
@@ -164,7 +181,7 @@ impl Vouching {
     /// that is not the configured one.
     #[must_use]
     pub fn label(&self, user: &str, realm: &str) -> Arc<str> {
-        if realm == self.mint.realm().as_str() {
+        if realm == self.realm.as_str() {
             Arc::from(user)
         } else {
             Arc::from(format!("{user}:{realm}"))

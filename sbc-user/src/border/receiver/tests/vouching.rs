@@ -397,3 +397,93 @@ async fn nobody_gives_up_a_call_from_elsewhere() {
     }
     assert_eq!(count_of(&scene, Outcome::Unchallengeable), 2);
 }
+
+#[tokio::test]
+async fn a_refusal_admits_nobody_to_anything() {
+    let mut scene = scene();
+    let passed = scene.reaches_upstream(&invite).await;
+    assert!(!passed.contains("Record-Route"), "{passed}");
+    scene.upstream_sends(&asking(&passed, ASKED));
+    let theirs = scene.phone_hears().await;
+    scene.phone_sends(&invite(&answer_to(&theirs, "alice", "INVITE")));
+    let answered = scene.upstream_hears().await;
+    let routes = answered.lines().filter(|line| line.starts_with("Record-Route: "));
+    let routes = routes.map(|line| format!("{line}\r\n")).collect::<String>();
+    assert!(!routes.is_empty(), "{answered}");
+    let copied = |status: &str| {
+        let lines = format!("{routes}Content-Length");
+        answer(&answered, status).replace("Content-Length", &lines)
+    };
+    // As some stacks do.
+    scene.upstream_sends(&copied("403 Forbidden"));
+    let refused = scene.phone_hears().await;
+    assert!(refused.starts_with("SIP/2.0 403 ") && !refused.contains("Record-Route"), "{refused}");
+    scene.upstream_sends(&copied("180 Ringing"));
+    assert!(scene.phone_hears().await.contains("\r\nRecord-Route: "));
+}
+
+#[tokio::test]
+async fn a_call_of_nobodys_has_no_dialog_to_be_in() {
+    let mut scene = scene();
+    let within = |more: &str| {
+        invite(more).replace("To: <sip:bob@example.com>", "To: <sip:bob@example.com>;tag=made-up")
+    };
+    scene.phone_sends(&within(""));
+    assert_eq!(count_of(&scene, Outcome::Challenged), 0);
+    scene.phone_sends(&invite(""));
+    let ours = scene.phone_hears().await;
+    scene.phone_sends(&within(&answer_to(&ours, "alice", "INVITE")));
+    assert_eq!(count_of(&scene, Outcome::RequestRelayedInwards), 0);
+}
+
+#[tokio::test]
+async fn who_is_known_answers_for_one_user_at_a_time() {
+    let mut scene = scene();
+    let answered = scene.answers_upstream(&register, ASKED).await;
+    scene.upstream_sends(&accepting(&answered));
+    scene.phone_hears().await;
+    assert!(is_open(&scene));
+    scene.phone_sends(&invite(""));
+    let ours = scene.phone_hears().await;
+    scene.phone_sends(&invite(&answer_to(&ours, "alice", "INVITE")));
+    let passed = scene.upstream_hears().await;
+    scene.upstream_sends(&asking(&passed, ASKED));
+    let theirs = scene.phone_hears().await;
+    let answer_as = |user: &str| answer_to(&theirs, user, "INVITE");
+    let first = answer_as("alice").replace("Proxy-Authorization", "Authorization");
+    for (second, count) in [("", 1), (&answer_as("alice"), 2), (&answer_as("victim"), 0)] {
+        scene.phone_sends(&invite(&format!("{first}{second}")));
+        let passed = scene.upstream_hears().await;
+        assert_eq!(passed.matches("uthorization: ").count(), count, "{passed}");
+    }
+    scene.phone_sends(&invite(&answer_as("victim")));
+    assert!(scene.phone_hears().await.starts_with("SIP/2.0 403 "), "his name is another's");
+}
+
+#[tokio::test]
+async fn a_name_in_another_encoding_is_no_answer() {
+    let mut scene = scene();
+    let passed = scene.reaches_upstream(&invite).await;
+    scene.upstream_sends(&asking(&passed, ASKED));
+    let theirs = scene.phone_hears().await;
+    let credentials = answer_to(&theirs, "alice", "INVITE");
+    let encoded = credentials.replace(", opaque", ", username*=UTF-8''mallory, opaque");
+    assert_ne!(encoded, credentials);
+    scene.phone_sends(&invite(&encoded));
+    assert!(scene.phone_hears().await.contains("realm=\"pbx.example\""));
+    assert_eq!(count_of(&scene, Outcome::RequestRelayedInwards), 1);
+}
+
+#[tokio::test]
+async fn nonces_are_made_with_the_keys_that_are_current() {
+    let mut scene = scene();
+    scene.phone_sends(&invite(""));
+    let ours = scene.phone_hears().await;
+    let other = NonceKey::new(1, [8; 32]).into();
+    scene.border.vouching.as_ref().unwrap().take_nonce_keys(&other);
+    scene.phone_sends(&invite(&answer_to(&ours, "alice", "INVITE")));
+    let again = scene.phone_hears().await;
+    assert!(again.starts_with("SIP/2.0 407 ") && !again.contains("stale"), "{again}");
+    scene.phone_sends(&invite(&answer_to(&again, "alice", "INVITE")));
+    scene.upstream_hears().await;
+}
