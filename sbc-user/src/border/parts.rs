@@ -74,7 +74,7 @@ pub struct Border<T> {
     pub(super) named: ArcSwap<NamedAddresses>,
     /// What was last known of these names.
     pub(super) names: Mutex<Vec<NameAccount>>,
-    /// A [`Load`].
+    /// A [`Load`](crate::transport::Load).
     pub(super) load: AtomicU8,
     /// By how much strangers' budget in the kernel is divided.
     pub(super) strangers_slowed: AtomicU32,

@@ -278,6 +278,11 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     if let Err(incomplete) = running.shutdown(FAREWELL).await {
         tracing::warn!(%incomplete, "connections cut");
     }
+    leave(filter, &config)
+}
+
+/// Does with the filter what the operator wants of it when nobody is there.
+fn leave(filter: Filter, config: &Config) -> anyhow::Result<()> {
     match config.kernel.on_shutdown {
         OnShutdown::Keep if filter.is_attached() => match config.kernel.longest_silence() {
             None => tracing::info!("the filter stays attached"),

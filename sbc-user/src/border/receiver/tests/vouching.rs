@@ -408,7 +408,7 @@ async fn a_refusal_admits_nobody_to_anything() {
     scene.phone_sends(&invite(&answer_to(&theirs, "alice", "INVITE")));
     let answered = scene.upstream_hears().await;
     let routes = answered.lines().filter(|line| line.starts_with("Record-Route: "));
-    let routes = routes.map(|line| format!("{line}\r\n")).collect::<String>();
+    let routes = routes.flat_map(|line| [line, "\r\n"]).collect::<String>();
     assert!(!routes.is_empty(), "{answered}");
     let copied = |status: &str| {
         let lines = format!("{routes}Content-Length");
