@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::contradiction::Found;
 use super::upstream::one_or_more;
 use super::values::from_text;
-use super::{Assertables, Config, Lifetime};
+use super::{Assertables, Config, Lifetime, UserSource};
 use crate::ldap::{Filter, LdapUrl, is_attribute};
 use crate::proof::digest::Realm;
 
@@ -69,8 +69,12 @@ from_text!(Filter);
 pub(super) fn refuse(config: &Config) -> Result<(), Found> {
     let Some(directory) = &config.directory else { return Ok(()) };
     let refuse = |problem: String| Err(("[directory]".to_owned(), problem));
-    if config.users.is_none() {
+    let Some(users) = &config.users else {
         return refuse("there is no table [users]: nobody could prove to be in it".to_owned());
+    };
+    if users.store == UserSource::Upstream {
+        let problem = "[users] store is \"upstream\": the directory is not asked about its users";
+        return refuse(problem.to_owned());
     }
     if directory.url.is_empty() || directory.url.len() > MOST_SERVERS {
         return refuse(format!("url names no server, or more than {MOST_SERVERS}"));
@@ -176,5 +180,16 @@ mod tests {
         let (nobody, _) = BASE.split_once("[users]").unwrap();
         let error = parse(&format!("{nobody}{DIRECTORY}")).unwrap_err().to_string();
         assert!(error.contains("no table [users]"), "{error}");
+    }
+
+    #[test]
+    fn users_whom_the_upstream_knows_are_not_looked_for_in_a_directory() {
+        let stored = "store = \"file:users.toml\"\nalgorithms = [\"SHA-256\", \"MD5\"]\n";
+        assert!(BASE.contains(stored));
+        let upstream =
+            BASE.replace(stored, "store = \"upstream\"\nupstream = { realm = \"asterisk\" }\n");
+        parse(&upstream).unwrap();
+        let error = parse(&format!("{upstream}{DIRECTORY}")).unwrap_err().to_string();
+        assert!(error.contains("the directory is not asked about its users"), "{error}");
     }
 }
