@@ -51,12 +51,30 @@ impl<T: TrustTable> Ledger<T> {
     /// How long `place` would be denied; `None` where anybody is known, or where there is no room. Notes it.
     pub fn ban_due(&mut self, place: Place, now: MonotonicNanos) -> Option<Duration> {
         let address = address_of(place)?;
-        let is_known = self.grants.acquaintances().may_include(address)
+        let is_known = self.is_shared(place)
+            || self.grants.acquaintances().may_include(address)
             || self.grant_for(SocketAddr::new(address, 0), None).is_some();
         if is_known || self.grants.banned().len() >= self.bans.most {
             return None;
         }
         Some(self.bans.next(place, now))
+    }
+
+    /// Says whether `place` has to do with a network that the operator has written of, or with an address of a name of
+    /// a peer: the kernel asks for a /64 before it asks for these.
+    fn is_shared(&self, place: Place) -> bool {
+        let (network, length) = match place {
+            Place::Subnet(network) => (network.into(), SourceKey::SUBNET_LENGTH),
+            Place::Address(address) => (address, if address.is_ipv4() { 32 } else { 128 }),
+            Place::Port(_) | Place::Network(_) => return false,
+        };
+        let Some(banned) = Prefix::new(network, length) else { return false };
+        let mut written = self.lasting.keys().filter_map(|place| match place {
+            Place::Network(prefix) => Some(prefix),
+            Place::Address(_) | Place::Port(_) | Place::Subnet(_) => None,
+        });
+        written.any(|it| it.contains(&banned.address) || banned.contains(&it.address))
+            || self.named.addresses().any(|it| banned.contains(&Address::from(*it)))
     }
 
     /// Denies `place`, about which [`Self::ban_due`] has just said for how long.

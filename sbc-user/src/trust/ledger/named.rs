@@ -31,6 +31,10 @@ impl Named {
         self.sources.get(&address).is_some_and(|it| it.peer == peer && it.until > now)
     }
 
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &IpAddr> {
+        self.sources.keys()
+    }
+
     /// An entry as the kernel is told of it.
     pub(super) fn tagged(&self, entry: TrustEntry) -> TrustEntry {
         if entry.lane() != Some(Lane::Dns) {

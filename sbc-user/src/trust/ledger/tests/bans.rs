@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
-use sbc_common::{Lane, TrustEntry};
+use sbc_common::{Lane, MonotonicNanos, TrustEntry};
 
 use super::scene::*;
 use crate::config::sample;
+use crate::proof::dns::NamedSource;
 use crate::transport::Transport;
 use crate::trust::{Holder, Place};
 
@@ -91,6 +92,44 @@ fn a_network_that_is_opened_has_nobody_banned_in_it() {
         let denied = entries.filter(|entry| entry.lane() == Some(Lane::Denied));
         assert_eq!(denied.count(), left);
     }
+}
+
+#[test]
+fn a_slash_64_with_a_peers_name_or_gateway_in_it_is_not_banned() {
+    const PEERS: &str = r#"
+[[peer]]
+name = "carrier"
+require = ["dns"]
+names = ["sip.carrier.example"]
+opens = ["udp"]
+
+[[peer]]
+name = "guarded"
+require = ["ipsec"]
+sources = ["10.9.0.0/16"]
+ipsec-gateways = ["2001:db8:8::1"]
+opens = ["udp"]
+"#;
+    let mut scene = Scene::restarted(MemoryTable::default(), sample::config(PEERS), START);
+    let [named, guarded, other] = ["2001:db8:7::9", "2001:db8:8::9", "2001:db8:9::9"]
+        .map(|it| scene.ledger.spoken_for_by(address(it)));
+    assert!(matches!(named, Place::Subnet(_)) && matches!(guarded, Place::Subnet(_)));
+    assert_eq!(scene.ban(guarded), None, "its packets come from a gateway in it");
+    assert_eq!(scene.ban(other), Some(5 * MINUTE));
+    assert_eq!(scene.ban(named), Some(5 * MINUTE));
+
+    let until = MonotonicNanos(scene.now.0 + 600 * 1_000_000_000);
+    let source = NamedSource { address: "2001:db8:7::1".parse().unwrap(), peer: 0, until };
+    scene.ledger.names_resolved(&[source], &scene.config.peers, scene.now).unwrap();
+    assert_eq!(
+        scene.entry(named),
+        None,
+        "lifted: the kernel asks for it before the name's address"
+    );
+    assert!(scene.entry(other).is_some());
+    assert_eq!(scene.ban(named), None);
+    scene.ledger.names_resolved(&[], &scene.config.peers, scene.now).unwrap();
+    assert!(scene.ban(named).is_some(), "the name is elsewhere");
 }
 
 #[test]
