@@ -32,15 +32,26 @@ pub(super) struct UsersAccount {
 
 impl<T: TrustTable> Border<T> {
     /// Puts users in force that were read anew, with the standing that they have by the directory, if there is one. Who
-    /// is gone, or has another password, loses what he has opened before this returns.
+    /// is gone, or has another password, loses what he has opened before this returns. If they are other ones than
+    /// before, all bans end.
     pub fn replace_users(&self, users: &Arc<Users>) -> Replaced {
-        let replaced = if let Some(authority) = &self.authority {
-            let mut authority = locked(authority);
+        let mut authority = self.authority.as_ref().map(locked);
+        let users = if let Some(authority) = &mut authority {
             authority.take_users(users);
-            self.put_in_force(&Arc::new(authority.users()))
+            Arc::new(authority.users())
         } else {
-            self.put_in_force(users)
+            Arc::clone(users)
         };
+        let before = self.digest.as_ref().map(|digest| Arc::clone(digest.realms().users()));
+        let replaced = self.put_in_force(&users);
+        drop(authority);
+        let is_new = |user: &Arc<User>| {
+            !user.is_barred() && before.as_ref().is_some_and(|before| !before.still_prove(user))
+        };
+        if replaced.disproved > 0 || users.iter().any(is_new) {
+            // Whose password was missing here was no guesser.
+            self.lift_bans(None);
+        }
         self.users_are_current();
         replaced
     }
@@ -57,8 +68,6 @@ impl<T: TrustTable> Border<T> {
             (shut, ended) = self.ledger().users_disproved(|label| disproved.contains(label), now);
             self.report(ended);
         }
-        // Whose password was missing here was no guesser.
-        self.lift_bans(None);
         Replaced { disproved: disproved.len(), shut }
     }
 

@@ -20,8 +20,8 @@ pub(super) struct Renewed {
 }
 
 impl Renewed {
-    /// Reads the certificates and the users anew, and asks the directory, whenever we are told to, by SIGHUP. What is wrong
-    /// with one of them is no reason to go on with the others as they were.
+    /// Reads the certificates and the users anew, asks the directory, and ends all bans, whenever we are told to, by
+    /// SIGHUP. What is wrong with one of them is no reason to go on with the others as they were.
     pub(super) async fn renew_at(
         self,
         mut hang_up: Signal,
@@ -34,6 +34,7 @@ impl Renewed {
             let (certificates, border) = (Arc::clone(&certificates), Arc::clone(&border));
             let config = Arc::clone(&config);
             let renewed = tokio::task::spawn_blocking(move || {
+                border.lift_bans(None);
                 match renew_certificates(&certificates, &config, &border) {
                     Ok(()) => tracing::info!("the certificates were read anew"),
                     Err(error) => tracing::error!("{error:#}"),

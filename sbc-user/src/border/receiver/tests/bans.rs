@@ -191,5 +191,36 @@ async fn the_operator_and_new_users_lift_bans() {
     guesses(&scene, &attacker, 1);
     assert_eq!(denied(&scene).len(), 1);
     scene.border.replace_users(&test_client::users());
+    assert_eq!(denied(&scene).len(), 1, "they are the same");
+    let users = |text: &str| Arc::new(crate::proof::users::Users::parse(text).unwrap());
+    let nobody = users("realm = \"example.com\"");
+    scene.border.replace_users(&nobody);
     assert!(denied(&scene).is_empty(), "it may have been ours that was wrong");
+    guesses(&scene, &attacker, 10);
+    assert_eq!(denied(&scene).len(), 1);
+    scene.border.replace_users(&test_client::users());
+    assert!(denied(&scene).is_empty(), "somebody is new");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_asked_again_and_again_lifts_no_bans() {
+    let directory = "[directory]\nurl = \"ldap://127.0.0.1\"\nbase = \"\"\nfilter = \"(uid=*)\"\n\
+        user-attribute = \"uid\"\n";
+    let tail = format!("{ENFORCED}\n{directory}");
+    let mut scene = scene(&tail);
+    scene.border = scene.border.authorised_by(sample::config(&tail).directory.as_ref());
+    let asked = |scene: &Scene, names: &[&str]| {
+        let people: Vec<_> = names.iter().map(|name| (*name, "")).collect();
+        let people = crate::directory::People::of(&people);
+        scene.border.take_people(people, "ldap://127.0.0.1", true).unwrap();
+    };
+    asked(&scene, &["alice", "bob"]);
+    guesses(&scene, &attacker(Transport::Udp), 10);
+    assert_eq!(denied(&scene).len(), 1);
+    for names in [&["alice", "bob"][..], &["alice"], &["alice", "bob"]] {
+        asked(&scene, names);
+        assert_eq!(denied(&scene).len(), 1);
+    }
+    scene.border.replace_users(&test_client::users());
+    assert_eq!(denied(&scene).len(), 1, "the store is as it was");
 }
