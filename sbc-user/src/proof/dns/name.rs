@@ -135,9 +135,10 @@ impl Name {
         let longest = LONGEST.min(terms.longest_silence / 2).max(SHORTEST);
         let due = after(now, lasts.clamp(SHORTEST, longest));
         let waiting = self.held.values().filter(|held| held.why == HeldBack::New);
-        let confirmed = waiting.map(|held| after(held.since, terms.confirm)).min();
-        let again = confirmed.map_or(due, |confirmed| confirmed.max(after(now, SOON)));
-        self.due = due.min(again);
+        // For what could have been given again by now, and was not, nobody looks sooner.
+        let confirmed = waiting.map(|held| after(held.since, terms.confirm)).filter(|at| *at > now);
+        let next = confirmed.min();
+        self.due = next.map_or(due, |next| due.min(next.max(after(now, SOON))));
     }
 
     /// Forgets what is over; returns the addresses that are not the peer's by this name any more.

@@ -299,6 +299,19 @@ fn a_name_has_no_more_addresses_than_it_may_and_remembers_no_more_than_it_must()
 }
 
 #[test]
+fn a_new_address_that_is_not_given_again_is_not_looked_for_all_the_time() {
+    let mut scene = Scene::new();
+    scene.hear(A, &["198.51.100.1"]);
+    scene.hear(A, &["198.51.100.1", "198.51.100.66"]);
+    for is_whole in [false, true] {
+        scene.pass(61);
+        scene.hear_of(A, &["198.51.100.1"], is_whole);
+        assert_eq!(scene.seconds_until_due(A), 30);
+        assert_eq!(scene.held(A)["198.51.100.66"], HeldBack::New);
+    }
+}
+
+#[test]
 fn two_names_of_a_peer_are_one_peer() {
     let mut scene = Scene::new();
     scene.hear(A, &["198.51.100.1", "198.51.100.2"]);
