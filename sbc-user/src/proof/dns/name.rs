@@ -44,8 +44,10 @@ pub(super) struct Known {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     pub(super) why: HeldBack,
+    /// When it was given the first of these times.
     pub(super) since: MonotonicNanos,
     pub(super) seen: MonotonicNanos,
+    /// How often it was given since an answer did not have it.
     looks: u32,
 }
 
@@ -87,7 +89,7 @@ impl Name {
         }
         let before = self.held.get(&address).copied();
         let looks = before.map_or(0, |held| held.looks).saturating_add(1);
-        let since = before.map_or(now, |held| held.since);
+        let since = before.filter(|held| held.looks > 0).map_or(now, |held| held.since);
         let is_confirmed = looks >= 2 && after(since, terms.confirm) <= now;
         let why = if let Some(objection) = objection {
             objection
@@ -120,6 +122,12 @@ impl Name {
         }
         self.trouble = (!heard.is_whole).then_some(Trouble::InPart);
         if heard.is_whole {
+            // Of two servers one may be cheated: what the other does not give has to be given twice anew.
+            for (address, held) in &mut self.held {
+                if !heard.addresses.contains(address) {
+                    held.looks = 0;
+                }
+            }
             for (address, known) in &mut self.known {
                 if !heard.addresses.contains(address) {
                     known.left.get_or_insert(now);
@@ -134,7 +142,7 @@ impl Name {
         let lasts = lasts.filter(|_| is_good).unwrap_or(PAUSE);
         let longest = LONGEST.min(terms.longest_silence / 2).max(SHORTEST);
         let due = after(now, lasts.clamp(SHORTEST, longest));
-        let waiting = self.held.values().filter(|held| held.why == HeldBack::New);
+        let waiting = self.held.values().filter(|it| it.why == HeldBack::New && it.looks > 0);
         // For what could have been given again by now, and was not, nobody looks sooner.
         let confirmed = waiting.map(|held| after(held.since, terms.confirm)).filter(|at| *at > now);
         let next = confirmed.min();

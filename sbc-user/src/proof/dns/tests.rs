@@ -312,6 +312,26 @@ fn a_new_address_that_is_not_given_again_is_not_looked_for_all_the_time() {
 }
 
 #[test]
+fn of_two_servers_the_one_that_is_cheated_does_not_confirm_itself() {
+    let mut scene = Scene::new();
+    let (honest, cheated) = (["198.51.100.1"], ["198.51.100.1", "198.51.100.66"]);
+    scene.hear(A, &honest);
+    for _ in 0..10 {
+        scene.pass(40);
+        scene.hear(A, &cheated);
+        scene.pass(40);
+        scene.hear(A, &honest);
+    }
+    assert_eq!(scene.of_one(), honest);
+    for seconds in [0, 59, 1] {
+        scene.pass(seconds);
+        assert_eq!(scene.of_one(), honest);
+        scene.hear(A, &cheated);
+    }
+    assert_eq!(scene.of_one(), cheated);
+}
+
+#[test]
 fn two_names_of_a_peer_are_one_peer() {
     let mut scene = Scene::new();
     scene.hear(A, &["198.51.100.1", "198.51.100.2"]);
