@@ -211,7 +211,7 @@ impl NamedPeers {
         let Some(it) = self.names.get_mut(name) else { return notices };
         let before = it.trouble;
         match heard {
-            Some(heard) => it.miss(heard, now),
+            Some(heard) => it.miss(heard, &self.terms, now),
             None => it.trouble = Some(Trouble::Silent),
         }
         it.plan(heard.map(|heard| heard.lasts), &self.terms, now);

@@ -59,6 +59,17 @@ impl Known {
     }
 }
 
+impl Held {
+    fn is_confirmed(&self, terms: &Terms, now: MonotonicNanos) -> bool {
+        is_confirmed(self.looks, self.since, terms, now)
+    }
+}
+
+/// Says whether so many looks, the first of them then, are enough to believe an address.
+fn is_confirmed(looks: u32, since: MonotonicNanos, terms: &Terms, now: MonotonicNanos) -> bool {
+    looks >= 2 && after(since, terms.confirm) <= now
+}
+
 impl Name {
     pub(super) fn new(peer: usize, name: PeerName) -> Self {
         Self {
@@ -90,7 +101,7 @@ impl Name {
         let before = self.held.get(&address).copied();
         let looks = before.map_or(0, |held| held.looks).saturating_add(1);
         let since = before.filter(|held| held.looks > 0).map_or(now, |held| held.since);
-        let is_confirmed = looks >= 2 && after(since, terms.confirm) <= now;
+        let is_confirmed = is_confirmed(looks, since, terms, now);
         let why = if let Some(objection) = objection {
             objection
         } else if self.known.len() >= terms.most_addresses {
@@ -111,8 +122,14 @@ impl Name {
 
     /// Takes note of what an answer does not have. One that says nothing that is believed takes nothing away:
     /// neither that there is no such name, nor who lies about all of it.
-    pub(super) fn miss(&mut self, heard: &Heard, now: MonotonicNanos) {
-        if !heard.addresses.iter().any(|address| self.known.contains_key(address)) {
+    pub(super) fn miss(&mut self, heard: &Heard, terms: &Terms, now: MonotonicNanos) {
+        // What would be believed if those that are gone had left it room says something as well.
+        let lacks_room =
+            |held: &Held| held.why == HeldBack::TooMany && held.is_confirmed(terms, now);
+        let is_believed = |address: &IpAddr| {
+            self.known.contains_key(address) || self.held.get(address).is_some_and(lacks_room)
+        };
+        if !heard.addresses.iter().any(is_believed) {
             self.trouble = Some(if heard.addresses.is_empty() {
                 Trouble::NoAddress
             } else {
@@ -145,7 +162,9 @@ impl Name {
         let waiting = self.held.values().filter(|it| it.why == HeldBack::New && it.looks > 0);
         // For what could have been given again by now, and was not, nobody looks sooner.
         let confirmed = waiting.map(|held| after(held.since, terms.confirm)).filter(|at| *at > now);
-        let next = confirmed.min();
+        let is_full = self.held.values().any(|held| held.why == HeldBack::TooMany);
+        let leaving = self.known.values().filter(|known| is_full && known.left.is_some());
+        let next = confirmed.chain(leaving.map(|known| known.until(terms))).min();
         self.due = next.map_or(due, |next| due.min(next.max(after(now, SOON))));
     }
 

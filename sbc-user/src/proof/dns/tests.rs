@@ -299,6 +299,27 @@ fn a_name_has_no_more_addresses_than_it_may_and_remembers_no_more_than_it_must()
 }
 
 #[test]
+fn a_full_name_that_moves_altogether_is_at_its_new_addresses_after_the_grace() {
+    let mut scene = Scene::new();
+    let old = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"];
+    let new = ["198.51.100.5", "198.51.100.6", "198.51.100.7", "198.51.100.8"];
+    scene.hear(A, &old);
+    scene.pass(30);
+    scene.hear(A, &new);
+    scene.pass(59);
+    scene.hear(A, &new);
+    // From here on they say that the others are gone, and what was not confirmed did not.
+    scene.pass(1);
+    scene.hear(A, &new);
+    scene.pass(590);
+    scene.hear(A, &new);
+    assert_eq!((scene.of_one(), scene.seconds_until_due(A)), (old.map(str::to_owned).to_vec(), 10));
+    scene.pass(10);
+    scene.hear(A, &new);
+    assert_eq!(scene.of_one(), new);
+}
+
+#[test]
 fn a_new_address_that_is_not_given_again_is_not_looked_for_all_the_time() {
     let mut scene = Scene::new();
     scene.hear(A, &["198.51.100.1"]);
