@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use sbc_user::proof::digest::{Credentials, MalformedCredentials, Realm};
+use sbc_user::proof::digest::{AuthParams, Credentials, MalformedCredentials, Realm};
 use sbc_user::sip::{HeaderKind, Message};
 
 /// Credentials are read or refused without panic, written anew they say the same, and a message brings them whole.
@@ -16,6 +16,7 @@ pub fn digest(value: &[u8]) {
         (Err(ours), Ok(any)) => panic!("{ours}, though {:?} was read", any.realm),
     }
     check_in_message(value);
+    check_params(value, read.as_ref().ok());
     let Ok(credentials) = read else { return };
     assert!((1..=255).contains(&credentials.username.len()));
     assert_eq!(credentials.nonce_count.digits.len(), 8);
@@ -29,6 +30,41 @@ pub fn digest(value: &[u8]) {
         Ok(again) => assert_eq!(values(&again), values(&credentials)),
         Err(MalformedCredentials::TooLong) => assert!(value.len() > 2000),
         Err(error) => panic!("{error}: {}", written.escape_ascii()),
+    }
+}
+
+/// Who leaves the judging to somebody else reads the same, and passes on what it read.
+fn check_params(value: &[u8], credentials: Option<&Credentials<'_>>) {
+    let params = match AuthParams::read(value) {
+        Ok(params) => params,
+        Err(MalformedCredentials::TooLong | MalformedCredentials::TooManyParameters) => return,
+        Err(error) => return assert!(credentials.is_none(), "{error}, though it is readable"),
+    };
+    if let Some(credentials) = credentials {
+        assert_eq!(params.value(b"username").as_ref(), Some(&credentials.username));
+        assert_eq!(params.value(b"realm").as_ref(), Some(&credentials.realm));
+        assert_eq!(params.value(b"nonce").as_deref(), Some(credentials.nonce));
+    }
+    for (written, opaque, stale) in [
+        (params.with_opaque(Some(b"a-token_09")), Some(&b"a-token_09"[..]), None),
+        (params.with_opaque(None), None, None),
+        (params.with_opaque_and_stale(b"another"), Some(&b"another"[..]), Some(true)),
+    ] {
+        let text = written.escape_ascii();
+        assert!(!written.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)), "{text}");
+        let again = match AuthParams::read(&written) {
+            Ok(again) => again,
+            Err(MalformedCredentials::TooLong) if value.len() > 4000 => continue,
+            Err(MalformedCredentials::TooManyParameters) => continue,
+            // It said nothing else.
+            Err(_) if opaque.is_none() => continue,
+            Err(error) => panic!("{error}: {text}"),
+        };
+        assert_eq!(again.opaque(), opaque, "{text}");
+        assert_eq!(again.is_stale(), stale.unwrap_or(params.is_stale()), "{text}");
+        for name in [&b"username"[..], b"realm", b"nonce", b"response", b"uri", b"algorithm"] {
+            assert_eq!(again.value(name), params.value(name), "{text}");
+        }
     }
 }
 
