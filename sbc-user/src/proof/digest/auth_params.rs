@@ -79,6 +79,8 @@ impl<'a> AuthParams<'a> {
         let left: Vec<_> =
             self.params.iter().flatten().filter(is_left).map(|it| it.whole).collect();
         let mut text = [&b"Digest "[..], &left.join(&b", "[..])].concat();
+        // Folds around a `=`, which are the only ones here: one line is the same text.
+        text.iter_mut().filter(|it| matches!(it, b'\r' | b'\n')).for_each(|it| *it = b' ');
         if let Some(opaque) = opaque {
             text.extend([&b", opaque=\""[..], opaque, b"\""].concat());
         }
@@ -123,6 +125,12 @@ mod tests {
         let exchanged = AuthParams::read(value).unwrap().with_opaque(Some(b"T"));
         let restored = AuthParams::read(&exchanged).unwrap().with_opaque(Some(b"z"));
         assert_eq!(restored, value);
+    }
+
+    #[test]
+    fn what_is_folded_goes_on_in_one_line() {
+        let params = AuthParams::read(b"Digest realm=\r\n \"r\",\r\n\tnonce\r\n =n").unwrap();
+        assert_eq!(text(&params.with_opaque(None)), "Digest realm=   \"r\", nonce   =n");
     }
 
     #[test]
