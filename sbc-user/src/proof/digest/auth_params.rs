@@ -76,14 +76,12 @@ impl<'a> AuthParams<'a> {
         let is_left = |param: &&Parameter<'_>| {
             !without.iter().any(|name| param.name.eq_ignore_ascii_case(name))
         };
-        let left: Vec<_> =
-            self.params.iter().flatten().filter(is_left).map(|it| it.whole).collect();
+        let opaque = opaque.map(|opaque| [&b"opaque=\""[..], opaque, b"\""].concat());
+        let left = self.params.iter().flatten().filter(is_left).map(|it| it.whole);
+        let left: Vec<_> = left.chain(opaque.as_deref()).collect();
         let mut text = [&b"Digest "[..], &left.join(&b", "[..])].concat();
         // Folds around a `=`, which are the only ones here: one line is the same text.
         text.iter_mut().filter(|it| matches!(it, b'\r' | b'\n')).for_each(|it| *it = b' ');
-        if let Some(opaque) = opaque {
-            text.extend([&b", opaque=\""[..], opaque, b"\""].concat());
-        }
         text.extend_from_slice(more.as_bytes());
         text
     }
