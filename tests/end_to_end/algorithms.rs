@@ -140,3 +140,25 @@ fn hex<D: Digest>(text: &[u8]) -> String {
         hex
     })
 }
+
+/// Debian's Kamailio 5.6.3 knows MD5 alone too, and looks at the first header only.
+#[test]
+fn kamailio_answers_a_challenge_for_its_customers() -> Result<()> {
+    // Who calls in sipp's scenario.
+    const CALLER: [&str; 2] = ["caller", "secret"];
+    for algorithms in ["[\"MD5\"]", "[\"MD5\", \"SHA-256\"]"] {
+        let setup = Setup::new().challenging_strangers();
+        let setup = setup.users(&format!("algorithms = {algorithms}"), &[CALLER]);
+        let gateway = setup.start()?;
+        let proxy = SocketAddr::new(Family::V4.caller(), 5060);
+        let (host, border) = (&gateway.internet, Family::V4.sip());
+        let _proxy = Kamailio::start_as_digest_client(host, proxy, border, CALLER)?;
+        let answering =
+            Sipp::answering(Scenario::Answer, gateway.upstream()).start(&gateway.inside)?;
+        let customer = SocketAddr::new(Family::V4.neighbour(), 5070);
+        expect_calls(&Sipp::calling(Scenario::Call, customer, proxy).run(host)?, 1);
+        expect_calls(&answering.stop()?, 1);
+        gateway.expect_proven(&[["198.51.100.7:5060", "digest", "user caller"]])?;
+    }
+    Ok(())
+}

@@ -52,6 +52,18 @@ impl<'a> Kamailio<'a> {
         Self::run(host, listen.port(), scratch, &carrier_configuration(listen, border, &tls))
     }
 
+    /// Starts one that takes calls over UDP at this address and passes them on to `border`, whose challenges it answers
+    /// for this user and password.
+    pub fn start_as_digest_client(
+        host: &'a Host,
+        listen: SocketAddr,
+        border: SocketAddr,
+        login: [&str; 2],
+    ) -> Result<Self> {
+        let configuration = digest_client_configuration(listen, border, login);
+        Self::run(host, listen.port(), Scratch::new()?, &configuration)
+    }
+
     fn start_with(host: &'a Host, listen: SocketAddr, password: Option<&str>) -> Result<Self> {
         Self::run(host, listen.port(), Scratch::new()?, &configuration(listen, password))
     }
@@ -134,6 +146,19 @@ fn carrier_configuration(listen: SocketAddr, border: SocketAddr, tls: &Path) -> 
     let mut configuration = beginning(listen, &secure, &["tls"]);
     let _ = writeln!(configuration, "modparam(\"tls\", \"config\", \"{}\")", tls.display());
     configuration + &CARRIER_ROUTING.replace("BORDER", &format!("sip:{border};transport=tls"))
+}
+
+fn digest_client_configuration(listen: SocketAddr, border: SocketAddr, login: [&str; 2]) -> String {
+    let [user, password] = login;
+    let mut configuration = beginning(listen, "disable_tcp=yes", &["uac"]);
+    for (part, variable) in [("username", "user"), ("password", "word"), ("realm", "realm")] {
+        let _ =
+            writeln!(configuration, "modparam(\"uac\", \"auth_{part}_avp\", \"$avp({variable})\")");
+    }
+    let routing = CARRIER_ROUTING
+        .replace("    t_relay();\n}", "    t_on_failure(\"PROOF\");\n    t_relay();\n}");
+    let proof = PROOF.replace("USER", user).replace("WORD", password);
+    configuration + &(routing + &proof).replace("BORDER", &format!("sip:{border}"))
 }
 
 /// Shown to whoever connects and whom it connects to, of whom it believes only what the authority has signed.
@@ -235,6 +260,18 @@ request_route {
     record_route();
     $du = "BORDER";
     t_relay();
+}
+"#;
+
+const PROOF: &str = r#"
+failure_route[PROOF] {
+    if (t_is_canceled() || !t_check_status("401|407")) exit;
+    $avp(user) = "USER";
+    $avp(word) = "WORD";
+    if (uac_auth()) {
+        $du = "BORDER";
+        t_relay();
+    }
 }
 "#;
 
