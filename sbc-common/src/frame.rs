@@ -40,6 +40,12 @@ impl<'a> SliceFrame<'a> {
     pub const fn beginning(kept: &'a [u8], length: u32) -> Self {
         Self { rest: kept, length }
     }
+
+    /// What has not been read, as far as it was kept.
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
 }
 
 impl Frame for SliceFrame<'_> {

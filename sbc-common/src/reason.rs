@@ -1,3 +1,5 @@
+mod remedy;
+
 /// What happens to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {

@@ -15,8 +15,8 @@ const HEAD: &str = "\
 Every frame that the filter judges meets exactly one of these. In observe mode every frame passes and
 is counted under the same reason.
 
-| reason | action | what it means |
-|---|---|---|
+| reason | action | what it means | what to do |
+|---|---|---|---|
 ";
 
 #[test]
@@ -37,7 +37,9 @@ fn the_page_of_reasons_says_what_the_code_says() {
 fn render() -> String {
     let rows = Reason::ALL.iter().map(|reason| {
         let (name, action) = (reason.name(), reason.action().name());
-        format!("| `{name}` | {action} | {} |\n", reason.description().replace('|', "\\|"))
+        let [meaning, remedy] =
+            [reason.description(), reason.remedy()].map(|text| text.replace('|', "\\|"));
+        format!("| `{name}` | {action} | {meaning} | {remedy} |\n")
     });
     HEAD.to_owned() + &rows.collect::<String>()
 }

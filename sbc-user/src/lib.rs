@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` has the picture; each module says what it alone does.
 
+pub mod admin;
 pub mod border;
 pub mod capture;
 pub mod cli;
@@ -9,9 +10,12 @@ mod closed_list;
 pub mod config;
 pub mod control;
 pub mod directory;
+pub mod doctor;
 mod dues;
+pub mod homer;
 pub mod identity;
 pub mod kernel;
+pub mod known_good;
 pub mod ldap;
 pub mod pki;
 pub mod policy;

@@ -59,6 +59,8 @@ fn who_goes_on_guessing_is_denied_on_the_wire_until_the_operator_lifts_it() -> R
         assert!(ended.success() && shown.contains("offender"), "{shown}");
         let (ended, lifted) = gateway.sbc(&["trust", "lift", &family.neighbour().to_string()])?;
         assert!(ended.success() && lifted.trim() == ban.source, "{lifted}");
+        let (ended, said) = gateway.sbc(&["trust", "lift", &family.neighbour().to_string()])?;
+        assert_eq!((ended.code(), said.as_str()), (Some(1), ""), "there is none any more");
         guesser.ask(family.sip(), &question(&guesser), 407)?;
     }
     Ok(())

@@ -243,7 +243,7 @@ fn a_source_is_explained_by_its_last_packets_and_not_by_questions_about_it() -> 
     let (_, said) = gateway.sbc(&["explain", "198.51.100.7"])?;
     assert!(said.contains("is not known: the daemon does not run\n"), "{said}");
     let (status, said) = gateway.sbc(&["capture", "--write", "-"])?;
-    assert!(status.code() == Some(1) && said.contains("no daemon answers at"), "{said}");
+    assert!(status.code() == Some(2) && said.contains("no daemon answers at"), "{said}");
     Ok(())
 }
 
@@ -285,7 +285,7 @@ fn a_few_may_capture_at_a_time() -> Result<()> {
     let precious = gateway.scratch().write("precious", "nothing to do with it")?;
     let path = precious.to_str().context("a path that is no text")?;
     let (status, said) = gateway.sbc(&["capture", "--write", path])?;
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(2));
     assert!(said.contains("4 captures run already"), "{said}");
     assert_eq!(fs::read_to_string(&precious)?, "nothing to do with it");
 

@@ -33,7 +33,10 @@ fn policy(round: usize) -> String {
 fn a_daemon_that_is_killed_and_begins_again_with_another_policy_opens_and_closes_nothing_in_between()
 -> Result<()> {
     let mut gateway = Setup::new().kept_on_shutdown().table(&policy(0)).start()?;
-    change_under_traffic(&mut gateway, Gateway::start)
+    change_under_traffic(&mut gateway, |gateway| {
+        kill(gateway)?;
+        gateway.start()
+    })
 }
 
 #[test]
@@ -41,12 +44,42 @@ fn a_daemon_without_privileges_changes_the_policy_as_well() -> Result<()> {
     let mut gateway = Setup::new().for_service_user().table(&policy(0)).build()?;
     gateway.load()?;
     gateway.start_without_privileges()?;
-    change_under_traffic(&mut gateway, Gateway::start_without_privileges)
+    change_under_traffic(&mut gateway, |gateway| {
+        kill(gateway)?;
+        gateway.start_without_privileges()
+    })
+}
+
+#[test]
+fn a_reload_opens_and_closes_nothing_in_between() -> Result<()> {
+    let mut gateway = Setup::new().table(&policy(0)).start()?;
+    change_under_traffic(&mut gateway, reload)
+}
+
+#[test]
+fn a_daemon_without_privileges_reloads_as_well() -> Result<()> {
+    let mut gateway = Setup::new().for_service_user().table(&policy(0)).build()?;
+    gateway.load()?;
+    gateway.start_without_privileges()?;
+    change_under_traffic(&mut gateway, reload)
+}
+
+fn reload(gateway: &mut Gateway) -> Result<()> {
+    let (status, said) = gateway.sbc(&["reload"])?;
+    ensure!(status.success(), "{status}: {said}");
+    Ok(())
+}
+
+fn kill(gateway: &mut Gateway) -> Result<()> {
+    let daemon = gateway.daemon()?;
+    daemon.signal(libc::SIGKILL)?;
+    daemon.wait(SOON)?;
+    Ok(())
 }
 
 fn change_under_traffic(
     gateway: &mut Gateway,
-    start: fn(&mut Gateway) -> Result<()>,
+    put_in_force: fn(&mut Gateway) -> Result<()>,
 ) -> Result<()> {
     let flood = |family: Family, address| {
         Flood::start(&gateway.internet, SocketAddr::new(address, 5070), family.sip())
@@ -58,12 +91,9 @@ fn change_under_traffic(
 
     let first = fs::read_to_string(gateway.configuration())?;
     for round in 1..=ROUNDS {
-        let daemon = gateway.daemon()?;
-        daemon.signal(libc::SIGKILL)?;
-        daemon.wait(SOON)?;
         let text = first.replace(&policy(0), &policy(round));
         fs::write(gateway.configuration(), text)?;
-        start(gateway)?;
+        put_in_force(gateway)?;
     }
 
     let (trusted, stranger) = (trusted.stop()?, stranger.stop()?);

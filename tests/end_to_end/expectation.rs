@@ -8,6 +8,9 @@ use sbc_tests::{Calls, Gateway, Grant, Status, UdpCounters, wait_until};
 /// Enough for what takes a moment on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
+/// Lines of a log that are shown where it is not as expected.
+const SHOWN_LINES: usize = 400;
+
 /// Reasons or outcomes, and how often each.
 pub(crate) type Counts<'a> = &'a [(&'a str, u64)];
 
@@ -98,5 +101,15 @@ fn table(counts: Counts<'_>) -> BTreeMap<String, u64> {
 /// All of `count` calls went through their scenario, and no others were made.
 pub(crate) fn expect_calls(calls: &Calls, count: u64) {
     let told = (calls.successful, calls.failed);
-    assert_eq!(told, (count, 0), "{}\n{}", calls.errors, calls.messages);
+    assert_eq!(told, (count, 0), "{}\n{}", beginning(&calls.errors), beginning(&calls.messages));
+}
+
+/// What can be read of a log: that of thousands of calls is hundreds of thousands of lines.
+fn beginning(log: &str) -> String {
+    let mut lines = log.lines();
+    let kept = lines.by_ref().take(SHOWN_LINES).collect::<Vec<_>>().join("\n");
+    match lines.count() {
+        0 => kept,
+        more => format!("{kept}\n({more} lines more)"),
+    }
 }

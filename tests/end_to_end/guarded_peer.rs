@@ -102,7 +102,7 @@ fn who_may_not_see_what_ipsec_does_is_told_what_to_grant() -> Result<()> {
     gateway.load()?;
     let mut daemon = gateway.spawn_without_privileges(&["run"])?;
     let (ended, said) = (daemon.wait(SOON)?, daemon.output()?);
-    ensure!(ended.code() == Some(1), "{said}");
+    ensure!(ended.code() == Some(2), "{said}");
     for part in ["peer \"guarded\" requires ipsec", "AmbientCapabilities=CAP_NET_ADMIN"] {
         ensure!(said.contains(part), "{said}");
     }

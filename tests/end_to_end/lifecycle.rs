@@ -27,7 +27,7 @@ fn sigterm_ends_the_daemon_and_with_detach_its_filter() -> Result<()> {
     nothing_is_left(&gateway)?;
     assert!(!gateway.edge.path("/run/sbc/control.sock").exists());
     let (status, said) = gateway.sbc(&["status"])?;
-    assert_eq!(status.code(), Some(1), "{said}");
+    assert_eq!(status.code(), Some(2), "{said}");
 
     // Nobody listens any more, and nobody drops.
     knock(&gateway)?;
@@ -69,7 +69,7 @@ fn a_filter_that_is_kept_goes_on_and_is_taken_over() -> Result<()> {
     knock(&gateway)?;
     gateway.expect_edge_udp(UdpCounters { no_port_v4: 1, ..UdpCounters::default() })?;
     let (status, said) = gateway.sbc(&["unload"])?;
-    assert!(status.code() == Some(1) && said.contains("no filter is loaded"), "{said}");
+    assert!(status.code() == Some(2) && said.contains("no filter is loaded"), "{said}");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! What must not arrive is shown by counters that say where it ended, on both sides of the kernel's
 //! boundary and on the peers'; never by nothing having been seen.
 
+mod admin;
 mod algorithms;
 mod amplification;
 mod bans;
@@ -15,10 +16,12 @@ mod carrier_proxy;
 mod certificate;
 mod changed_policy;
 mod continuity;
+mod copies;
 mod credentials;
 mod dialog;
 mod digest;
 mod directory;
+mod doctor;
 mod endpoint;
 mod expectation;
 mod expiry;
@@ -34,9 +37,12 @@ mod inside;
 mod ipsec;
 mod lifecycle;
 mod listed_peer;
+mod logs;
 mod methods;
+mod monitoring;
 mod names;
 mod observability;
+mod observe_to_enforce;
 mod outbound;
 mod overload;
 mod phone_over_tls;
@@ -59,11 +65,14 @@ mod stream;
 mod stream_phone;
 mod stream_upstream;
 mod subnet;
+mod supervisor;
 mod syn_flood;
 mod takeover;
+mod terminal;
 mod tls_end;
 mod tls_interop;
 mod tools;
+mod top;
 mod upstream_users;
 mod user_stores;
 mod users;

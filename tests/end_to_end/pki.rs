@@ -96,8 +96,8 @@ fn a_peer_of_its_own_authority_is_let_in_until_it_is_revoked() -> Result<()> {
     pki(&folder, &["revoke", "carrier.example"])?;
     let daemon = gateway.daemon()?;
     daemon.signal(1)?;
-    wait_until("the certificates to be read anew", SOON, || {
-        Ok(daemon.output()?.contains("the certificates were read anew"))
+    wait_until("the configuration to be read anew", SOON, || {
+        Ok(daemon.output()?.contains("the configuration was read anew"))
     })?;
     client.wait_until_closed()?;
     gateway.expect_grants(&LISTED)?;

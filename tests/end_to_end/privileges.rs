@@ -98,7 +98,7 @@ fn the_tables_are_the_service_users_alone_and_the_link_is_roots() -> Result<()> 
         expect_denied(&gateway, nobody, attempt)?;
     }
     let mut unload = gateway.spawn_without_privileges(&["unload"])?;
-    assert_eq!(unload.wait(SOON)?.code(), Some(1), "{}", unload.output()?);
+    assert_eq!(unload.wait(SOON)?.code(), Some(2), "{}", unload.output()?);
     assert!(has_filter(&gateway)? && has_pins(&gateway)?);
     Ok(())
 }
@@ -109,9 +109,9 @@ fn loading_again_leaves_a_daemon_alone_and_takes_its_filter_over_when_it_has_end
     gateway.load()?;
     gateway.start_without_privileges()?;
     let (status, said) = gateway.sbc(&["load"])?;
-    assert!(status.code() == Some(1) && said.contains("another daemon holds the filter"), "{said}");
+    assert!(status.code() == Some(2) && said.contains("another daemon holds the filter"), "{said}");
     let mut second = gateway.spawn_without_privileges(&["run"])?;
-    assert_eq!(second.wait(SOON)?.code(), Some(1), "{}", second.output()?);
+    assert_eq!(second.wait(SOON)?.code(), Some(2), "{}", second.output()?);
     gateway.stop()?;
 
     let (status, said) = gateway.sbc(&["load"])?;
@@ -175,7 +175,7 @@ fn pins_that_the_service_user_could_remove_are_not_made() -> Result<()> {
     let gateway = Setup::new().for_service_user().build()?;
     move_below(&gateway, &gateway.scratch().path().join("own"))?;
     let (status, said) = gateway.sbc(&["load"])?;
-    assert_eq!(status.code(), Some(1), "{said}");
+    assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("user \"nobody\" may remove what is in"), "{said}");
     filter_is_gone(&gateway)?;
     assert!(!has_pins_below(&gateway, &gateway.scratch().path().join("own/bpf"))?);
@@ -183,7 +183,7 @@ fn pins_that_the_service_user_could_remove_are_not_made() -> Result<()> {
     let text = fs::read_to_string(gateway.configuration())?;
     fs::write(gateway.configuration(), text.replace("\"nobody\"", "\"nobody-here\""))?;
     let (status, said) = gateway.sbc(&["load"])?;
-    assert!(status.code() == Some(1) && said.contains("no user \"nobody-here\""), "{said}");
+    assert!(status.code() == Some(2) && said.contains("no user \"nobody-here\""), "{said}");
     Ok(())
 }
 
@@ -192,7 +192,7 @@ fn refusal(gateway: &Gateway) -> Result<String> {
     let mut daemon = gateway.spawn_without_privileges(&["run"])?;
     let status = daemon.wait(SOON)?;
     let said = daemon.output()?;
-    ensure!(status.code() == Some(1), "{status}: {said}");
+    ensure!(status.code() == Some(2), "{status}: {said}");
     Ok(said)
 }
 

@@ -33,8 +33,8 @@ fn connect(gateway: &Gateway, family: Family, shown: &Issued) -> Result<TlsClien
     Ok(client)
 }
 
-const READ_ANEW: &str = "the certificates were read anew";
-const AS_THEY_WERE: &str = "the certificates stay as they were";
+const READ_ANEW: &str = "the configuration was read anew";
+const AS_THEY_WERE: &str = "the configuration stays as it was";
 
 #[test]
 fn who_is_revoked_loses_connection_and_entries_at_the_reload_and_nobody_else_does() -> Result<()> {

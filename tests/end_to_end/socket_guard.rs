@@ -135,7 +135,7 @@ fn a_daemon_without_any_capability_is_guarded_by_what_was_loaded_before() -> Res
     let refused = "does not guard this process's sockets";
     let mut daemon = gateway.spawn_without_privileges(&["run"])?;
     let (ended, said) = (daemon.wait(SOON)?, daemon.output()?);
-    ensure!(ended.code() == Some(1) && said.contains(refused), "{said}");
+    ensure!(ended.code() == Some(2) && said.contains(refused), "{said}");
     fs::write(gateway.configuration(), other.replace("\"require\"", "\"auto\""))?;
     gateway.start_without_privileges()?;
     let log = gateway.stop()?;
@@ -150,7 +150,7 @@ fn whoever_loads_for_a_daemon_has_to_say_where_that_will_be() -> Result<()> {
     let gateway = Setup::new().guarding_sockets().build()?;
     let expected = "[kernel] cgroup has to name the control group";
     let (status, said) = gateway.sbc(&["load"])?;
-    ensure!(status.code() == Some(1) && said.contains(expected), "{said}");
+    ensure!(status.code() == Some(2) && said.contains(expected), "{said}");
     nothing_is_left(&gateway)?;
     let text = fs::read_to_string(gateway.configuration())?;
     fs::write(gateway.configuration(), text.replace("\"require\"", "\"auto\""))?;
@@ -186,7 +186,7 @@ fn where_nothing_can_be_guarded_there_is_a_warning_or_no_filter_at_all() -> Resu
         };
         fs::write(gateway.configuration(), guarding("require"))?;
         let (status, said) = gateway.sbc(&["run"])?;
-        ensure!(status.code() == Some(1) && said.contains(expected), "{said}");
+        ensure!(status.code() == Some(2) && said.contains(expected), "{said}");
         nothing_is_left(&gateway)?;
         fs::write(gateway.configuration(), guarding("auto"))?;
         gateway.start()?;
@@ -203,7 +203,7 @@ fn programs_of_others_stay_beside_it_or_keep_it_out() -> Result<()> {
     let directory = gateway.edge.path(cgroup(&gateway)?.path());
     attach_passing_program(&directory, false)?;
     let (status, said) = gateway.sbc(&["run"])?;
-    ensure!(status.code() == Some(1) && said.contains("leaves no room for a second"), "{said}");
+    ensure!(status.code() == Some(2) && said.contains("leaves no room for a second"), "{said}");
     nothing_is_left(&gateway)?;
 
     let mut gateway = Setup::new().guarding_sockets().build()?;

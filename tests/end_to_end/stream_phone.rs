@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use sbc_tests::{Family, Gateway, TlsClient, wait_for};
+use socket2::{Domain, Socket, Type};
 
 use crate::{carrier, endpoint::Heard, expectation::SOON, request::Request};
 
@@ -26,10 +27,26 @@ enum Line {
 impl StreamPhone {
     pub(crate) fn over_tcp(gateway: &Gateway) -> Result<Self> {
         let connect = || TcpStream::connect_timeout(&Family::V4.sip(), SOON);
-        let stream = gateway.internet.enter(connect)??;
+        Self::on(gateway.internet.enter(connect)??)
+    }
+
+    fn on(stream: TcpStream) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         Ok(Self { line: Line::Tcp(stream, RefCell::default()), heard: 0 })
+    }
+
+    /// The same from this port.
+    pub(crate) fn over_tcp_from(gateway: &Gateway, port: u16) -> Result<Self> {
+        let local = SocketAddr::new(Family::V4.caller(), port);
+        let connect = || -> std::io::Result<TcpStream> {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            socket.set_reuse_address(true)?;
+            socket.bind(&local.into())?;
+            socket.connect_timeout(&Family::V4.sip().into(), SOON)?;
+            Ok(socket.into())
+        };
+        Self::on(gateway.internet.enter(connect)??)
     }
 
     pub(crate) fn over_tls(gateway: &Gateway) -> Result<Self> {

@@ -30,7 +30,7 @@ fn a_filter_of_another_version_is_replaced_in_place_with_no_packet_in_between() 
         also_pin(&pins(&gateway, other).join("TRUST"), &pins(&gateway, other).join("FRIENDS"))?;
         let (status, said) = gateway.sbc(&["status"])?;
         let expected = format!("the filter in /run/sbc/bpf/v{other} is another version's");
-        assert!(status.code() == Some(1) && said.contains(&expected), "{said}");
+        assert!(status.code() == Some(2) && said.contains(&expected), "{said}");
 
         let stranger = SocketAddr::new(Family::V4.elsewhere(), 5070);
         let flood = Flood::start(&gateway.internet, stranger, Family::V4.sip())?;
@@ -87,7 +87,7 @@ fn a_filter_of_another_version_is_left_to_its_daemon_while_that_runs() -> Result
     let before = PinnedLink::at(&link(&gateway, ABI_VERSION))?;
     fs::rename(pins(&gateway, ABI_VERSION), pins(&gateway, 0))?;
     let (status, said) = gateway.sbc(&["load"])?;
-    assert_eq!(status.code(), Some(1), "{said}");
+    assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("another daemon holds the filter in /run/sbc/bpf/v0"), "{said}");
     assert_eq!(PinnedLink::at(&link(&gateway, 0))?, before);
     assert!(!pins(&gateway, ABI_VERSION).exists(), "something is left behind");
@@ -109,7 +109,7 @@ fn a_program_of_somebody_else_is_named_with_the_way_to_remove_it() -> Result<()>
     gateway.edge.run("ip", attach)?;
     for command in ["load", "run"] {
         let (status, said) = gateway.sbc(&[command])?;
-        assert_eq!(status.code(), Some(1), "{said}");
+        assert_eq!(status.code(), Some(2), "{said}");
         let held = "another XDP program holds interface \"outside\": number ";
         let way_out = ", \"foreigner\"; `ip link set dev outside xdp off` removes it";
         assert!(said.contains(held) && said.contains(way_out), "{said}");
@@ -134,7 +134,7 @@ fn a_table_with_other_flags_is_refused_by_name_and_replaced_by_loading() -> Resu
         // The programs alone read and write those.
         if spec != maps::METERS {
             let (status, said) = gateway.sbc(&["status"])?;
-            assert!(status.code() == Some(1) && said.contains(&expected), "{said}");
+            assert!(status.code() == Some(2) && said.contains(&expected), "{said}");
         }
         let (status, said) = gateway.sbc(&["load"])?;
         assert!(status.success() && said.contains("its shape has changed"), "{said}");

@@ -20,8 +20,8 @@ use crate::{
     request::Request,
 };
 
-const READ_ANEW: &str = "the users were read anew";
-const AS_THEY_WERE: &str = "the users stay as they were";
+const READ_ANEW: &str = "the configuration was read anew";
+const AS_THEY_WERE: &str = "the configuration stays as it was";
 pub(crate) const BOB: [&str; 2] = ["bob", "hidden"];
 
 fn challenging(users: &[[&str; 2]]) -> Result<Gateway> {

@@ -1,18 +1,23 @@
 //! A control group for one daemon.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 
-use crate::{Host, wait::wait_until};
+use crate::Host;
 
 /// Where a host sees the control groups of the machine.
 const MOUNT: &str = "/run/cgroup";
+
+/// How long what was killed has to be gone, and how often that is looked at.
+const PATIENCE: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(10);
 
 /// A control group of the second version; it is removed on drop, when nothing runs in it any more.
 #[derive(Debug)]
@@ -52,11 +57,23 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // What was killed has to be gone.
-        let _ = wait_until("the control group to be empty", Duration::from_secs(5), || {
-            Ok(fs::remove_dir(&self.directory).is_ok())
-        });
+        // What was killed has to be gone; also after an interruption, when nothing else is waited for.
+        let deadline = Instant::now() + PATIENCE;
+        while remove(&self.directory).is_err() && Instant::now() < deadline {
+            thread::sleep(POLL);
+        }
     }
+}
+
+/// Removes a group, and first those that were made in it.
+fn remove(group: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path())?;
+        }
+    }
+    fs::remove_dir(group)
 }
 
 fn own_mount() -> Result<PathBuf> {

@@ -12,6 +12,8 @@ use crate::{
     sockets::{Protocol, wait_for_listener},
 };
 
+mod collector;
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running Kamailio: accepts registrations, and connects calls to whoever registered, or is a carrier's.

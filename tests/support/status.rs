@@ -63,6 +63,35 @@ impl Status {
         self.at("/kernel/heartbeat/age-seconds")?.as_u64().context("there was no heartbeat")
     }
 
+    /// Seconds until the filter observes again, if it enforces on trial.
+    pub fn trial_ends_in(&self) -> Result<Option<u64>> {
+        let trial = self.at("/daemon/trial")?;
+        Ok(trial.get("ends-in-seconds").and_then(Value::as_u64))
+    }
+
+    /// How many known-good sources there are.
+    pub fn known_good(&self) -> Result<u64> {
+        self.at("/daemon/known-good/sources")?.as_u64().context("the sources are no number")
+    }
+
+    /// What the filter drops of what is served to known-good sources, or would: source, holder, reason, carrier.
+    pub fn hurt(&self) -> Result<Vec<[String; 4]>> {
+        let losers = self.at("/daemon/known-good/losers")?.as_array().context("no list")?;
+        let text = |value: &Value, key| value.get(key)?.as_str().map(str::to_owned);
+        let mut hurt = Vec::new();
+        for loser in losers {
+            let losses = loser.get("losses").and_then(Value::as_array).context("no losses")?;
+            for loss in losses {
+                let served = loss.get("served").and_then(Value::as_u64).context("no served")?;
+                let [source, holder] = ["source", "holder"].map(|key| text(loser, key));
+                let [reason, carrier] = ["reason", "carrier"].map(|key| text(loss, key));
+                let row = [source, holder, reason, carrier].map(Option::unwrap_or_default);
+                hurt.extend((served > 0).then_some(row));
+            }
+        }
+        Ok(hurt)
+    }
+
     /// How many packets the kernel passed or dropped for this reason.
     pub fn verdict(&self, reason: &str) -> Result<u64> {
         count(&self.kernel()?, reason)

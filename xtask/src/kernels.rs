@@ -24,6 +24,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::setup::{self, Scope};
 use archive::Archive;
+pub(crate) use archive::debian_mirror;
 use kernel::Kernel;
 use release::Release;
 use suite::Suite;

@@ -1,5 +1,6 @@
 //! `cargo xtask lint`: everything about the source that a machine can check.
 
+mod documents;
 mod house_rules;
 
 use std::{collections::BTreeSet, fs};
@@ -36,6 +37,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     step("house rules");
     house_rules::check()?;
+
+    step("documents");
+    documents::check()?;
 
     step("Cargo.lock");
     for manifest in ["Cargo.toml", FUZZ] {

@@ -9,9 +9,11 @@
 mod bench;
 mod build_ebpf;
 mod demo;
+mod dist;
 mod fuzz;
 mod kernels;
 mod lint;
+mod package_test;
 mod setup;
 mod signals;
 mod test;
@@ -40,6 +42,10 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Run the tests that need nothing but a kernel on Debian's kernels, in emulated machines
     Kernels(kernels::Options),
+    /// Make the Debian package, `target/dist/sbc_VERSION_ARCHITECTURE.deb`
+    Dist(dist::Options),
+    /// Follow docs/install.md on a clean Debian 12, from the package's installation to its purge
+    PackageTest(package_test::Options),
     /// Check format, lints, documentation, Cargo.lock and the house rules
     Lint(lint::Options),
 }
@@ -53,6 +59,8 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Kernels(options) => kernels::run(&options),
+        Command::Dist(options) => dist::run(&options),
+        Command::PackageTest(options) => return package_test::run(&options),
         Command::Lint(options) => lint::run(&options),
     };
     match outcome {

@@ -31,6 +31,10 @@ pub(crate) enum Scope {
     Fuzz,
     /// Building, and the emulator in which `cargo xtask kernels` boots other kernels.
     Kernels,
+    /// Building, and what the Debian package is made with.
+    Package,
+    /// The same, and the clean system and the SIP peers that it is tried with.
+    PackageTest,
 }
 
 /// One thing to install: it knows whether it is there, why it is wanted, and how to get it.
@@ -71,6 +75,11 @@ fn requirements(scope: Scope) -> Vec<Box<dyn Requirement>> {
         Scope::Bench => requirements.push(Box::new(packages::FIREWALLS)),
         Scope::Fuzz => requirements.push(Box::new(packages::CPLUSPLUS)),
         Scope::Kernels => requirements.push(Box::new(packages::GUESTS)),
+        Scope::Package => requirements.push(Box::new(packages::PACKAGING)),
+        Scope::PackageTest => {
+            requirements.push(Box::new(packages::PACKAGING));
+            requirements.push(Box::new(packages::CLEAN_SYSTEM));
+        }
     }
     requirements
 }

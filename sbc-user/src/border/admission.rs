@@ -1,11 +1,13 @@
 //! Who is let in over a connection, and for how long what it proves holds.
 
+use std::net::IpAddr;
+
 use super::Border;
-use super::parts::locked;
+use super::parts::{PeerConnection, locked};
 use crate::config::Proof;
 use crate::proof::tls::{ClientCertificate, ShownCertificate};
 use crate::transport::{Admission, Dialed, Flow, Party, Refusal, Transport};
-use crate::trust::{CertificateProof, Place, TrustTable};
+use crate::trust::TrustTable;
 
 impl<T: TrustTable> Border<T> {
     /// Decides about a connection that was made, or that we have made.
@@ -17,7 +19,10 @@ impl<T: TrustTable> Border<T> {
         let Some(shown) = party.shown else { return self.admit_without_identity(flow, party) };
         let found = match party.dialed {
             // Judged by the rule of whom we have connected to, it says nothing of others that it names.
-            Some(Dialed { peer }) => peer.filter(|position| self.is_for(shown, *position)),
+            Some(Dialed { peer }) => {
+                let position = peer.as_ref().and_then(|name| self.position_of(name));
+                position.filter(|position| self.is_for(shown, *position))
+            }
             None => self.peer_of(shown),
         };
         if found.is_none() && shown.identities().is_empty() {
@@ -31,26 +36,24 @@ impl<T: TrustTable> Border<T> {
             tracing::info!(%flow, ?identities, "a good certificate of nobody we know");
             return Admission::Close;
         };
-        let is_listed = peer.sources.is_empty() || peer.comes_from(flow.remote.ip());
-        let is_named =
-            !peer.requires(Proof::Dns) || self.named_peer(flow.remote.ip()) == Some(position);
-        if !is_listed || !is_named {
+        if !self.may_be_at(position, flow.remote.ip()) {
             self.counters.count_refusal(Refusal::IdentityElsewhere);
             tracing::warn!(%flow, peer = peer.name, "the certificate of a peer, but not its source");
             return Admission::Close;
         }
-        locked(&self.peers_by_connection).insert(flow.connection, position);
-        tracing::info!(%flow, peer = peer.name, "peer connected");
         let now = self.now();
         let proof = self.clock.proof_by(shown, party.dialed, now);
-        self.report(self.ledger().tls_connected(
-            position,
-            peer,
-            flow,
-            &proof,
-            party.hop_limit,
-            now,
-        ));
+        let Some(mut ledger) = self.ledger_in_force() else {
+            // Another policy has taken this one's place meanwhile, which may know nobody there.
+            return self.successor.get().map_or(Admission::Close, |it| it.admit(flow, party));
+        };
+        let connected =
+            PeerConnection { peer: peer.name.as_str().into(), flow: *flow, proof: proof.clone() };
+        locked(&self.peers_by_connection).insert(flow.connection, connected);
+        let entered = ledger.tls_connected(position, peer, flow, &proof, party.hop_limit, now);
+        drop(ledger);
+        tracing::info!(%flow, peer = peer.name, "peer connected");
+        self.report(entered);
         Admission::Keep
     }
 
@@ -60,21 +63,6 @@ impl<T: TrustTable> Border<T> {
         tracing::warn!(%flow, %refusal, "the certificate is no longer good, and the connection ends");
         let now = self.now();
         self.report(self.ledger().tls_disproved(flow.connection, now));
-    }
-
-    /// Shuts what peers who are not connected any more have opened by certificates that are not good now: by
-    /// the rule that they were judged by before.
-    pub fn judge_departed(&self, is_good: impl Fn(&CertificateProof) -> bool) {
-        let departed = self.ledger().departed();
-        // Without the lock: this takes long where there are many.
-        let is_bad = |proof: Option<&CertificateProof>| !proof.is_some_and(&is_good);
-        let bad = departed.iter().filter(|(_, proof)| is_bad(proof.as_ref()));
-        let bad: Vec<Place> = bad.map(|(place, _)| *place).collect();
-        if !bad.is_empty() {
-            tracing::info!(places = bad.len(), "shut: who opened them is not proven any more");
-        }
-        let now = self.now();
-        self.report(self.ledger().shut_departed(bad, now));
     }
 
     /// Where a certificate is required, one that proves no SIP domain is as good as none
@@ -96,11 +84,21 @@ impl<T: TrustTable> Border<T> {
         Admission::Close
     }
 
-    fn peer_of(&self, shown: &ShownCertificate) -> Option<usize> {
+    /// Says whether a peer may be at this address when it connects.
+    pub(super) fn may_be_at(&self, position: usize, address: IpAddr) -> bool {
+        self.config.peers.get(position).is_some_and(|peer| {
+            let is_listed = peer.sources.is_empty() || peer.comes_from(address);
+            let is_named =
+                || !peer.requires(Proof::Dns) || self.named_peer(address) == Some(position);
+            is_listed && is_named()
+        })
+    }
+
+    pub(super) fn peer_of(&self, shown: &ShownCertificate) -> Option<usize> {
         (0..self.config.peers.len()).find(|position| self.is_for(shown, *position))
     }
 
-    fn is_for(&self, shown: &ShownCertificate, position: usize) -> bool {
+    pub(super) fn is_for(&self, shown: &ShownCertificate, position: usize) -> bool {
         self.config.peers.get(position).is_some_and(|peer| {
             let identities = peer.identities.iter().map(|identity| &identity.0);
             shown.is_for(identities, peer.certificate.common_name)

@@ -63,12 +63,16 @@ impl Clock {
     pub fn proof_by(
         &self,
         shown: &Arc<ShownCertificate>,
-        dialed: Option<Dialed>,
+        dialed: Option<&Dialed>,
         now: MonotonicNanos,
     ) -> CertificateProof {
         let left = shown.not_after().saturating_sub(self.unix_seconds());
         let until = now.0.saturating_add(left.saturating_mul(1_000_000_000));
-        CertificateProof { shown: Arc::clone(shown), until: MonotonicNanos(until), dialed }
+        CertificateProof {
+            shown: Arc::clone(shown),
+            until: MonotonicNanos(until),
+            dialed: dialed.cloned(),
+        }
     }
 
     /// The clock that the kernel compares expiry times with.

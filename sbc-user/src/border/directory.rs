@@ -36,6 +36,7 @@ pub struct Authority {
 /// What the directory says, for `sbc status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DirectoryStatus {
     /// The server whose answer is in force; absent if none has answered yet, so that nobody is let in.
     pub server: Option<String>,
@@ -85,16 +86,28 @@ impl Authority {
     /// The users with the standing that they have.
     #[must_use]
     pub fn users(&self) -> Users {
-        self.judged(self.people.as_ref())
+        self.judged(&self.users, self.people.as_ref())
+    }
+
+    /// The same of other users of the store.
+    pub(super) fn users_among(&self, users: &Users) -> Users {
+        self.judged(users, self.people.as_ref())
+    }
+
+    /// Lets those in whom the server has named.
+    #[must_use]
+    pub fn believing(mut self, people: People, server: String, now: MonotonicNanos) -> Self {
+        (self.people, self.answered) = (Some(people), Some((server, now)));
+        self
     }
 
     pub(super) fn take_users(&mut self, users: &Arc<Users>) {
         self.users = Arc::clone(users);
     }
 
-    fn judged(&self, people: Option<&People>) -> Users {
-        let realm = self.realm();
-        self.users.standing(|user, domains| {
+    fn judged(&self, users: &Users, people: Option<&People>) -> Users {
+        let realm = self.realm_among(users);
+        users.standing(|user, domains| {
             if realm.is_some_and(|realm| realm != user.realm()) {
                 return Standing::Good;
             }
@@ -112,7 +125,10 @@ impl Authority {
 
     /// That whose users are looked for in the directory.
     fn realm(&self) -> Option<&Realm> {
-        let users = &self.users;
+        self.realm_among(&self.users)
+    }
+
+    fn realm_among<'u>(&self, users: &'u Users) -> Option<&'u Realm> {
         let default = users.default_realm().realm();
         self.settings.realm.as_deref().map_or(Some(default), |name| users.realm(name))
     }
@@ -155,7 +171,7 @@ impl<T: TrustTable> Border<T> {
         let users = Arc::clone(digest.realms().users());
         let authority = Authority::new(directory.clone(), users);
         digest.replace_users(Arc::new(authority.users()));
-        self.authority = Some(Mutex::new(authority));
+        self.authority = Some(Arc::new(Mutex::new(authority)));
         self
     }
 
@@ -169,7 +185,10 @@ impl<T: TrustTable> Border<T> {
     ) -> Option<Reception> {
         let (authority, digest) = (self.authority.as_ref()?, self.digest.as_ref()?);
         let mut authority = locked(authority);
-        let judged = Arc::new(authority.judged(Some(&people)));
+        if self.successor.get().is_some() {
+            return None;
+        }
+        let judged = Arc::new(authority.judged(&authority.users, Some(&people)));
         let before = Arc::clone(digest.realms().users());
         let let_in = before.iter().filter(|it| !it.is_barred() && authority.is_looked_for(it));
         let (mut of, mut lost) = (0, 0);
@@ -197,6 +216,9 @@ impl<T: TrustTable> Border<T> {
     pub fn keep_people(&self, problem: String) -> bool {
         let Some(authority) = &self.authority else { return false };
         let mut authority = locked(authority);
+        if self.successor.get().is_some() {
+            return false;
+        }
         authority.problem = Some(problem);
         authority.people.is_some()
     }

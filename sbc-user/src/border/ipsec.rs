@@ -14,7 +14,7 @@ impl Border<KernelTables> {
     pub fn ipsec_is(&self, account: IpsecAccount) {
         let now = self.now();
         {
-            let mut ledger = self.ledger();
+            let Some(mut ledger) = self.ledger_in_force() else { return };
             let tables = ledger.table_mut();
             // Before anybody is expected to come out of them.
             match tables.keep_associations(&account.associations) {
@@ -44,7 +44,7 @@ impl Border<KernelTables> {
     /// it comes.
     pub fn ipsec_is_unknown(&self) {
         let written = {
-            let mut ledger = self.ledger();
+            let Some(mut ledger) = self.ledger_in_force() else { return };
             let known = ledger.table_mut().know_associations_until(MonotonicNanos(0));
             known.and(ledger.ipsec_proven(&[], &self.config.peers, self.now()))
         };

@@ -14,6 +14,7 @@ use crate::trust::TrustTable;
 /// What the DNS says of a name of a peer's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NameStatus {
     /// The peer's name in the configuration.
     pub peer: String,
@@ -30,6 +31,7 @@ pub struct NameStatus {
 /// An address of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NameAddressStatus {
     /// The address.
     pub address: String,
@@ -64,7 +66,9 @@ impl<T: TrustTable> Border<T> {
     /// that is said again.
     pub fn names_are(&self, sources: &[NamedSource], account: Vec<NameAccount>) {
         let now = self.now();
-        let written = self.ledger().names_resolved(sources, &self.config.peers, now);
+        let Some(mut ledger) = self.ledger_in_force() else { return };
+        let written = ledger.names_resolved(sources, &self.config.peers, now);
+        drop(ledger);
         self.named.store(NamedAddresses::of(sources).into());
         *locked(&self.names) = account;
         self.report(written);

@@ -8,7 +8,7 @@ use rsip::Method as KnownMethod;
 use sbc_common::Budget;
 use tokio::time::MissedTickBehavior;
 
-use super::Border;
+use super::{Border, InForce};
 use crate::config::UnknownPolicy;
 use crate::kernel::KernelTables;
 use crate::screening::{Evidence, Outcome, Rejection, Standing};
@@ -36,6 +36,7 @@ impl<T: TrustTable> Border<T> {
         }
         let rejection = Rejection { status: 503, outcome: Outcome::Overloaded };
         self.counters.count(rejection.outcome);
+        self.note_refused(flow, evidence, rejection.outcome);
         let seal = self.forwarder.seal();
         if let Ok(reply) = rejection.answer(seal, request, flow, evidence) {
             *answer = reply;
@@ -57,12 +58,15 @@ impl<T: TrustTable> Border<T> {
 
 /// Slows strangers down in the kernel while the daemon is behind: their budget is halved at each look
 /// that finds more than a burst in a queue or a burst that stays, and doubled after a second of calm.
-pub async fn hold_back_strangers(border: Arc<Border<KernelTables>>, mut loads: Loads) {
-    let mut brake = Brake::new(border.config().unknown.budget.budget());
+pub async fn hold_back_strangers(in_force: Arc<InForce<KernelTables>>, mut loads: Loads) {
+    let mut brake = Brake::new(in_force.border().config().unknown.budget.budget());
     let mut looks = tokio::time::interval(PAUSE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
+        let border = in_force.border();
+        // Whoever changes the policy writes it as slow as it was.
+        brake.budget = border.config().unknown.budget.budget();
         let load = loads.take_highest();
         border.load.store(load as u8, Ordering::Relaxed);
         let is_asked = border.config().unknown.action == UnknownPolicy::Challenge;

@@ -47,6 +47,7 @@ impl<T: TrustTable> Border<T> {
             let Forwarded { to, message } = forwarded.map_err(Rejection::of_relay)?;
             let message = self.signed(message, route.attest);
             if self.is_settled(&to, message, Outcome::RequestRelayedOutwards) {
+                self.note_sent_to_peer(position, request);
                 return Ok(());
             }
         }

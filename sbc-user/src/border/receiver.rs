@@ -1,5 +1,6 @@
 use std::hash::BuildHasher as _;
 use std::mem;
+use std::sync::Arc;
 
 use rsip::Method as KnownMethod;
 
@@ -10,6 +11,7 @@ use super::registration::answers_registration;
 use super::stir::Inquiry;
 use crate::kernel::KernelError;
 use crate::screening::{Evidence, Outcome, Rejection, Screen, Screened, asks_us, is_shed};
+use crate::session::Forwarded;
 use crate::sip::{Malformed, Message, StartLine, without_verstat};
 use crate::transport::{
     Admission, Flow, Load, Note, Party, Receiver, Refusal, SendFailure, Transport,
@@ -45,6 +47,10 @@ impl<T: TrustTable> Border<T> {
                 let peers = &self.config.peers;
                 let mandate = self.standing(flow, &evidence).mandate(peers);
                 let forwarded = self.forwarder.response(message, flow, Some(&mandate));
+                if forwarded.is_ok() {
+                    self.note_answered_outside(message);
+                    self.tell_served(message, flow);
+                }
                 self.forward(forwarded, Outcome::ResponseRelayedInwards);
             }
             StartLine::Request { .. } => self.receive_request(flow, &evidence, message, answer),
@@ -84,8 +90,10 @@ impl<T: TrustTable> Border<T> {
                     self.telling(forwarded, &mut inquiry)
                 });
                 let Err(rejection) = sent else {
+                    self.note_accepted(flow, evidence, request);
                     return inquiry.iter().for_each(Inquiry::passed_on);
                 };
+                self.note_refused(flow, evidence, rejection.outcome);
                 // Whose address the operator vouches for may be forged. There is nothing that he would have to
                 // know, and who does receive there repeats what he sent.
                 let is_heard = flow.transport.is_stream() || has_answered;
@@ -98,11 +106,18 @@ impl<T: TrustTable> Border<T> {
                 let passing = (&vouched, &mandate, entitlement);
                 let passed = self.pass_to_upstream(flow, evidence, request, passing);
                 if let Err(rejection) = passed {
+                    self.note_refused(flow, evidence, rejection.outcome);
                     self.reject(rejection, flow, &PROVEN, request, answer);
                 }
             }
-            Screened::Answered(outcome, reply) => self.answer(outcome, reply, answer),
-            Screened::Silent(outcome) => self.counters.count(outcome),
+            Screened::Answered(outcome, reply) => {
+                self.note_refused(flow, evidence, outcome);
+                self.answer(outcome, reply, answer);
+            }
+            Screened::Silent(outcome) => {
+                self.note_refused(flow, evidence, outcome);
+                self.counters.count(outcome);
+            }
         }
     }
 
@@ -172,6 +187,10 @@ impl<T: TrustTable> Border<T> {
                     self.has_trust_domains && self.is_in_trust_domain(to)
                 })
             };
+            if let Ok(Forwarded { to, .. }) = &forwarded {
+                self.note_answered_by_upstream(message);
+                self.tell_served(message, to);
+            }
             return self.forward(forwarded, Outcome::ResponseRelayedOutwards);
         };
         let Err(rejection) = self.request_from_upstream(message, flow) else { return };
@@ -223,41 +242,26 @@ impl<T: TrustTable> Border<T> {
             return Evidence::default();
         }
         let now = self.now();
-        let tls_connection = locked(&self.peers_by_connection).get(&flow.connection).copied();
+        let tls_connection = locked(&self.peers_by_connection)
+            .get(&flow.connection)
+            .map(|connected| Arc::clone(&connected.peer));
+        let tls_connection = tls_connection.and_then(|name| self.position_of(&name));
         let ledger = self.ledger();
+        let here = |position| self.own_position(position);
         Evidence {
             tls_connection,
             tls_source: match tls_connection {
                 Some(_) => None,
-                None => ledger.tls_peer(&self.config.peers, flow, now),
+                None => ledger.tls_peer(&self.config.peers, flow, now).and_then(here),
             },
-            ipsec_source: ledger.ipsec_peer(&self.config.peers, flow, now),
+            ipsec_source: self.ipsec_peer(&ledger, flow, now),
             dns_source: self.named_peer(flow.remote.ip()),
             has_answered: ledger.has_answered(flow, now),
         }
     }
 
-    /// A proof that the kernel did not take is no reason to refuse the message that brought it.
-    pub(super) fn report(&self, written: Result<(), KernelError>) {
-        match written {
-            Ok(()) => {}
-            Err(KernelError::TableFull(table)) => {
-                self.counters.count_full_table();
-                tracing::warn!(table, "full: a proven source was not entered");
-            }
-            Err(error) => {
-                tracing::error!(%error, "the kernel's tables and the ledger may disagree");
-            }
-        }
-    }
-}
-
-impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
-    fn connected(&self, flow: &Flow, party: Party<'_>) -> Admission {
-        self.admit(flow, party)
-    }
-
-    fn received(&self, flow: &Flow, bytes: &[u8], load: Load, answer: &mut Vec<u8>) {
+    /// Decides about a message, and writes the answer if there is one.
+    fn take_in(&self, flow: &Flow, bytes: &[u8], load: Load, answer: &mut Vec<u8>) {
         let is_inside = self.forwarder.is_inside(flow);
         if !is_inside {
             self.counters.count_received(flow.transport);
@@ -286,6 +290,33 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
         }
     }
 
+    /// A proof that the kernel did not take is no reason to refuse the message that brought it.
+    pub(super) fn report(&self, written: Result<(), KernelError>) {
+        match written {
+            Ok(()) => {}
+            Err(KernelError::TableFull(table)) => {
+                self.counters.count_full_table();
+                tracing::warn!(table, "full: a proven source was not entered");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the kernel's tables and the ledger may disagree");
+            }
+        }
+    }
+}
+
+impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
+    fn connected(&self, flow: &Flow, party: Party<'_>) -> Admission {
+        self.admit(flow, party)
+    }
+
+    fn received(&self, flow: &Flow, bytes: &[u8], load: Load, answer: &mut Vec<u8>) {
+        self.take_in(flow, bytes, load, answer);
+        if let Some(homer) = self.homer.as_ref().filter(|_| !answer.is_empty()) {
+            homer.copy(flow, bytes, answer);
+        }
+    }
+
     fn broken_off(&self, flow: &Flow, refused: &[u8], reason: Malformed, answer: &mut Vec<u8>) {
         self.say_what_is_wrong(flow, refused, reason, answer);
         if !self.forwarder.is_inside(flow) {
@@ -311,11 +342,12 @@ impl<T: TrustTable + Send + 'static> Receiver for Border<T> {
     }
 
     fn disconnected(&self, flow: &Flow) {
-        let Some(position) = locked(&self.peers_by_connection).remove(&flow.connection) else {
+        let Some(gone) = locked(&self.peers_by_connection).remove(&flow.connection) else {
             return;
         };
-        let Some(peer) = self.config.peers.get(position) else { return };
-        tracing::info!(%flow, peer = peer.name, "peer disconnected");
+        tracing::info!(%flow, peer = &*gone.peer, "peer disconnected");
+        let position = self.position_of(&gone.peer);
+        let Some(peer) = position.and_then(|it| self.config.peers.get(it)) else { return };
         let now = self.now();
         self.report(self.ledger().tls_disconnected(peer, flow.connection, now));
     }

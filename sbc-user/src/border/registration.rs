@@ -55,7 +55,8 @@ impl<T: TrustTable> Border<T> {
         };
         let longest = users.longest_registration();
         let longest_seconds = u32::try_from(longest.as_secs()).unwrap_or(u32::MAX);
-        let forwarded = self.forwarder.registration_answer(response, to, Some(longest_seconds))?;
+        let shortened = (granted > longest_seconds).then_some(longest_seconds);
+        let forwarded = self.forwarder.registration_answer(response, to, shortened)?;
         let granted = Duration::from_secs(granted.into()).min(longest);
         let now = self.now();
         self.report(self.ledger().registered(&to, Users::lifetime_of_registration(granted), now));
@@ -93,7 +94,10 @@ impl<T: TrustTable> Border<T> {
         let forwarded = self.forwarder.request_outwards(request, origin, &way);
         let Forwarded { to, message } = forwarded.map_err(Rejection::of_relay)?;
         match self.post(&to, message, Outcome::RequestRelayedOutwards) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.note_sent_to(&to, request);
+                Ok(())
+            }
             Err(SendFailure::NoConnection | SendFailure::Unreachable) => {
                 Err(flow_failed(&way, Outcome::ConnectionGone))
             }

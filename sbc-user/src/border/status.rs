@@ -5,20 +5,23 @@ use std::sync::atomic::Ordering;
 use sbc_common::{Lane, MonotonicNanos, Reason, Setting, Transports, TrustEntry};
 use serde::{Deserialize, Serialize};
 
+use super::copies::HomerStatus;
 use super::names::NameStatus;
+use super::own_certificates::CertificateStatus;
 use super::parts::locked;
-use super::{Border, Clock, DirectoryStatus};
+use super::target_status::TargetStatus;
+use super::{ActivityStatus, Border, Clock, DirectoryStatus, KnownGoodStatus, TrialStatus};
 use crate::config::ScrutinyPolicy;
 use crate::kernel::{CounterRow, KernelError, KernelTables, Pins, Readings};
 use crate::samples::Sample;
-use crate::trust::{Grant, Holder, Place, learned, opened};
-use crate::upstream::{Pool, Target};
+use crate::trust::{Grant, Holder, Place, TrustTable, learned, opened};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// What `sbc status` shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Status {
     /// The kernel's half.
     pub kernel: KernelStatus,
@@ -29,6 +32,7 @@ pub struct Status {
 /// The kernel's half.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KernelStatus {
     /// `observe` or `enforce`.
     pub mode: String,
@@ -52,6 +56,7 @@ pub struct KernelStatus {
 /// What the filter hears of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HeartbeatStatus {
     /// Seconds since the daemon, or `sbc load`, last said that it lives; absent if none ever did.
     pub age_seconds: Option<u64>,
@@ -64,7 +69,14 @@ pub struct HeartbeatStatus {
 /// The daemon's half.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DaemonStatus {
+    /// Seconds since the daemon began.
+    #[serde(default)]
+    pub uptime_seconds: u64,
+    /// Enforcement that is on trial, and not confirmed yet; absent if the mode is there to stay.
+    #[serde(default)]
+    pub trial: Option<TrialStatus>,
     /// Messages from outside by transport.
     pub received: BTreeMap<String, u64>,
     /// What became of messages.
@@ -101,6 +113,18 @@ pub struct DaemonStatus {
     /// What says who of them is let in; absent if all are.
     #[serde(default)]
     pub directory: Option<DirectoryStatus>,
+    /// What users and peers did: users first, then peers in the order of the configuration.
+    #[serde(default)]
+    pub activity: Vec<ActivityStatus>,
+    /// Who was served, and would lose packets, or does.
+    #[serde(default)]
+    pub known_good: KnownGoodStatus,
+    /// What became of copies for Homer; absent if there are none.
+    #[serde(default)]
+    pub homer: Option<HomerStatus>,
+    /// Our own certificates.
+    #[serde(default)]
+    pub certificates: Vec<CertificateStatus>,
     /// Everyone who is trusted.
     pub trust: Vec<GrantStatus>,
 }
@@ -108,6 +132,7 @@ pub struct DaemonStatus {
 /// Who may answer challenges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UsersStatus {
     /// How many of them are in force; `None` if the upstream alone knows them.
     pub count: Option<usize>,
@@ -124,6 +149,7 @@ pub struct UsersStatus {
 /// What IPsec proves of one network of a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct IpsecStatus {
     /// The peer's name.
     pub peer: String,
@@ -140,6 +166,7 @@ pub struct IpsecStatus {
 /// How far the daemon is behind.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoadStatus {
     /// That of the fullest queue, a tenth of a second ago at most: `calm`, `busy`, `heavy`, `critical`.
     pub level: String,
@@ -147,49 +174,10 @@ pub struct LoadStatus {
     pub strangers_slowed_by: u32,
 }
 
-/// Somebody who requests are sent to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct TargetStatus {
-    /// The URI in the configuration.
-    pub target: String,
-    /// The address and port that it was found at.
-    pub address: String,
-    /// `udp`, `tcp` or `tls`.
-    pub transport: String,
-    /// The lowest comes first.
-    pub priority: u16,
-    /// The share among those of the same priority.
-    pub weight: u32,
-    /// Whether requests that are too large for UDP go to it over TCP.
-    pub large_over_tcp: bool,
-    /// `alive` or `dead`.
-    pub state: String,
-}
-
-impl TargetStatus {
-    fn of_all(pool: &Pool) -> Vec<Self> {
-        let targets = pool.targets();
-        let chosen = targets.iter().filter(|target| target.weight() > 0);
-        chosen.map(|target| Self::of(target, pool.is_used_for_large(&target.flow))).collect()
-    }
-
-    fn of(target: &Target, large_over_tcp: bool) -> Self {
-        Self {
-            target: target.name.to_string(),
-            address: target.flow.remote.to_string(),
-            transport: target.flow.transport.name().to_lowercase(),
-            priority: target.priority(),
-            weight: target.weight(),
-            large_over_tcp,
-            state: if target.health.is_alive() { "alive" } else { "dead" }.to_owned(),
-        }
-    }
-}
-
 /// What became of the kernel's samples in the daemon.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SampleStatus {
     /// Those that were read.
     pub read: u64,
@@ -202,6 +190,7 @@ pub struct SampleStatus {
 /// How often a verdict was reached for one reason.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CounterStatus {
     /// The reason's name.
     pub reason: String,
@@ -216,6 +205,7 @@ pub struct CounterStatus {
 /// How often exactly this verdict was reached.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VerdictStatus {
     /// The reason's name.
     pub reason: String,
@@ -236,6 +226,7 @@ pub struct VerdictStatus {
 /// One grant of trust.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GrantStatus {
     /// The address, address and port, or network.
     pub source: String,
@@ -324,32 +315,27 @@ impl VerdictStatus {
 impl Border<KernelTables> {
     /// Takes a snapshot of everything that an operator may ask about.
     pub fn status(&self) -> Result<Status, KernelError> {
+        let mut status = self.outline()?;
+        if let Some(daemon) = &mut status.daemon {
+            daemon.trust = self.grants_status(|_, _| true);
+        }
+        Ok(status)
+    }
+
+    /// The same without anybody who is trusted: it costs the same however many they are.
+    pub fn outline(&self) -> Result<Status, KernelError> {
         let now = self.now();
         let pins = Pins::below(&self.config().kernel.bpf_file_system);
-        // Nobody is screened while the ledger is locked: it is copied, and described afterwards.
-        let (readings, grants) = {
-            let ledger = self.ledger();
-            let grants: Vec<_> = ledger
-                .grants()
-                .map(|(place, grant)| (*place, ledger.spoken_for_by(*place), grant.clone()))
-                .collect();
-            (Arc::clone(ledger.table().readings()), grants)
-        };
+        let readings = Arc::clone(self.ledger().table().readings());
         let kernel = KernelStatus::read(&readings, &pins)?;
-        let described = grants.iter().map(|(place, row, grant)| {
-            let subnet = (place != row).then(|| row.to_string());
-            let status = self.grant_status(place, grant, now);
-            let is_distance_unknown = subnet.is_none() && status.is_distance_unknown;
-            GrantStatus { subnet, is_distance_unknown, ..status }
-        });
-        let mut trust: Vec<_> = described.collect();
-        trust.sort_by(|one, other| one.source.cmp(&other.source));
         let named = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| {
             counts.map(|(name, count)| (name.to_owned(), count)).collect()
         };
         let counters = self.counters();
         let [would_be_banned, banned] = counters.bans();
         let daemon = DaemonStatus {
+            uptime_seconds: now.0.saturating_sub(self.began.0) / NANOS_PER_SECOND,
+            trial: self.trial_status(),
             received: named(&mut counters.received()),
             outcomes: named(&mut counters.outcomes()),
             refused_connections: named(&mut counters.refusals()),
@@ -371,7 +357,11 @@ impl Border<KernelTables> {
             names: self.names_status(),
             users: self.users_status(),
             directory: self.directory_status(),
-            trust,
+            activity: self.activity.status(),
+            known_good: self.known_good_status(),
+            homer: self.homer.as_ref().map(|homer| HomerStatus::of(homer)),
+            certificates: self.certificates_status(),
+            trust: Vec::new(),
         };
         Ok(Status { kernel, daemon: Some(daemon) })
     }
@@ -416,21 +406,12 @@ impl Border<KernelTables> {
         }
     }
 
-    fn holder_name(&self, holder: &Holder) -> String {
-        match holder {
-            Holder::Peer(position) => {
-                let name = self.config().peers.get(*position).map_or("?", |peer| &peer.name);
-                format!("peer {name}")
-            }
-            Holder::User(user) => format!("user {user}"),
-            Holder::Returning(user) => format!("returning like {user}"),
-            Holder::Earlier => "earlier".to_owned(),
-            Holder::Operator => "operator".to_owned(),
-            Holder::Offender => "offender".to_owned(),
-        }
-    }
-
-    fn grant_status(&self, place: &Place, grant: &Grant, now: MonotonicNanos) -> GrantStatus {
+    pub(super) fn grant_status(
+        &self,
+        place: &Place,
+        grant: &Grant,
+        now: MonotonicNanos,
+    ) -> GrantStatus {
         let expires_in_seconds = (grant.expires_at.0 != TrustEntry::NEVER)
             .then(|| grant.expires_at.0.saturating_sub(now.0) / NANOS_PER_SECOND);
         let is_to_be_known = self.config().kernel.hop_limits != ScrutinyPolicy::Off
@@ -449,6 +430,22 @@ impl Border<KernelTables> {
             connections: grant.connections,
             hop_limits,
             is_distance_unknown: is_to_be_known && hop_limits.is_none(),
+        }
+    }
+}
+
+impl<T: TrustTable> Border<T> {
+    pub(super) fn holder_name(&self, holder: &Holder) -> String {
+        match holder {
+            Holder::Peer(position) => {
+                let name = self.config().peers.get(*position).map_or("?", |peer| &peer.name);
+                format!("peer {name}")
+            }
+            Holder::User(user) => format!("user {user}"),
+            Holder::Returning(user) => format!("returning like {user}"),
+            Holder::Earlier => "earlier".to_owned(),
+            Holder::Operator => "operator".to_owned(),
+            Holder::Offender => "offender".to_owned(),
         }
     }
 }

@@ -20,6 +20,18 @@ pub struct Stir {
     pub signer: Option<Signer>,
 }
 
+impl Stir {
+    /// The same, which remembers what `earlier` does.
+    #[must_use]
+    pub fn continuing(self, earlier: &Self) -> Self {
+        let verifier = self.verifier.map(|verifier| match &earlier.verifier {
+            Some(earlier) => verifier.continuing(earlier),
+            None => verifier,
+        });
+        Self { verifier, ..self }
+    }
+}
+
 /// A call whose number is to be found out about.
 pub(super) struct Inquiry<'b> {
     verifier: &'b Verifier,

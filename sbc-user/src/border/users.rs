@@ -35,7 +35,11 @@ impl<T: TrustTable> Border<T> {
     /// is gone, or has another password, loses what he has opened before this returns. If they are other ones than
     /// before, all bans end.
     pub fn replace_users(&self, users: &Arc<Users>) -> Replaced {
-        let mut authority = self.authority.as_ref().map(locked);
+        let mut authority = self.authority.as_ref().map(|authority| locked(authority));
+        // What was read for a policy that is gone says nothing of this one, which shares the directory.
+        if self.successor.get().is_some() {
+            return Replaced { disproved: 0, shut: 0 };
+        }
         let users = if let Some(authority) = &mut authority {
             authority.take_users(users);
             Arc::new(authority.users())
@@ -59,13 +63,17 @@ impl<T: TrustTable> Border<T> {
     pub(super) fn put_in_force(&self, users: &Arc<Users>) -> Replaced {
         let Some(digest) = &self.digest else { return Replaced { disproved: 0, shut: 0 } };
         let before = digest.replace_users(Arc::clone(users));
-        let disproved = before.iter().filter(|it| !it.is_barred() && !users.still_prove(it));
-        let disproved: HashSet<&str> = disproved.map(|user| user.label()).collect();
+        let disproved = disproved(&before, users);
         let mut shut = 0;
         if !disproved.is_empty() {
             let now = self.now();
+            // Another policy that has taken this one's place has users of its own.
+            let Some(mut ledger) = self.ledger_in_force() else {
+                return Replaced { disproved: 0, shut };
+            };
             let ended;
-            (shut, ended) = self.ledger().users_disproved(|label| disproved.contains(label), now);
+            (shut, ended) = ledger.users_disproved(|label| disproved.contains(label), now);
+            drop(ledger);
             self.report(ended);
         }
         Replaced { disproved: disproved.len(), shut }
@@ -96,7 +104,9 @@ impl<T: TrustTable> Border<T> {
         let now = self.now();
         let lifetime = users.lifetime();
         let label = Arc::from(user.label());
-        let mut ledger = self.ledger();
+        let Some(mut ledger) = self.ledger_in_force() else {
+            return self.successor.get().into_iter().for_each(|it| it.promote(user, flow));
+        };
         // Asked under the lock, which who replaces the users takes afterwards: a proof that was judged before that
         // is either shut there or found here.
         if !digest.realms().users().still_prove(user) {
@@ -108,4 +118,10 @@ impl<T: TrustTable> Border<T> {
         drop(ledger);
         self.report(entered);
     }
+}
+
+/// The users who could prove themselves before, and by what they did then can no longer.
+pub(super) fn disproved<'u>(before: &'u Users, users: &Users) -> HashSet<&'u str> {
+    let disproved = before.iter().filter(|it| !it.is_barred() && !users.still_prove(it));
+    disproved.map(|user| user.label()).collect()
 }

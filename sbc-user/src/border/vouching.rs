@@ -52,6 +52,10 @@ impl<T: TrustTable> Border<T> {
             self.telling(forwarded.map_err(Rejection::of_relay)?, &mut inquiry)
         });
         sent?;
+        // What the upstream may still ask for a proof of is nobody's yet.
+        if entitlement == Entitlement::Known || is_answer {
+            self.note_accepted(flow, evidence, request);
+        }
         inquiry.iter().for_each(Inquiry::passed_on);
         Ok(())
     }
@@ -111,7 +115,17 @@ impl<T: TrustTable> Border<T> {
             self.forwarder.vouched_outwards(response, to, (passage, now), longest, |to| {
                 self.has_trust_domains && self.is_in_trust_domain(to)
             });
+        if forwarded.is_ok() {
+            self.note_answered_by_upstream(response);
+            self.tell_served(response, &to);
+        }
         self.forward(forwarded, Outcome::ResponseRelayedOutwards);
+    }
+
+    /// Says whether users whom the upstream tells are told by the same names.
+    pub(super) fn knows_users_as(&self, other: &Self) -> bool {
+        let realms = self.vouching.as_ref().zip(other.vouching.as_ref());
+        realms.is_some_and(|(one, other)| one.realm() == other.realm())
     }
 
     /// Opens the place of a user whom the upstream has accepted, for as long as he is registered if he has
@@ -122,7 +136,10 @@ impl<T: TrustTable> Border<T> {
         let granted = if answers_registration(response) { self.granted(response) } else { None };
         let granted = granted.filter(|_| in_clear(flow));
         let longest = users.longest_registration();
-        let mut ledger = self.ledger();
+        let Some(mut ledger) = self.ledger_in_force() else {
+            let successor = self.successor.get().filter(|it| it.knows_users_as(self));
+            return successor.and_then(|it| it.vouched_for(label, response, flow));
+        };
         let mut entered: Result<(), KernelError> = ledger
             .digest_proven(label, flow, lifetime, now)
             .and_then(|()| ledger.may_return(label, flow, lifetime, now));

@@ -1,89 +1,139 @@
 //! The certificates that the configuration names, and how they are read anew.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use rustls::pki_types::UnixTime;
 use rustls::{ClientConfig, ServerConfig};
 
-use crate::border::Border;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::proof::tls::{
-    ClientCertificate, Expected, Live, PeerTrust, Renewable, TlsError, TlsFiles, client_config,
-    renew, server_config, warnings,
+    ClientCertificate, Expected, Live, Loaded, PeerTrust, TlsError, TlsFiles, client_config,
+    server_config, warnings,
 };
 use crate::transport::Dialed;
-use crate::trust::{CertificateProof, TrustTable};
+use crate::trust::CertificateProof;
 
 /// Everything that TLS is configured with, read.
 #[derive(Default)]
 pub(super) struct Certificates {
-    all: Vec<Arc<dyn Renewable>>,
-    /// One of those that judge the certificates of peers; they all judge alike.
-    of_peers: Option<Arc<Live<ServerConfig>>>,
-    /// Those that judge whom we connect to, by the position of the peer.
-    of_dialed: HashMap<usize, Arc<Live<ClientConfig>>>,
+    servers: HashMap<Use, Read<ServerConfig>>,
+    clients: HashMap<Use, Read<ClientConfig>>,
+    /// Those that a configuration before has used.
+    earlier: Earlier,
+}
+
+/// Those that are in use.
+#[derive(Clone, Default)]
+pub(super) struct Earlier {
+    servers: HashMap<Use, Arc<Live<ServerConfig>>>,
+    clients: HashMap<Use, Arc<Live<ClientConfig>>>,
+}
+
+/// What certificates are for: it has the same ones before and after the configuration is read anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Use {
+    /// A listener outside.
+    Listener(SocketAddr),
+    /// The listeners towards the upstream.
+    Inside,
+    /// Connections that we make to a peer.
+    Peer(Arc<str>),
+    /// Those that we make to a target of the upstream.
+    Target(String),
+}
+
+/// What was read, and what has to become like it, if that is in use already.
+struct Read<C> {
+    used: Arc<Live<C>>,
+    read: Arc<Live<C>>,
+}
+
+impl<C> Read<C> {
+    fn of(loaded: Loaded<C>, earlier: Option<&Arc<Live<C>>>) -> Self {
+        let read = Live::of(loaded);
+        Self { used: Arc::clone(earlier.unwrap_or(&read)), read }
+    }
 }
 
 impl Certificates {
+    /// None yet, in the place of those that are in use.
+    pub(super) fn after(earlier: Earlier) -> Self {
+        Self { earlier, ..Self::default() }
+    }
+
+    /// Those that are in use from now on.
+    pub(super) fn in_use(&self) -> Earlier {
+        let servers = self.servers.iter().map(|(what, it)| (what.clone(), Arc::clone(&it.used)));
+        let clients = self.clients.iter().map(|(what, it)| (what.clone(), Arc::clone(&it.used)));
+        Earlier { servers: servers.collect(), clients: clients.collect() }
+    }
+
     /// Those of a listener outside.
     pub(super) fn listener(
         &mut self,
         config: &Config,
-        client_certificate: ClientCertificate,
+        listen: &Listen,
     ) -> Result<Option<Arc<Live<ServerConfig>>>, TlsError> {
         let Some(tls) = &config.tls else { return Ok(None) };
-        let live = self.server(tls.files(), peers(config), client_certificate)?;
-        self.of_peers.get_or_insert_with(|| Arc::clone(&live));
-        Ok(Some(live))
+        let client_certificate = listen.client_certificate.unwrap_or_default();
+        let what = Use::Listener(listen.address);
+        self.server(what, &tls.files(), &peers(config), client_certificate).map(Some)
     }
 
-    /// Those of a listener that is for nobody whom a certificate makes a peer.
+    /// Those of a listener that is for nobody whom a certificate makes a peer, if there are no `peers`.
     pub(super) fn server(
         &mut self,
-        files: TlsFiles,
-        peers: Vec<PeerTrust>,
+        what: Use,
+        files: &TlsFiles,
+        peers: &[PeerTrust],
         client_certificate: ClientCertificate,
     ) -> Result<Arc<Live<ServerConfig>>, TlsError> {
-        let live = Live::new(move || server_config(&files, &peers, client_certificate))?;
-        self.all.push(Arc::clone(&live) as Arc<dyn Renewable>);
-        Ok(live)
+        let loaded = server_config(files, peers, client_certificate)?;
+        let read = Read::of(loaded, self.earlier.servers.get(&what));
+        Ok(Arc::clone(&self.servers.entry(what).insert_entry(read).get().used))
     }
 
     /// Those of connections that we make, to a peer or to the upstream.
     pub(super) fn client(
         &mut self,
-        peer: Option<usize>,
-        files: TlsFiles,
-        trust: PeerTrust,
+        what: Use,
+        files: &TlsFiles,
+        trust: &PeerTrust,
         expected: Expected,
     ) -> Result<Arc<Live<ClientConfig>>, TlsError> {
-        let live = Live::new(move || client_config(&files, &trust, expected.clone()))?;
-        self.all.push(Arc::clone(&live) as Arc<dyn Renewable>);
-        if let Some(peer) = peer {
-            self.of_dialed.insert(peer, Arc::clone(&live));
-        }
-        Ok(live)
+        let loaded = client_config(files, trust, expected)?;
+        let read = Read::of(loaded, self.earlier.clients.get(&what));
+        Ok(Arc::clone(&self.clients.entry(what).insert_entry(read).get().used))
     }
 
-    /// Reads all files anew: what is in them is in force when this returns, or if one cannot be used nothing
-    /// has changed. Connections are judged again by themselves.
-    pub(super) fn renew<T: TrustTable>(&self, border: &Border<T>) -> anyhow::Result<()> {
-        renew(&self.all).context("the certificates stay as they were")?;
-        let now = UnixTime::now();
-        border.judge_departed(|proof| self.is_good(proof, now));
-        Ok(())
+    /// Has all that is in use be what was read. Connections are judged again by themselves; those of what is not used
+    /// any more end.
+    pub(super) fn put_in_force(&self) {
+        self.servers.values().for_each(|it| it.used.become_like(&it.read));
+        self.clients.values().for_each(|it| it.used.become_like(&it.read));
+        let earlier = &self.earlier;
+        let gone = earlier.servers.iter().filter(|(what, _)| !self.servers.contains_key(what));
+        gone.for_each(|(_, live)| live.give_up());
+        let gone = earlier.clients.iter().filter(|(what, _)| !self.clients.contains_key(what));
+        gone.for_each(|(_, live)| live.give_up());
     }
 
-    /// Judges a certificate again, as in its handshake: a client's by the rule of the listeners, and a server's by
-    /// that of the peer whom we had connected to.
-    fn is_good(&self, proof: &CertificateProof, now: UnixTime) -> bool {
-        let judge = match proof.dialed {
-            None => self.of_peers.as_ref().map(|live| Arc::clone(&live.current().judge)),
+    /// Judges a certificate again, as a handshake would by what was read: a client's by the rule of the listeners, and
+    /// a server's by that of the peer whom we had connected to.
+    pub(super) fn is_good(&self, proof: &CertificateProof, now: UnixTime) -> bool {
+        let judge = match &proof.dialed {
+            // They all judge alike.
+            None => {
+                let mut listeners = self.servers.iter();
+                let of_peers = listeners.find(|(what, _)| matches!(what, Use::Listener(_)));
+                of_peers.map(|(_, it)| Arc::clone(&it.read.current().judge))
+            }
             Some(Dialed { peer }) => {
-                let live = peer.and_then(|peer| self.of_dialed.get(&peer));
-                live.map(|live| Arc::clone(&live.current().judge))
+                let peer = peer.as_ref().map(|name| Use::Peer(Arc::clone(name)));
+                let read = peer.and_then(|peer| self.clients.get(&peer));
+                read.map(|it| Arc::clone(&it.read.current().judge))
             }
         };
         judge.is_some_and(|judge| judge.judge(&proof.shown, now).is_ok())
@@ -126,11 +176,12 @@ mod tests {
         let mut certificates = Certificates::default();
         let files = of_clients.files(directory.path(), &own);
         let require = ClientCertificate::Require;
-        let live = certificates.server(files, vec![PeerTrust::default()], require).unwrap();
-        certificates.of_peers = Some(live);
+        let listener = Use::Listener("203.0.113.1:5061".parse().unwrap());
+        certificates.server(listener, &files, &[PeerTrust::default()], require).unwrap();
         let expected = Expected::Identities(vec!["carrier.example".parse().unwrap()]);
         let files = of_servers.files(ours.path(), &own);
-        certificates.client(Some(1), files, PeerTrust::default(), expected).unwrap();
+        let trust = PeerTrust::default();
+        certificates.client(Use::Peer("one".into()), &files, &trust, expected).unwrap();
 
         let is_good = |leaf: &Leaf, dialed: Option<Dialed>| {
             let shown = ShownCertificate::read(std::slice::from_ref(&leaf.certificate)).unwrap();
@@ -138,9 +189,9 @@ mod tests {
             let proof = CertificateProof { shown: Arc::new(shown), until, dialed };
             certificates.is_good(&proof, UnixTime::now())
         };
-        let dialed = |peer| Some(Dialed { peer });
+        let dialed = |peer: Option<&str>| Some(Dialed { peer: peer.map(Arc::from) });
         assert!(is_good(&client, None) && !is_good(&server, None));
-        assert!(is_good(&server, dialed(Some(1))) && !is_good(&client, dialed(Some(1))));
-        assert!(!is_good(&server, dialed(Some(0))) && !is_good(&server, dialed(None)));
+        assert!(is_good(&server, dialed(Some("one"))) && !is_good(&client, dialed(Some("one"))));
+        assert!(!is_good(&server, dialed(Some("other"))) && !is_good(&server, dialed(None)));
     }
 }

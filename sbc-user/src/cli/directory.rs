@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
 
 use crate::border::{Border, Reception, Replaced};
 use crate::config::Config;
@@ -32,28 +32,29 @@ pub(super) struct Inquirer<T> {
 }
 
 impl<T: TrustTable + Send + 'static> Inquirer<T> {
-    /// Begins to ask, if there is a directory, and waits some moments for the first answer. Returns what makes it ask
-    /// at once, by which the operator says that he knows the answer.
+    /// Begins to ask, if there is a directory, and waits some moments for the first answer; `is_believed` if the
+    /// operator says that he knows it. Returns what makes it end.
     pub(super) async fn start(
         source: Option<Source>,
         border: Arc<Border<T>>,
-    ) -> Option<Arc<Notify>> {
-        let source = source?;
-        let (source, told_to) = (Arc::new(source), Arc::new(Notify::new()));
+        is_believed: bool,
+    ) -> Option<AbortHandle> {
+        let source = Arc::new(source?);
         let mut inquirer =
             Self { source, border, told: None, in_force: None, ambiguous: Vec::new() };
-        let is_answered = timeout(FIRST_ANSWER, inquirer.ask(false)).await.unwrap_or(false);
-        tokio::spawn(inquirer.go_on(is_answered, Arc::clone(&told_to)));
-        Some(told_to)
+        let is_answered = timeout(FIRST_ANSWER, inquirer.ask(is_believed)).await.unwrap_or(false);
+        Some(tokio::spawn(inquirer.go_on(is_answered, is_believed)).abort_handle())
     }
 
-    async fn go_on(mut self, mut is_answered: bool, told_to: Arc<Notify>) {
+    async fn go_on(mut self, mut is_answered: bool, mut is_believed: bool) {
         let refresh = self.source.settings().refresh();
         let mut failures: u32 = 0;
         loop {
             failures = if is_answered { 0 } else { failures.saturating_add(1) };
-            let is_told = timeout(pause(refresh, failures), told_to.notified()).await.is_ok();
-            is_answered = self.ask(is_told).await;
+            // Until there is an answer it is the one that the operator knows.
+            is_believed &= !is_answered;
+            sleep(pause(refresh, failures)).await;
+            is_answered = self.ask(is_believed).await;
         }
     }
 
@@ -120,9 +121,9 @@ impl<T: TrustTable + Send + 'static> Inquirer<T> {
             let count = ambiguous.len();
             tracing::warn!(
                 count,
-                ?names,
                 "several entries of the directory have the name of one user, who is refused"
             );
+            tracing::debug!(?names, "they are refused");
         }
         self.ambiguous = ambiguous;
     }

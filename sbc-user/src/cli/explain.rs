@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use sbc_common::{Address, Lane, MonotonicNanos, SourceKey, TrustEntry};
+use sbc_common::{Address, Lane, MonotonicNanos, Reason, SourceKey, TrustEntry};
 use serde::Serialize;
 
 use super::ConfigFile;
+use super::paint::{Paint, Tone};
+use super::top::told;
 use crate::border::Clock;
 use crate::config::{Config, IKE, Peer};
 use crate::control::{self, Judged, Seen};
@@ -79,23 +81,42 @@ const ANY_PORT: u16 = 5060;
 
 pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config.config)?;
+    let explanation = explanation(&config, arguments.source)?;
+    let stdout = io::stdout();
+    let paint = Paint::on(&stdout);
+    let mut out = stdout.lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&explanation)?)?;
+    } else {
+        write(&explanation, paint, &mut out)?;
+    }
+    Ok(())
+}
+
+/// The same of any port of an address, as text.
+pub(super) fn said(config: &Config, address: IpAddr) -> anyhow::Result<String> {
+    let mut text = Vec::new();
+    write(&explanation(config, SocketAddr::new(address, 0))?, Paint::PLAIN, &mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn explanation(config: &Config, source: SocketAddr) -> anyhow::Result<Explanation> {
     let pins = Pins::below(&config.kernel.bpf_file_system);
     let tables = pins.open_tables(config.kernel.trust_entries)?;
     let interface = &config.interface.outside.name;
     let program = pins.attached_program(interface).context("explain asks the attached filter")?;
-    let source = arguments.source;
     let port = Some(source.port()).filter(|port| *port != 0);
     let (seen, unseen_because) = match control::seen(&config.control.socket, source.ip(), port) {
         Ok(seen) => (Some(seen), None),
         Err(error) if error.is_absence() => (None, Some("the daemon does not run".to_owned())),
         Err(error) => (None, Some(error.to_string())),
     };
-    let entries = entries(&config, &tables, source)?;
+    let entries = entries(config, &tables, source)?;
     let associations = tables.associations_with(source.ip().into(), Clock::start().monotonic())?;
     // The questions are to look like its packets.
     let hop_limit = entries.iter().find_map(|entry| entry.hop_limits).map(|[lowest, _]| lowest);
-    let (now, questions_counted) = answers(&config, &tables, &program, source, hop_limit)?;
-    let explanation = Explanation {
+    let (now, questions_counted) = answers(config, &tables, &program, source, hop_limit)?;
+    Ok(Explanation {
         source: match source.port() {
             0 => source.ip().to_string(),
             _ => source.to_string(),
@@ -106,14 +127,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<()> {
         unseen_because,
         now,
         questions_counted,
-    };
-    let mut out = io::stdout().lock();
-    if arguments.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&explanation)?)?;
-    } else {
-        write(&explanation, &mut out)?;
-    }
-    Ok(())
+    })
 }
 
 /// Port zero stands for none.
@@ -228,7 +242,7 @@ fn questions(
     questions.filter_map(|(question, to, frame)| Some((question, to, frame?)))
 }
 
-fn write(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
+fn write(explanation: &Explanation, paint: Paint, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", explanation.source)?;
     if explanation.entries.is_empty() {
         writeln!(out, "no entry speaks for it")?;
@@ -268,7 +282,18 @@ fn write(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\nnow, as the attached program says:")?;
     for answer in &explanation.now {
         let reasons = answer.reasons.join(" or ");
-        writeln!(out, "{} to {}: {} ({reasons})", answer.question, answer.listener, answer.action)?;
+        let tone = if answer.action == "pass" { Tone::Good } else { Tone::Bad };
+        let action = paint.tone(tone, answer.action);
+        writeln!(out, "{} to {}: {action} ({reasons})", answer.question, answer.listener)?;
+    }
+    let drops: BTreeSet<_> = explanation
+        .now
+        .iter()
+        .filter(|it| it.action == "drop")
+        .flat_map(|it| &it.reasons)
+        .collect();
+    for reason in drops.into_iter().filter_map(|name| Reason::named(name)) {
+        write!(out, "\n{}: {}", reason.name(), told(reason))?;
     }
     let count = explanation.questions_counted;
     writeln!(out, "\n{count} questions were counted like packets, and spent budgets like them")

@@ -9,7 +9,7 @@ use crate::kernel::{Filter, ServiceUser};
 
 pub(super) fn load(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
-    start_log();
+    start_log(config.log, None);
     let user = config.kernel.user.as_deref().map(ServiceUser::find).transpose()?;
     if let Some(user) = user.as_ref().filter(|user| !user.is_root()) {
         prepare_control_directory(&config, user)?;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::border::Border;
@@ -36,11 +36,11 @@ impl NameWatch {
 
     /// Begins with what an earlier run has left in the ledger. When the task ends, what it has said last is good
     /// for the grace of `[dns]`.
-    pub(super) fn start(self, config: &Arc<Config>, border: Arc<Border<KernelTables>>) {
+    pub(super) fn start(self, border: Arc<Border<KernelTables>>) -> AbortHandle {
         let earlier = border.ledger().named_sources();
-        let named = NamedPeers::new(config, earlier);
+        let named = NamedPeers::new(border.shared_config(), earlier);
         border.names_are(&named.sources(border.now()), named.account());
-        tokio::spawn(self.keep_looking(named, border));
+        tokio::spawn(self.keep_looking(named, border)).abort_handle()
     }
 
     async fn keep_looking(self, mut named: NamedPeers, border: Arc<Border<KernelTables>>) {

@@ -119,12 +119,12 @@ pub(super) fn pki(command: &PkiCommand) -> anyhow::Result<()> {
             let (count, list) = authority.revoke(name, days(list.days))?;
             println!("Revoked {count} of {name}.");
             tell("the revocation list anew", &list);
-            println!("Have the daemon read it: send it SIGHUP.");
+            println!("Have the daemon read it: sbc reload");
         }
         PkiCommand::Crl { directory, list } => {
             let list = Authority::open(&directory.path)?.write_list(days(list.days))?;
             tell("the revocation list anew", &list);
-            println!("Have the daemon read it: send it SIGHUP.");
+            println!("Have the daemon read it: sbc reload");
         }
     }
     Ok(())

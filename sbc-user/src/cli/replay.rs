@@ -9,7 +9,7 @@ use clap::Args;
 use sbc_common::{Lane, Reason};
 use serde_json::json;
 
-use super::ConfigFile;
+use super::{ConfigFile, progress};
 use crate::capture::{CaptureReader, CapturedFrame};
 use crate::config::Config;
 use crate::rehearsal::{Judgement, Rehearsal};
@@ -31,7 +31,9 @@ pub(super) fn replay(arguments: &ReplayArguments) -> anyhow::Result<()> {
     let mut rehearsal = Rehearsal::of(&config)?;
     let path = arguments.capture.display();
     let file = File::open(&arguments.capture).with_context(|| format!("cannot open {path}"))?;
-    let frames = CaptureReader::new(BufReader::new(file)).with_context(|| path.to_string())?;
+    let progress = progress::through_bytes(file.metadata().map_or(0, |metadata| metadata.len()));
+    let reading = BufReader::new(progress.wrap_read(file));
+    let frames = CaptureReader::new(reading).with_context(|| path.to_string())?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut counts = BTreeMap::new();
     for (number, frame) in (1_u64..).zip(frames) {
@@ -39,6 +41,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> anyhow::Result<()> {
             Ok(frame) => frame,
             Err(error) => {
                 // What was judged before is good.
+                progress.finish_and_clear();
                 out.flush()?;
                 return Err(error);
             }
@@ -55,6 +58,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> anyhow::Result<()> {
         }
         written?;
     }
+    progress.finish_and_clear();
     let written = if arguments.json {
         let reasons: BTreeMap<_, u64> =
             counts.iter().map(|(reason, count)| (reason.name(), *count)).collect();

@@ -1,35 +1,45 @@
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use arc_swap::ArcSwap;
 use sbc_common::Mode;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::certificates::{Certificates, hardly_meant};
-use super::directory::{self, Inquirer};
+use super::background::Background;
+use super::certificates::{Certificates, Earlier, hardly_meant};
+use super::copies::copies;
+use super::directory;
 use super::filter::{attach_filter, filter_options};
 use super::ipsec::IpsecGuard;
-use super::log::start_log;
+use super::known_good;
+use super::log::{start_log, tell_of_lines_left_out};
 use super::machine;
 use super::names::NameWatch;
-use super::renewal::Renewed;
+use super::parts::{NO_KEY, current_keys, digest_check, forwarder, stir};
+use super::reload::Reloader;
+use super::supervisor::{Supervisor, serving};
 use super::upstream::{Reached, Sources, inside_listeners};
 use super::users::{OpenStore, without_hashes};
 use super::vouching::vouching;
-use crate::border::{Border, BorderParts, Clock, Stir, hold_back_strangers, keep_beating};
-use crate::config::{Config, Listen, OnShutdown, Peer, Proof, StirPolicy, StirSign, UnknownPolicy};
+use crate::admin::{AdminServer, Observed, Token};
+use crate::border::{Border, BorderParts, Clock, InForce, Stir, hold_back_strangers, keep_beating};
+use crate::config::{
+    Config, Listen, LogFormat, OnShutdown, Peer, Proof, StirPolicy, UnknownPolicy,
+};
 use crate::control::ControlServer;
 use crate::directory::Source;
-use crate::identity::{CertificateStore, Signer, Verifier};
 use crate::kernel::{Filter, KernelTables, SampleRing};
-use crate::proof::digest::{DigestCheck, DigestSettings, Failures, Incarnation};
+use crate::known_good::KnownGoodFile;
 use crate::proof::tls::ClientCertificate;
 use crate::proof::users::Users;
-use crate::session::{Forwarder, KeyFile, KeyRing, TokenSeal};
-use crate::transport::{Limits, ListenSpec, Listeners, Receiver, Transport};
-use crate::upstream::{Dns, Pool};
+use crate::session::{KeyFile, TokenSeal};
+use crate::transport::{Limits, ListenSpec, Listeners, MOST_CONNECTIONS, Receiver, Transport};
+use crate::upstream::Dns;
 
 /// How often trust is renewed and expired entries are removed. The kernel judges expiry by itself.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -41,23 +51,23 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Files and sockets that are no connection.
 const OTHER_FILES: usize = 512;
-pub(super) const NO_KEY: &str = "there is no routing key";
+/// What may be open: connections from outside, and once more as many from inside.
+pub(super) const MOST_FILES: usize = 2 * MOST_CONNECTIONS + OTHER_FILES;
 /// Batches of samples between two pauses: about what the ring holds.
 const BATCHES: usize = 4;
 
-pub(super) fn run(path: &Path) -> anyhow::Result<()> {
+pub(super) fn run(path: &Path, format: Option<LogFormat>) -> anyhow::Result<()> {
     let config = Arc::new(Config::load(path)?);
-    let prepared = Prepared::read(&config)?;
-    start_log();
-    // Once for all connections from outside, and once more for those from inside.
-    let most_files = 2 * Limits::default().connections + OTHER_FILES;
-    let too_few = machine::allow_connections(most_files as u64);
+    let prepared = Prepared::read(&config, Earlier::default())?;
+    let remembered = known_good::file(&config, path);
+    start_log(config.log, format);
+    let too_few = machine::allow_connections(MOST_FILES as u64);
     let warnings = prepared.warnings(&config).into_iter().chain(machine::warnings(&config));
     for warning in warnings.chain(too_few) {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(config, prepared));
+    let served = runtime.block_on(serve(path, config, prepared, remembered));
     // Nobody waits for a name of the directory's that the system is looking up.
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
@@ -65,31 +75,30 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 
 /// What the configuration names, read.
 pub(super) struct Prepared {
-    listeners: Vec<ListenSpec>,
+    pub(super) listeners: Vec<ListenSpec>,
     pub(super) users: Option<Arc<Users>>,
-    user_store: Option<OpenStore>,
+    pub(super) user_store: Option<OpenStore>,
     /// What says who of them is let in.
-    directory: Option<Source>,
-    sources: Sources,
+    pub(super) directory: Option<Source>,
+    pub(super) sources: Sources,
     /// `None` if nobody is known by name.
-    dns: Option<Dns>,
-    names: Option<NameWatch>,
-    certificates: Certificates,
+    pub(super) dns: Option<Dns>,
+    pub(super) names: Option<NameWatch>,
+    pub(super) certificates: Certificates,
     /// What is hardly meant in the files.
     warnings: Vec<String>,
-    stir: Stir,
+    pub(super) stir: Stir,
 }
 
 impl Prepared {
-    /// Reads the files that the configuration names. Changes nothing.
-    pub(super) fn read(config: &Config) -> anyhow::Result<Self> {
-        let mut certificates = Certificates::default();
+    /// Reads the files that the configuration names, whose certificates are to take the place of those of `earlier`.
+    /// Changes nothing.
+    pub(super) fn read(config: &Config, earlier: Earlier) -> anyhow::Result<Self> {
+        let mut certificates = Certificates::after(earlier);
         let mut listeners = Vec::new();
         for listen in &config.listen {
             let tls = match listen.transport {
-                Transport::Tls => {
-                    certificates.listener(config, listen.client_certificate.unwrap_or_default())?
-                }
+                Transport::Tls => certificates.listener(config, listen)?,
                 Transport::Udp | Transport::Tcp => None,
             };
             listeners.push(ListenSpec {
@@ -109,6 +118,8 @@ impl Prepared {
         let directory = config.directory.as_ref().map(Source::new).transpose()?;
         let names = NameWatch::of(config)?;
         let stir = stir(config)?;
+        let token = config.admin.as_ref().and_then(|admin| admin.token_file.as_deref());
+        token.map(Token::load).transpose()?;
         Ok(Self {
             listeners,
             users,
@@ -186,7 +197,12 @@ fn users_have_a_way_in(config: &Config) -> bool {
         || config.listen.iter().any(by_tls)
 }
 
-async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
+async fn serve(
+    path: &Path,
+    config: Arc<Config>,
+    prepared: Prepared,
+    remembered: KnownGoodFile,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // From the start on: its default would end us.
@@ -196,14 +212,16 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     Filter::check(&options)?;
     let ipsec = IpsecGuard::of(&config)?;
     // Sockets before the filter, so that a busy port leaves nothing behind; nobody reads them yet.
-    let control = ControlServer::bind(&config.control.socket)?;
+    let control = ControlServer::bind(&config.control.socket, config.control.group.as_deref())?;
+    let admin = config.admin.as_ref().map(AdminServer::bind).transpose()?;
     let listeners = Listeners::bind(&prepared.listeners, Limits::default())?;
     let clock = Clock::start();
     let reached = Reached::new(&config);
     let keys = KeyFile::new(&config.state_directory, config.session.rotation());
     let (now, ring) = current_keys(&keys, clock)?;
-    let forwarder = forwarder(&config, Arc::clone(&reached.upstream), &ring, now)?;
-    let digest = digest_check(&config, &prepared, &ring, clock)?;
+    let seal = TokenSeal::of(&ring, now).context(NO_KEY)?;
+    let forwarder = forwarder(&config, Arc::clone(&reached.upstream), seal)?;
+    let digest = digest_check(&config, prepared.users.as_ref(), &ring, clock)?;
     let vouching = vouching(&config, &ring, clock)?;
     let (mut filter, tables) = Filter::load_or_adopt(&options)?;
     ensure!(
@@ -215,70 +233,91 @@ async fn serve(config: Arc<Config>, prepared: Prepared) -> anyhow::Result<()> {
     #[cfg(feature = "kernel-log")]
     follow_kernel_log(&mut filter)?;
     let outbox = listeners.outbox();
-    let directory = reached.directory(&config, prepared.sources, outbox.clone());
+    let targets = reached.directory(&config, prepared.sources, (outbox.clone(), &HashMap::new()));
+    targets.publish();
     let parts =
         BorderParts { config: Arc::clone(&config), forwarder, digest, ledger, outbox, clock };
-    let border = Border::new(parts).reaching(reached.peers).verifying(prepared.stir);
-    let border = border.authorised_by(config.directory.as_ref());
+    let border = Border::new(parts).reaching(reached.peers.clone()).verifying(prepared.stir);
+    let border = border.authorised_by(config.directory.as_ref()).copying_to(copies(&config)?);
     let border = Arc::new(border.asking_upstream(vouching));
+    border.note_own_certificates(&config)?;
+    let in_force = Arc::new(InForce::new(Arc::clone(&border)));
+    let subject = Arc::clone(&in_force) as Arc<dyn Observed>;
+    let _answering = admin.map(|admin| admin.start(subject)).transpose()?;
+    let watches_ipsec = ipsec.is_some();
     if let Some(ipsec) = ipsec {
-        ipsec.start(Arc::clone(&border))?;
+        ipsec.start(Arc::clone(&in_force))?;
     }
-    if let Some(names) = prepared.names {
-        names.start(&config, Arc::clone(&border));
-    }
-    tokio::spawn(read_samples(filter.samples()?, Arc::clone(&border)));
-    tokio::spawn(change_keys(keys, Arc::clone(&border), clock));
-    let users = prepared
-        .user_store
-        .map(|store| store.keep_reading(Arc::clone(&config), Arc::clone(&border)));
-    let users = users.transpose()?;
-    let people = Inquirer::start(prepared.directory, Arc::clone(&border)).await;
-    let renewed = Renewed { certificates: prepared.certificates, users, people };
-    tokio::spawn(renewed.renew_at(hang_up, Arc::clone(&config), Arc::clone(&border)));
-    let mut running = listeners.start(Arc::clone(&border) as Arc<dyn Receiver>)?;
-    let dns = prepared.dns;
-    tokio::spawn(async move {
-        let resolving = async {
-            if let Some(dns) = &dns {
-                directory.keep_resolving(dns).await;
-            }
-        };
-        tokio::join!(directory.keep_asking(), resolving);
-    });
+    tokio::spawn(read_samples(filter.samples()?, Arc::clone(&in_force)));
+    tokio::spawn(tell_of_lines_left_out());
+    let remembered = Arc::new(ArcSwap::from_pointee(remembered));
+    known_good::follow(Arc::clone(&remembered), &in_force);
+    tokio::spawn(change_keys(Arc::clone(&in_force), clock));
+    let background = Background::start(
+        &border,
+        (prepared.names, prepared.user_store),
+        (prepared.directory, false),
+        (targets, prepared.dns),
+    );
+    let supervisor = Arc::new(Supervisor::of_environment());
+    let reloader = Reloader {
+        path: path.to_owned(),
+        in_force: Arc::clone(&in_force),
+        clock,
+        is_adopted: filter.is_adopted(),
+        watches_ipsec,
+        certificates: prepared.certificates.in_use(),
+        reached,
+        background: background.await?,
+        remembered: Arc::clone(&remembered),
+        supervisor: Arc::clone(&supervisor),
+    };
+    drop(border);
+    let (ask, asked) = mpsc::channel(1);
+    tokio::spawn(reloader.reload_at(hang_up, asked));
+    let mut running = listeners.start(Arc::clone(&in_force) as Arc<dyn Receiver>)?;
     tracing::info!(mode = config.mode().name(), "ready");
+    supervisor.ready(&serving(&config));
 
-    let beating = Arc::clone(&border);
+    let (beating, watched) = (Arc::clone(&in_force), Arc::clone(&supervisor));
     let mut pulse = running.take_pulse();
     let beating = tokio::spawn(keep_beating(move || {
         if pulse.is_felt() {
-            beating.beat();
+            beating.border().beat();
+            watched.alive();
         }
     }));
-    tokio::spawn(hold_back_strangers(Arc::clone(&border), running.take_loads()));
-    let mut sweeps = tokio::time::interval(SWEEP);
-    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let served = {
-        let sweeping = async {
-            loop {
-                sweeps.tick().await;
-                border.sweep();
-            }
-        };
-        tokio::select! {
-            () = control.serve(Arc::clone(&border)) => "control socket",
-            () = sweeping => "sweep",
-            _ = beating => "heartbeat",
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
+    tokio::spawn(hold_back_strangers(Arc::clone(&in_force), running.take_loads()));
+    let served = tokio::select! {
+        () = control.serve(Arc::clone(&in_force), ask) => "control socket",
+        () = sweep(&in_force) => "sweep",
+        _ = beating => "heartbeat",
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
     };
     tracing::info!(cause = served, "shutting down");
+    supervisor.stopping();
     drop(control);
     if let Err(incomplete) = running.shutdown(FAREWELL).await {
         tracing::warn!(%incomplete, "connections cut");
     }
-    leave(filter, &config)
+    // Nobody is there to end it, and what begins next reads the mode in the file.
+    let border = in_force.border();
+    border.end_trial();
+    known_good::write(&remembered.load(), &border);
+    leave(filter, border.config())
+}
+
+/// Ends what is over, for ever.
+async fn sweep(in_force: &InForce<KernelTables>) {
+    let mut sweeps = tokio::time::interval(SWEEP);
+    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        sweeps.tick().await;
+        let border = in_force.border();
+        border.sweep();
+        border.end_trial_in_time();
+    }
 }
 
 /// Does with the filter what the operator wants of it when nobody is there.
@@ -301,14 +340,17 @@ fn leave(filter: Filter, config: &Config) -> anyhow::Result<()> {
 
 /// Reads the kernel's samples for ever: about one round of the ring in each [`PAUSE`] at most, however
 /// many strangers there are.
-async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
+async fn read_samples(mut ring: SampleRing, in_force: Arc<InForce<KernelTables>>) {
     let clock = Clock::start();
     loop {
+        let border = in_force.border();
         for _ in 0..BATCHES {
             let mut now = None;
             let mut keep = |record: &[u8]| {
                 let now = *now.get_or_insert_with(|| clock.moment());
-                border.samples().record(record, now);
+                if let Some(sample) = border.samples().record(record, now) {
+                    border.note_sample(&sample);
+                }
             };
             match ring.read(&mut keep).await {
                 Ok(true) => break,
@@ -325,87 +367,22 @@ async fn read_samples(mut ring: SampleRing, border: Arc<Border<KernelTables>>) {
 }
 
 /// Takes note of routing keys that this or another node has made, and of their time.
-async fn change_keys(keys: KeyFile, border: Arc<Border<KernelTables>>, clock: Clock) {
-    let keys = Arc::new(keys);
+async fn change_keys(in_force: Arc<InForce<KernelTables>>, clock: Clock) {
     let mut looks = tokio::time::interval(LOOK_AT_KEYS);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let (keys, now) = (Arc::clone(&keys), clock.unix_seconds());
+        let now = clock.unix_seconds();
+        let border = in_force.border();
+        let keys =
+            KeyFile::new(&border.config().state_directory, border.config().session.rotation());
+        drop(border);
         match tokio::task::spawn_blocking(move || keys.turn(now)).await {
-            Ok(Ok(ring)) => border.take_keys(&ring, now),
+            Ok(Ok(ring)) => in_force.border().take_keys(&ring, now),
             Ok(Err(error)) => tracing::error!(%error, "the routing keys stay as they were"),
             Err(error) => tracing::error!(%error, "looking at the routing keys failed"),
         }
     }
-}
-
-fn digest_check(
-    config: &Config,
-    prepared: &Prepared,
-    ring: &KeyRing,
-    clock: Clock,
-) -> anyhow::Result<Option<DigestCheck>> {
-    let (Some(settings), Some(users)) = (&config.users, &prepared.users) else { return Ok(None) };
-    let nonce_keys = ring.nonce_keys(clock.unix_seconds()).context(NO_KEY)?;
-    let incarnation = Incarnation::new(getrandom::u64()?);
-    let (digest, started) = (&config.digest, clock.wall());
-    let (per_source, per_user) = (digest.failures_per_source(), digest.failures_per_user());
-    let failures = Failures::new(per_source, per_user, settings.longest_grant(), started);
-    let settings = DigestSettings {
-        offered: settings.algorithms.clone(),
-        qops: digest.qop,
-        offers_userhash: digest.userhash,
-        nonce_keys,
-        incarnation,
-        nonce_binding: digest.bind_nonce,
-        nonce_lifetime: settings.nonce_lifetime(),
-        replay_capacity: settings.remembered_nonces,
-        failures,
-    };
-    Ok(Some(DigestCheck::new(settings, Arc::clone(users), started)))
-}
-
-/// The keys, and the time that they were read at, in seconds since 1970.
-fn current_keys(keys: &KeyFile, clock: Clock) -> anyhow::Result<(u64, KeyRing)> {
-    let now = clock.unix_seconds();
-    let ring = keys.turn(now)?;
-    if ring.is_of_the_future(now) {
-        tracing::warn!("every routing key begins in the future: is the clock right?");
-    }
-    Ok((now, ring))
-}
-
-fn forwarder(
-    config: &Config,
-    upstream: Arc<Pool>,
-    ring: &KeyRing,
-    now: u64,
-) -> anyhow::Result<Forwarder> {
-    let seal = TokenSeal::of(ring, now).context(NO_KEY)?;
-    let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
-    let position = u8::try_from(config.listen.len()).context("at most 255 listeners")?;
-    let listeners = outside.chain(config.upstream.listeners()).collect();
-    let forwarder = Forwarder::new(seal, listeners, position, upstream);
-    Ok(forwarder.hiding_inside(config.session.hide_topology))
-}
-
-/// Reads what calling numbers are verified and signed with.
-fn stir(config: &Config) -> anyhow::Result<Stir> {
-    let Some(stir) = &config.stir else { return Ok(Stir::default()) };
-    let mut verifier = None;
-    if let Some(authorities) = &stir.authorities {
-        let mut certificates = CertificateStore::believing(authorities)?;
-        for certificate in &stir.certificate {
-            certificates.add(&certificate.url, &certificate.file)?;
-        }
-        if let Some(directory) = &stir.certificates {
-            certificates.add_directory(directory)?;
-        }
-        verifier = Some(Verifier::new(certificates, stir.freshness()));
-    }
-    let sign = |sign: &StirSign| Signer::load(&sign.key, &sign.certificate_url, &sign.origid);
-    Ok(Stir { verifier, signer: stir.sign.as_ref().map(sign).transpose()? })
 }
 
 #[cfg(feature = "kernel-log")]
@@ -451,7 +428,7 @@ mod tests {
             (peer("sip:carrier.example;transport=udp"), true),
         ] {
             let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
-            let prepared = Prepared::read(&config).unwrap();
+            let prepared = Prepared::read(&config, Earlier::default()).unwrap();
             assert_eq!(prepared.dns.is_some(), is_made, "{text}");
         }
     }

@@ -1,9 +1,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::known_good::write_known_good;
+use super::paint::{Paint, Tone};
+use super::top::printable;
 use crate::border::{
-    CounterStatus, DaemonStatus, DirectoryStatus, GrantStatus, HeartbeatStatus, IpsecStatus,
-    KernelStatus, NameAddressStatus, NameStatus, Status, VerdictStatus,
+    ActivityStatus, CounterStatus, DaemonStatus, DirectoryStatus, GrantStatus, HeartbeatStatus,
+    IpsecStatus, KernelStatus, NameAddressStatus, NameStatus, Status, TrialStatus, VerdictStatus,
 };
 use crate::config::Config;
 use crate::control;
@@ -11,21 +14,28 @@ use crate::kernel::Pins;
 
 pub(super) fn status(path: &Path, json: bool, verbose: bool) -> anyhow::Result<()> {
     let config = Config::load(path)?;
-    let status = match control::ask(&config.control.socket) {
-        Ok(status) => status,
-        Err(error) if error.is_absence() || error.is_silence() => without_daemon(&config)?,
-        Err(error) => return Err(error.into()),
-    };
-    let mut out = io::stdout().lock();
+    let status = of(&config)?;
+    let stdout = io::stdout();
+    let paint = Paint::on(&stdout);
+    let mut out = stdout.lock();
     let written = if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&status)?)
     } else {
-        write(&status, verbose, &mut out)
+        write(&status, verbose, paint, &mut out)
     };
     match written {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
+    }
+}
+
+/// What the daemon says, or what can be read without it.
+pub(super) fn of(config: &Config) -> anyhow::Result<Status> {
+    match control::ask(&config.control.socket) {
+        Ok(status) => Ok(status),
+        Err(error) if error.is_absence() || error.is_silence() => without_daemon(config),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -36,13 +46,13 @@ fn without_daemon(config: &Config) -> anyhow::Result<Status> {
     Ok(Status { kernel: KernelStatus::read(tables.readings(), &pins)?, daemon: None })
 }
 
-fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "filter: {}", status.kernel.mode)?;
+fn write(status: &Status, verbose: bool, paint: Paint, out: &mut impl Write) -> io::Result<()> {
+    write_mode(status, out)?;
     match &status.kernel.attached[..] {
-        [] => writeln!(out, "attached to no interface")?,
+        [] => writeln!(out, "{}", paint.tone(Tone::Bad, "attached to no interface"))?,
         interfaces => writeln!(out, "attached to {}", interfaces.join(", "))?,
     }
-    write_heartbeat(status.kernel.heartbeat, out)?;
+    write_heartbeat(status.kernel.heartbeat, paint, out)?;
     if status.kernel.guards_sockets {
         writeln!(out, "a second one is in front of the daemon's sockets")?;
     } else {
@@ -108,6 +118,13 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     if samples.missed > 0 {
         writeln!(out, "samples that captures were too slow for: {}", samples.missed)?;
     }
+    if let Some(homer) = &daemon.homer {
+        writeln!(
+            out,
+            "copies for homer: {} sent, {} failed; {} requests were not copied",
+            homer.sent, homer.failed, homer.lost
+        )?;
+    }
     if daemon.banned > 0 {
         writeln!(out, "\nsources that were banned: {}", daemon.banned)?;
     }
@@ -117,10 +134,24 @@ fn write(status: &Status, verbose: bool, out: &mut impl Write) -> io::Result<()>
     if daemon.trust_table_full > 0 {
         writeln!(out, "\nproofs that the kernel had no room for: {}", daemon.trust_table_full)?;
     }
-    write_targets(daemon, out)?;
+    write_known_good(&daemon.known_good, out)?;
+    write_activity(&daemon.activity, out)?;
+    write_targets(daemon, paint, out)?;
     write_ipsec(&daemon.ipsec, out)?;
     write_names(&daemon.names, out)?;
     write_grants(&daemon.trust, out)
+}
+
+fn write_mode(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    let mode = &status.kernel.mode;
+    match status.daemon.as_ref().and_then(|daemon| daemon.trial) {
+        Some(TrialStatus { ends_in_seconds }) => writeln!(
+            out,
+            "filter: {mode}, on trial: it observes again in {ends_in_seconds} s unless `sbc enforce --confirm` comes \
+             before"
+        ),
+        None => writeln!(out, "filter: {mode}"),
+    }
 }
 
 fn write_directory(directory: &DirectoryStatus, out: &mut impl Write) -> io::Result<()> {
@@ -139,7 +170,36 @@ fn write_directory(directory: &DirectoryStatus, out: &mut impl Write) -> io::Res
     }
 }
 
-fn write_targets(daemon: &DaemonStatus, out: &mut impl Write) -> io::Result<()> {
+fn write_activity(rows: &[ActivityStatus], out: &mut impl Write) -> io::Result<()> {
+    let is_active = |row: &&ActivityStatus| {
+        let quiet = ActivityStatus { holder: row.holder.clone(), ..ActivityStatus::default() };
+        **row != quiet
+    };
+    let mut active = rows.iter().filter(is_active).peekable();
+    if active.peek().is_some() {
+        writeln!(
+            out,
+            "\n{:<24} {:>10} {:>9} {:>9} {:>12} {:>12}",
+            "requests of", "accepted", "refused", "registers", "calls from", "calls to"
+        )?;
+    }
+    for row in active {
+        let calls = |begun: u64, answered: u64| format!("{begun} ({answered})");
+        writeln!(
+            out,
+            "{:<24} {:>10} {:>9} {:>9} {:>12} {:>12}",
+            row.holder,
+            row.accepted,
+            row.refused,
+            row.registrations,
+            calls(row.calls_from, row.answered_from),
+            calls(row.calls_to, row.answered_to)
+        )?;
+    }
+    Ok(())
+}
+
+fn write_targets(daemon: &DaemonStatus, paint: Paint, out: &mut impl Write) -> io::Result<()> {
     let targets = || daemon.upstream.iter().chain(&daemon.peers);
     if targets().next().is_some() {
         writeln!(
@@ -149,6 +209,7 @@ fn write_targets(daemon: &DaemonStatus, out: &mut impl Write) -> io::Result<()> 
         )?;
     }
     for target in targets() {
+        let tone = if target.state == "dead" { Tone::Bad } else { Tone::Good };
         writeln!(
             out,
             "{:<40} {:<30} {:<4} {:>8} {:>6}  {}",
@@ -157,7 +218,7 @@ fn write_targets(daemon: &DaemonStatus, out: &mut impl Write) -> io::Result<()> 
             target.transport,
             target.priority,
             target.weight,
-            target.state
+            paint.tone(tone, &target.state)
         )?;
         if target.large_over_tcp {
             writeln!(out, "{:<40} large requests over tcp", "")?;
@@ -220,7 +281,9 @@ pub(super) fn write_grants(grants: &[GrantStatus], out: &mut impl Write) -> io::
         write!(
             out,
             "{:<30} {:<8} {opens:<8} {seconds:>8}  {}",
-            grant.source, grant.proof, grant.holder
+            grant.source,
+            grant.proof,
+            printable(&grant.holder)
         )?;
         if let Some(subnet) = &grant.subnet {
             write!(out, ", all of {subnet}")?;
@@ -247,9 +310,14 @@ fn write_verdicts(title: &str, rows: &[CounterStatus], out: &mut impl Write) -> 
     Ok(())
 }
 
-fn write_heartbeat(heartbeat: HeartbeatStatus, out: &mut impl Write) -> io::Result<()> {
+fn write_heartbeat(
+    heartbeat: HeartbeatStatus,
+    paint: Paint,
+    out: &mut impl Write,
+) -> io::Result<()> {
     if heartbeat.has_ended_enforcement {
-        writeln!(out, "EVERYTHING PASSES, because the daemon is silent")?;
+        let told = "EVERYTHING PASSES, because the daemon is silent";
+        writeln!(out, "{}", paint.tone(Tone::Bad, told))?;
     }
     match heartbeat.age_seconds {
         Some(age) => write!(out, "last heartbeat {age} s ago; ")?,

@@ -1,12 +1,13 @@
 //! Who requests are sent to, out of the configuration.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::certificates::Certificates;
+use super::certificates::{Certificates, Use};
 use crate::config::{Config, Peer, SipTarget, TargetHost, Tls, UpstreamTls};
 use crate::proof::tls::{ClientCertificate, Expected, PeerTrust, TlsFiles};
 use crate::transport::{DialTls, ListenSpec, Outbox, Transport};
-use crate::upstream::{Directory, Group, Pool, Source};
+use crate::upstream::{Directory, Found, Group, Pool, Source};
 
 /// Calls whose targets are remembered, at 8 bytes each.
 const REMEMBERED_CALLS: usize = 65_536;
@@ -20,7 +21,8 @@ pub(super) fn inside_listeners(
 ) -> anyhow::Result<Vec<ListenSpec>> {
     let tls = config.upstream.tls.as_ref().map(UpstreamTls::files);
     let request = ClientCertificate::Request;
-    let tls = tls.map(|files| certificates.server(files, Vec::new(), request)).transpose()?;
+    let server = |files| certificates.server(Use::Inside, &files, &[], request);
+    let tls = tls.map(server).transpose()?;
     let interface = config.interface.inside.as_ref().map(|inside| inside.name.clone());
     let spec = |(transport, address)| ListenSpec {
         transport,
@@ -47,13 +49,14 @@ fn upstream_sources(
             }
         };
         let files = config.upstream.tls.as_ref().map(UpstreamTls::files);
+        let what = Use::Target(format!("{} {expected:?}", target.uri));
         let trust = PeerTrust::default();
         Ok(Source {
             target: target.uri.clone(),
             priority: target.priority,
             weight: target.weight.get().into(),
             within: Vec::new(),
-            tls: dial_tls(&target.uri, None, files, (trust, expected), certificates)?,
+            tls: dial_tls(&target.uri, what, files, (trust, expected), certificates)?,
         })
     };
     config.upstream.targets.iter().map(source).collect()
@@ -72,7 +75,8 @@ fn peer_sources(
         let identities = trust.identities.clone();
         let expected = (!identities.is_empty()).then_some(Expected::Identities(identities));
         let believed = (trust, expected);
-        let tls = dial_tls(target, Some(position), files.clone(), believed, certificates)?;
+        let what = Use::Peer(peer.name.as_str().into());
+        let tls = dial_tls(target, what, files.clone(), believed, certificates)?;
         let (target, within) = (target.clone(), peer.sources.clone());
         sources.push((position, Source { target, priority: 1, weight: 1, within, tls }));
     }
@@ -101,8 +105,28 @@ impl Reached {
         Self { upstream, peers: config.peers.iter().map(pool).collect() }
     }
 
-    /// Puts everybody into his pool, and lets connections be made to him.
-    pub(super) fn directory(&self, config: &Config, sources: Sources, outbox: Outbox) -> Directory {
+    /// The pools of the next configuration: those of before wherever they can be, which know who lives, and which call
+    /// is where.
+    pub(super) fn after(&self, before: &Config, next: &Config) -> Self {
+        let Self { mut upstream, peers } = Self::new(next);
+        if before.upstream.probe == next.upstream.probe {
+            upstream = Arc::clone(&self.upstream);
+        }
+        let peers = next.peers.iter().zip(peers).map(|(peer, pool)| {
+            let known = before.peers.position(&peer.name);
+            let known = known.and_then(|position| self.peers.get(position)?.clone());
+            pool.map(|pool| known.unwrap_or(pool))
+        });
+        Self { upstream, peers: peers.collect() }
+    }
+
+    /// Who belongs into which pool. He is put there, and connections can be made to him, once it is published.
+    pub(super) fn directory(
+        &self,
+        config: &Config,
+        sources: Sources,
+        (outbox, known): (Outbox, &HashMap<String, Vec<Found>>),
+    ) -> Directory {
         let outside = config.listen.iter().map(|listen| (listen.transport, listen.address));
         let listeners: Vec<_> = outside.chain(config.upstream.listeners()).collect();
         let inside = Group {
@@ -117,7 +141,7 @@ impl Reached {
             Some(Group { pool, sources: vec![source], listeners, interface: None })
         });
         let groups = [inside].into_iter().chain(peers).collect();
-        Directory::new(listeners, groups, outbox)
+        Directory::unpublished(listeners, groups, outbox, known)
     }
 }
 
@@ -143,7 +167,7 @@ impl Sources {
 
 fn dial_tls(
     target: &SipTarget,
-    peer: Option<usize>,
+    what: Use,
     files: Option<TlsFiles>,
     (trust, expected): (PeerTrust, Option<Expected>),
     certificates: &mut Certificates,
@@ -153,5 +177,9 @@ fn dial_tls(
         return Ok(None);
     };
     let Some(name) = expected.name() else { return Ok(None) };
-    Ok(Some(DialTls { config: certificates.client(peer, files, trust, expected)?, name, peer }))
+    let peer = match &what {
+        Use::Peer(peer) => Some(Arc::clone(peer)),
+        Use::Listener(_) | Use::Inside | Use::Target(_) => None,
+    };
+    Ok(Some(DialTls { config: certificates.client(what, &files, &trust, expected)?, name, peer }))
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::ConfigFile;
 use super::password::new_password;
+use super::progress;
 use crate::config::{Config, PostgresAccess, UserStore};
 use crate::proof::digest::{HashFunction, Realm};
 use crate::proof::users::store::{self, Change, Snapshot, UserChange, store_at};
@@ -121,20 +122,20 @@ impl UserArguments {
             password = new_password()?;
         }
         carry_out(&password, false)?;
-        println!("{} {said} {store}; SIGHUP has the daemon read it at once", self.name);
+        println!("{} {said} {store}; `sbc reload` has the daemon read it at once", self.name);
         Ok(())
     }
 }
 
 fn bring(place: &UsersPlace, file: &Path, replace: bool) -> anyhow::Result<()> {
     let store = place.store()?;
-    let mut progress = |count| {
-        // Who does not look at it misses nothing.
-        let _ = writeln!(io::stderr(), "{count} users");
-    };
-    let count = store::import(&store, file, replace, &mut progress)?;
+    let progress = progress::counting("users");
+    let mut tell = |count| progress.set_position(count as u64);
+    let imported = store::import(&store, file, replace, &mut tell);
+    progress.finish_and_clear();
+    let count = imported?;
     println!(
-        "{count} users of {} are in {store}; SIGHUP has the daemon read it at once",
+        "{count} users of {} are in {store}; `sbc reload` has the daemon read it at once",
         file.display()
     );
     Ok(())

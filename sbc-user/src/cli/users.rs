@@ -1,8 +1,9 @@
 //! The users that the configuration names, and how they are read anew.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -18,8 +19,6 @@ use crate::trust::TrustTable;
 /// A store that cannot be read is asked again after twice as long each time, up to this, or the configured time
 /// where that is longer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// How many warnings about users are told one by one.
-const MOST_TOLD: usize = 20;
 
 /// The users' store, and what was read of it.
 pub(super) struct OpenStore {
@@ -45,30 +44,19 @@ impl OpenStore {
         border: Arc<Border<T>>,
     ) -> anyhow::Result<UsersRenewal> {
         border.users_are_current();
-        let (ask, asked) = sync_channel(1);
+        let (end, ended) = sync_channel(0);
         let keeper = UsersKeeper { config, border, store: self.store, version: self.version };
         thread::Builder::new()
             .name("sbc-users".to_owned())
-            .spawn(move || keeper.keep_reading(&asked))
+            .spawn(move || keeper.keep_reading(&ended))
             .context("starting the thread that reads users")?;
-        Ok(UsersRenewal(ask))
+        Ok(UsersRenewal { _end: end })
     }
 }
 
-/// Has the users read anew.
-pub(super) struct UsersRenewal(SyncSender<()>);
-
-impl UsersRenewal {
-    /// At once, whether they have changed or not. Does not wait for it.
-    pub(super) fn ask(&self) {
-        match self.0.try_send(()) {
-            // Who has not begun will see what there is now.
-            Ok(()) | Err(TrySendError::Full(())) => {}
-            Err(TrySendError::Disconnected(())) => {
-                tracing::error!("the users stay as they were: nobody is there to read them");
-            }
-        }
-    }
+/// Ends the reading of users when it is dropped.
+pub(super) struct UsersRenewal {
+    _end: SyncSender<Infallible>,
 }
 
 struct UsersKeeper<T> {
@@ -79,24 +67,22 @@ struct UsersKeeper<T> {
 }
 
 impl<T: TrustTable> UsersKeeper<T> {
-    fn keep_reading(mut self, asked: &Receiver<()>) {
+    fn keep_reading(mut self, ended: &Receiver<Infallible>) {
         let Some(refresh) = self.config.users.as_ref().map(config::Users::refresh) else { return };
         let mut failures = 0;
         loop {
-            let is_asked = match asked.recv_timeout(pause(refresh, failures)) {
-                Ok(()) => true,
-                Err(RecvTimeoutError::Timeout) => false,
+            match ended.recv_timeout(pause(refresh, failures)) {
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
-            };
-            failures = if self.look(is_asked) { 0 } else { failures.saturating_add(1) };
+            }
+            failures = if self.look() { 0 } else { failures.saturating_add(1) };
         }
     }
 
     /// All users of the store are in force when this returns, or if anything is wrong with one of them nothing has
-    /// changed. Says in the log which, but not twice the same unless it was asked; returns whether the store could be
-    /// read.
-    fn look(&mut self, is_asked: bool) -> bool {
-        match self.read(is_asked) {
+    /// changed. Says in the log which, but not twice the same; returns whether the store could be read.
+    fn look(&mut self) -> bool {
+        match self.read() {
             Ok(Some(Snapshot { users, version })) => {
                 let users = Arc::new(users);
                 let Replaced { disproved, shut } = self.border.replace_users(&users);
@@ -116,7 +102,7 @@ impl<T: TrustTable> UsersKeeper<T> {
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
-                if self.border.keep_users(format!("{error:#}")) || is_asked {
+                if self.border.keep_users(format!("{error:#}")) {
                     tracing::error!("the users stay as they were: {error:#}");
                 }
                 false
@@ -124,10 +110,10 @@ impl<T: TrustTable> UsersKeeper<T> {
         }
     }
 
-    fn read(&self, is_asked: bool) -> Result<Option<Snapshot>, StoreError> {
+    fn read(&self) -> Result<Option<Snapshot>, StoreError> {
         match &self.version {
-            Some(known) if !is_asked => self.store.read_changed(known),
-            Some(_) | None => self.store.read().map(Some),
+            Some(known) => self.store.read_changed(known),
+            None => self.store.read().map(Some),
         }
     }
 }
@@ -145,18 +131,17 @@ pub(super) fn without_hashes(config: &Config, users: &Users) -> Vec<String> {
     let offered = of_peers.chain([&settings.algorithms]).flat_map(OfferedAlgorithms::iter);
     let functions: HashSet<_> = offered.map(Algorithm::function).collect();
     let functions = HashFunction::ALL.into_iter().filter(|it| functions.contains(it));
-    let mut lacking = functions.flat_map(|function| {
-        users.lacking(function).map(move |user| {
-            let label = user.label();
-            format!("user {label:?} has no hash for {function}: a phone that prefers it is refused")
+    // Without names, which may be numbers of subscribers: the log gets this too.
+    let lacking = functions.filter_map(|function| {
+        let count = users.lacking(function).count();
+        (count > 0).then(|| {
+            format!(
+                "users without a hash for {function}: {count}, whose phones are refused if they prefer it; \
+                 `sbc user list` shows who has which"
+            )
         })
     });
-    let mut told: Vec<String> = lacking.by_ref().take(MOST_TOLD).collect();
-    let others = lacking.count();
-    if others > 0 {
-        told.push(format!("{others} more users lack a hash"));
-    }
-    told
+    lacking.collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use anyhow::Context as _;
 
-use super::run::NO_KEY;
+use super::parts::NO_KEY;
 use crate::border::Clock;
 use crate::config::Config;
 use crate::proof::digest::{Failures, Incarnation, Vouching, VouchingSettings};

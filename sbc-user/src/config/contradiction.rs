@@ -7,7 +7,7 @@ use sbc_common::maps;
 
 use super::{
     Config, Lifetime, Network, OnShutdown, Peer, PeerCertificate, PostgresHost, PostgresPlace,
-    Proof, UserSource, UserStore, Users, directory, ipsec, route, stir, upstream,
+    Proof, UserSource, UserStore, Users, admin, directory, ipsec, route, stir, upstream,
 };
 use crate::kernel::SocketFilter;
 use crate::proof::digest::{NonceBinding, OfferedAlgorithms};
@@ -85,6 +85,7 @@ pub(super) fn refuse(config: &Config) -> Result<(), Found> {
         return refuse("[dns]", problem);
     }
     refuse_listeners(config)?;
+    admin::refuse(config)?;
     upstream::refuse(config)?;
     refuse_trust(config)?;
     refuse_users(config)?;

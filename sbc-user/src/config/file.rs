@@ -1,17 +1,16 @@
-use std::fs;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sbc_common::Mode;
 use serde::Deserialize;
 
 use super::digest::FailedProofs;
 use super::values::{Lifetime, Network, Rate, ScrutinyPolicy, TunnelPolicy, UnknownPolicy};
 use super::{
-    ConfigError, Digest, Directory, Dns, Limits, Peers, PostgresAccess, Route, Session, Stir,
-    Upstream, UpstreamUsers, UserSource, contradiction,
+    Admin, Digest, Directory, Dns, HomerExport, Limits, Log, Outline, Peers, PostgresAccess, Route,
+    Session, Stir, Upstream, UpstreamUsers, UserSource,
 };
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::digest::{Allowance, OfferedAlgorithms};
@@ -24,7 +23,7 @@ use crate::transport::Transport;
 pub struct Config {
     pub(super) version: u32,
     #[serde(default)]
-    mode: FilterMode,
+    pub(super) mode: FilterMode,
     /// Where what must survive a restart is kept.
     #[serde(default = "default_state_directory")]
     pub state_directory: PathBuf,
@@ -36,6 +35,8 @@ pub struct Config {
     /// The status socket.
     #[serde(default)]
     pub control: Control,
+    /// Where metrics, the API and the status page are; nowhere, if absent.
+    pub admin: Option<Admin>,
     /// The listeners towards the outside.
     pub listen: Vec<Listen>,
     /// The certificates of TLS listeners.
@@ -75,12 +76,19 @@ pub struct Config {
     /// How they are challenged.
     #[serde(default)]
     pub digest: Digest,
+    /// What is logged.
+    #[serde(default)]
+    pub log: Log,
+    /// Who gets copies of what was challenged or rejected.
+    pub homer: Option<HomerExport>,
+    #[serde(skip)]
+    pub(super) outline: Arc<Outline>,
 }
 
 /// A fresh installation observes: it decides and counts, and lets everything pass.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum FilterMode {
+pub(super) enum FilterMode {
     #[default]
     Observe,
     Enforce,
@@ -203,11 +211,13 @@ pub enum OnSilence {
 pub struct Control {
     /// The Unix socket that `sbc status` asks.
     pub socket: PathBuf,
+    /// The group whose members may ask, and change nothing; absent: nobody's.
+    pub group: Option<String>,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Self { socket: PathBuf::from("/run/sbc/control.sock") }
+        Self { socket: PathBuf::from("/run/sbc/control.sock"), group: None }
     }
 }
 
@@ -425,65 +435,4 @@ const fn default_remembered_nonces() -> NonZeroUsize {
 
 fn default_state_directory() -> PathBuf {
     PathBuf::from("/var/lib/sbc")
-}
-
-impl Config {
-    /// Reads a file. Relative paths in it start at its directory.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
-        Self::parse(&text, path)
-    }
-
-    /// Reads the text of a file that stands at `path`.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self = toml::from_str(text).map_err(|cause| ConfigError::Syntax {
-            path: path.to_owned(),
-            cause: Box::new(cause),
-        })?;
-        contradiction::refuse(&config).map_err(|(place, problem)| ConfigError::Contradiction {
-            path: path.to_owned(),
-            place,
-            problem,
-        })?;
-        config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
-        Ok(config)
-    }
-
-    /// Whether verdicts are carried out.
-    #[must_use]
-    pub const fn mode(&self) -> Mode {
-        match self.mode {
-            FilterMode::Observe => Mode::Observe,
-            FilterMode::Enforce => Mode::Enforce,
-        }
-    }
-
-    fn resolve_paths(&mut self, directory: &Path) {
-        let resolve = |path: &mut PathBuf| *path = directory.join(&path);
-        resolve(&mut self.state_directory);
-        resolve(&mut self.kernel.bpf_file_system);
-        resolve(&mut self.control.socket);
-        if let Some(tls) = &mut self.tls {
-            tls.resolve_paths(directory);
-        }
-        if let Some(tls) = &mut self.upstream.tls {
-            tls.resolve_paths(directory);
-        }
-        for peer in self.peers.iter_mut() {
-            peer.certificate.resolve_paths(directory);
-        }
-        if let Some(stir) = &mut self.stir {
-            stir.resolve_paths(directory);
-        }
-        if let Some(users) = &mut self.users {
-            users.store.resolve_paths(directory);
-            if let Some(postgres) = &mut users.postgres {
-                postgres.resolve_paths(directory);
-            }
-        }
-        if let Some(of_users) = &mut self.directory {
-            of_users.resolve_paths(directory);
-        }
-    }
 }

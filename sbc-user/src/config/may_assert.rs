@@ -33,7 +33,7 @@ pub enum AssertablePattern {
     },
 }
 
-/// `+12125551234`, or `+1212*` for every number that begins so; compared by RFC 3966 §4.
+/// `+12125551234`, `+1212*` for every number that begins so, or `+*` for every global one; compared by RFC 3966 §4.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberPattern {
     number: TelephoneNumber,
@@ -80,6 +80,9 @@ impl FromStr for NumberPattern {
         // In a pattern a letter is hardly one of a local number's digits.
         if number.bytes().any(|byte| byte.is_ascii_alphabetic()) {
             return Err(());
+        }
+        if is_prefix && number == "+" {
+            return Ok(Self { number: TelephoneNumber::GLOBAL, is_prefix });
         }
         let number = TelephoneNumber::read(number.bytes()).ok_or(())?;
         Ok(Self { number, is_prefix })
@@ -195,6 +198,11 @@ mod tests {
         assert!(!allows("tel:+1212*", "sip:+12125551234@carrier.example"));
         assert!(!allows("tel:+1212*", "tel:+1213"));
         assert!(!allows("tel:+1212", "tel:+12123"));
+        assert!(allows("tel:+*", "tel:+49(30)1234567"));
+        assert!(allows("+*@a.example", "sip:+4930@a.example"));
+        for other in ["tel:030;phone-context=+49", "sip:+4930@a.example", "sip:alice@a.example"] {
+            assert!(!allows("tel:+*", other), "{other}");
+        }
     }
 
     #[test]
@@ -237,7 +245,8 @@ mod tests {
             "@example.com",
             "alice@",
             "tel:",
-            "tel:+*",
+            "tel:+",
+            "tel:*",
             "tel:x",
             "*@a.example;user=phone",
         ] {

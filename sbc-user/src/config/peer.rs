@@ -3,7 +3,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sbc_common::{Protocol, Transports};
+use sbc_common::{Lane, Protocol, Transports};
 use serde::Deserialize;
 
 use super::values::{Lifetime, Network, Rate, from_text};
@@ -204,12 +204,25 @@ impl Peer {
     #[must_use]
     pub fn opens_by_word(&self) -> Transports {
         let ipsec = self.opens().intersection(Transports::IPSEC);
-        let needs_more = self.requires(Proof::Ipsec) || self.requires(Proof::Dns);
-        let by_word = self.requires(Proof::Static) && !needs_more;
-        match (by_word, self.requires(Proof::Tls)) {
+        match (self.is_proven_by(Lane::Static), self.requires(Proof::Tls)) {
             (_, true) => ipsec.union(Transports::TLS),
             (true, false) => self.opens(),
             (false, false) => ipsec,
+        }
+    }
+
+    /// Says whether a grant of `lane` is all that the kernel asks for. The operator's word and the DNS open no more than
+    /// ways to prove itself where more is asked for, and are no proof then.
+    #[must_use]
+    pub fn is_proven_by(&self, lane: Lane) -> bool {
+        let needs_more = self.requires(Proof::Tls) || self.requires(Proof::Ipsec);
+        match lane {
+            Lane::Static => {
+                self.requires(Proof::Static) && !self.requires(Proof::Dns) && !needs_more
+            }
+            Lane::Dns => !needs_more,
+            Lane::Digest | Lane::Tls | Lane::Ipsec => true,
+            Lane::Denied | Lane::Probation => false,
         }
     }
 

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Deref;
 
@@ -12,6 +13,7 @@ pub struct Peers {
     listed: Vec<Peer>,
     v4: Ranges,
     v6: Ranges,
+    by_name: HashMap<Box<str>, usize>,
 }
 
 impl Peers {
@@ -22,6 +24,12 @@ impl Peers {
             IpAddr::V4(address) => self.v4.at(u32::from(address).into()),
             IpAddr::V6(address) => self.v6.at(address.into()),
         }
+    }
+
+    /// The position of the peer of this name.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
     }
 }
 
@@ -42,8 +50,10 @@ impl From<Vec<Peer>> for Peers {
             Ranges::new(&listed.iter().enumerate().flat_map(of_peer).collect::<Vec<_>>())
         };
         let (v4, v6) = (ranges(true), ranges(false));
-        let listed = listed.into_iter().map(Peer::with_permissions).collect();
-        Self { listed, v4, v6 }
+        let listed: Vec<_> = listed.into_iter().map(Peer::with_permissions).collect();
+        let names = listed.iter().enumerate().rev();
+        let by_name = names.map(|(position, peer)| (peer.name.as_str().into(), position)).collect();
+        Self { listed, v4, v6, by_name }
     }
 }
 

@@ -12,6 +12,8 @@ use super::{
 use crate::kernel::{AttachMode, SocketFilter};
 use crate::proof::users::Users;
 
+mod examples;
+
 const TRUNK: &str = "[[peer]]\nname = \"trunk\"\nrequire = [\"static\"]\n\
     sources = [\"192.0.2.0/28\"]\nopens = [\"udp\"]\n";
 const CARRIER: &str = "[[peer]]\nname = \"carrier\"\nrequire = [\"tls\"]\n\
@@ -447,49 +449,4 @@ fn enforcing_is_said_in_one_word() {
 fn a_file_that_is_not_there_is_named() {
     let error = Config::load(Path::new("/nowhere/sbc.toml")).unwrap_err();
     assert!(error.to_string().starts_with("cannot read /nowhere/sbc.toml: "), "{error}");
-}
-
-/// Everything that we show as a configuration is one.
-#[test]
-fn every_example_is_valid() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut checked = 0;
-    for file in files_below(&root.join("packaging"), "toml") {
-        checked += 1;
-        check_example(&fs::read_to_string(&file).unwrap(), &file);
-    }
-    let pages = files_below(&root.join("docs"), "md");
-    for page in pages.into_iter().chain([root.join("README.md")]).filter(|page| page.exists()) {
-        let text = fs::read_to_string(&page).unwrap();
-        for block in text.split("```toml\n").skip(1) {
-            checked += 1;
-            check_example(block.split("```").next().unwrap_or_default(), &page);
-        }
-    }
-    assert!(checked > 0, "no example was found");
-}
-
-/// A whole configuration, a users file, or tables to be added to a configuration.
-fn check_example(text: &str, place: &Path) {
-    let is_users_file = text.contains("[[user]]");
-    if is_users_file {
-        Users::parse(text).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
-        return;
-    }
-    let has_version = text.lines().any(|line| line.trim_start().starts_with("version ="));
-    let text = if has_version { text.to_owned() } else { format!("{BASE}\n{text}") };
-    Config::parse(&text, place).unwrap_or_else(|error| panic!("{error}"));
-}
-
-fn files_below(directory: &Path, extension: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    let mut found = Vec::new();
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            found.extend(files_below(&path, extension));
-        } else if path.extension().is_some_and(|it| it == extension) {
-            found.push(path);
-        }
-    }
-    found
 }

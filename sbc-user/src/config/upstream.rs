@@ -68,7 +68,7 @@ pub struct UpstreamTarget {
 }
 
 /// `[upstream.probe]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Probe {
     /// Whether targets are asked at all.

@@ -35,6 +35,12 @@ impl Rate {
         Self { per_second, burst }
     }
 
+    /// How many in a second, over time.
+    #[must_use]
+    pub const fn per_second(self) -> u32 {
+        self.per_second
+    }
+
     /// The budget that the kernel keeps.
     #[must_use]
     pub const fn budget(self) -> Budget {

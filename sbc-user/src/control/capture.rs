@@ -6,7 +6,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::{CaptureLine, CaptureRequest, SampleLine};
-use crate::border::Border;
+use crate::border::InForce;
 use crate::kernel::{KernelTables, interface_name};
 use crate::samples::Sample;
 
@@ -18,14 +18,14 @@ const BATCH: usize = 64;
 /// Sends samples until the asker leaves, or takes nothing for too long.
 pub(super) async fn send(
     mut stream: UnixStream,
-    border: &Border<KernelTables>,
+    in_force: &InForce<KernelTables>,
     request: &CaptureRequest,
 ) {
     let watch = request.filter().and_then(|filter| {
-        border.samples().watch(filter, request.recent).map_err(|full| full.to_string())
+        in_force.border().samples().watch(filter, request.recent).map_err(|full| full.to_string())
     });
     let (mut reading, mut writing) = stream.split();
-    let mut lines = Lines::new(border);
+    let mut lines = Lines::new(in_force);
     let mut watch = match watch {
         Ok(watch) => watch,
         Err(why) => {
@@ -83,20 +83,20 @@ async fn written(writing: &mut (impl AsyncWrite + Unpin), text: &mut Vec<u8>) ->
 
 /// Lines that are about to be written.
 struct Lines<'a> {
-    border: &'a Border<KernelTables>,
+    in_force: &'a InForce<KernelTables>,
     text: Vec<u8>,
     /// The interface that the last sample arrived on.
     interface: Option<(u32, String)>,
 }
 
 impl<'a> Lines<'a> {
-    const fn new(border: &'a Border<KernelTables>) -> Self {
-        Self { border, text: Vec::new(), interface: None }
+    const fn new(in_force: &'a InForce<KernelTables>) -> Self {
+        Self { in_force, text: Vec::new(), interface: None }
     }
 
     fn add_sample(&mut self, sample: &Arc<Sample>) {
         let interface = self.interface_name(sample.interface);
-        let line = SampleLine::of(sample, self.border.holder(sample), interface);
+        let line = SampleLine::of(sample, self.in_force.border().holder(sample), interface);
         self.add(&CaptureLine::Sample(Box::new(line)));
     }
 

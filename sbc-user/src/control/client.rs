@@ -4,13 +4,20 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sbc_common::Mode;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
-use super::{CaptureLine, CaptureRequest, LONGEST_LINE, Request, Seen};
+use super::request::line;
+use super::{CaptureLine, CaptureRequest, LONGEST_LINE, ModeAnswer, Reloaded, Request, Seen};
 use crate::border::Status;
+use crate::config::Fingerprints;
 
+/// How long the daemon may be silent.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// It asks others before it answers.
+const PATIENCE_FOR_RELOAD: Duration = Duration::from_mins(3);
 /// A snapshot is a few kilobytes, and a line for each trusted source.
 const MAX_SNAPSHOT: u64 = 1 << 30;
 
@@ -18,7 +25,7 @@ const MAX_SNAPSHOT: u64 = 1 << 30;
 #[derive(Debug, Error)]
 pub enum ControlError {
     /// Nobody answers at the socket.
-    #[error("no daemon answers at {}: {cause}", path.display())]
+    #[error("no daemon answers at {}: {cause}; `sbc doctor` says what is there", path.display())]
     NoDaemon {
         /// The socket.
         path: PathBuf,
@@ -39,6 +46,9 @@ pub enum ControlError {
         /// What the system said.
         cause: io::Error,
     },
+    /// The group of the socket does not exist.
+    #[error("[control] group: there is no group {0:?}")]
+    NoGroup(String),
     /// The daemon does not do what it was asked for.
     #[error("the daemon refuses: {0}")]
     Refused(String),
@@ -69,17 +79,42 @@ impl ControlError {
 
 /// Asks the daemon behind the socket at `path` for its status.
 pub fn ask(path: &Path) -> Result<Status, ControlError> {
-    answer(path, &Request::Status)
+    answer(path, &Request::Status, PATIENCE)
 }
 
 /// Asks the daemon for the last samples from an address: the latest first, a handful at most.
 pub fn seen(path: &Path, address: IpAddr, port: Option<u16>) -> Result<Vec<Seen>, ControlError> {
-    answer(path, &Request::Seen { address, port })
+    answer(path, &Request::Seen { address, port }, PATIENCE)
 }
 
 /// Has the daemon end the bans that speak for an address, or all of them; yields the places.
 pub fn lift(path: &Path, address: Option<IpAddr>) -> Result<Vec<String>, ControlError> {
-    answer(path, &Request::Lift { address })
+    answer(path, &Request::Lift { address }, PATIENCE)
+}
+
+/// Has the daemon read its configuration anew. An error means that nothing has changed, but for one that says that the
+/// daemon does not answer.
+pub fn reload(path: &Path) -> Result<Reloaded, ControlError> {
+    answer(path, &Request::Reload, PATIENCE_FOR_RELOAD)
+}
+
+/// Asks for the fingerprints of the configuration in force.
+pub fn fingerprints(path: &Path) -> Result<Fingerprints, ControlError> {
+    answer(path, &Request::Configuration, PATIENCE)
+}
+
+/// Has the daemon change the mode of the filter, for good or on trial for so many seconds.
+pub fn change_mode(
+    path: &Path,
+    mode: Mode,
+    for_seconds: Option<u64>,
+) -> Result<ModeAnswer, ControlError> {
+    answer(path, &Request::Mode { mode: mode.into(), for_seconds }, PATIENCE)
+}
+
+/// Has the daemon make the mode stay that is on trial.
+pub fn confirm_mode(path: &Path) -> Result<ModeAnswer, ControlError> {
+    answer(path, &Request::Confirm, PATIENCE)
 }
 
 /// Asks the daemon for samples. Within a tokio runtime.
@@ -130,16 +165,14 @@ impl CaptureLines {
     }
 }
 
-fn line(request: &Request) -> Result<Vec<u8>, ControlError> {
-    let mut line = serde_json::to_vec(request)?;
-    line.push(b'\n');
-    Ok(line)
-}
-
-fn answer<T: DeserializeOwned>(path: &Path, request: &Request) -> Result<T, ControlError> {
+fn answer<T: DeserializeOwned>(
+    path: &Path,
+    request: &Request,
+    patience: Duration,
+) -> Result<T, ControlError> {
     let silent = |cause| ControlError::NoDaemon { path: path.to_owned(), cause };
     let mut stream = UnixStream::connect(path).map_err(silent)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(silent)?;
+    stream.set_read_timeout(Some(patience)).map_err(silent)?;
     stream.write_all(&line(request)?).map_err(silent)?;
     let mut answer = Vec::new();
     stream.take(MAX_SNAPSHOT).read_to_end(&mut answer).map_err(silent)?;
@@ -167,7 +200,7 @@ mod tests {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut asked = [0; 64];
                 let length = stream.read(&mut asked).unwrap();
-                assert_eq!(&asked[..length], b"{\"ask\":\"status\"}\n");
+                assert_eq!(&asked[..length], b"{\"version\":1,\"ask\":\"status\"}\n");
                 stream.write_all(answer.as_bytes()).unwrap();
             }
         });

@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,6 +7,7 @@ use ipnet::IpNet;
 use sbc_common::{Carrier, Lane, MonotonicNanos, Reason};
 use serde::{Deserialize, Serialize};
 
+use super::WantedMode;
 use crate::samples::{Sample, SampleFilter};
 
 /// The longest line in either direction, in bytes: 64 networks, or a sample.
@@ -34,8 +36,106 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<IpAddr>,
     },
+    /// To change the mode of the filter.
+    #[serde(rename_all = "kebab-case")]
+    Mode {
+        /// What it shall be.
+        mode: WantedMode,
+        /// For how many seconds, unless it is confirmed: only of enforcing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_seconds: Option<u64>,
+    },
+    /// To make the mode stay that is on trial.
+    Confirm,
     /// For samples as they come.
     Capture(CaptureRequest),
+    /// To read the configuration anew; for what came of it, a [`Reloaded`].
+    Reload,
+    /// For the [`Fingerprints`](crate::config::Fingerprints) of the configuration in force.
+    Configuration,
+    /// For the [`Versions`] that are understood.
+    Version,
+}
+
+impl Request {
+    /// Says whether nothing is changed by it and nothing told of what strangers have sent: whoever may ask at all may
+    /// ask it.
+    #[must_use]
+    pub const fn is_harmless(&self) -> bool {
+        match self {
+            Self::Status | Self::Version => true,
+            Self::Seen { .. }
+            | Self::Lift { .. }
+            | Self::Capture(_)
+            | Self::Mode { .. }
+            | Self::Confirm
+            | Self::Reload
+            | Self::Configuration => false,
+        }
+    }
+}
+
+/// The version of the protocol that is spoken here.
+pub const VERSION: u32 = 1;
+
+/// Which versions of the protocol the daemon understands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Versions {
+    /// The oldest.
+    pub oldest: u32,
+    /// The newest.
+    pub newest: u32,
+    /// That of the program.
+    pub program: String,
+}
+
+/// What came of it that the configuration was read anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Reloaded {
+    /// The file.
+    pub file: PathBuf,
+    /// How many peers there are.
+    pub peers: usize,
+    /// How many users.
+    pub users: usize,
+    /// The mode of the filter.
+    pub mode: String,
+    /// How many users lost what they had proved.
+    pub disproved: usize,
+    /// How many connections were cut.
+    pub cut: usize,
+    /// What is hardly meant.
+    pub warnings: Vec<String>,
+}
+
+/// Who wants the configuration to be read anew is told what came of it.
+pub type Ask = tokio::sync::oneshot::Sender<Result<Reloaded, String>>;
+
+/// Reads a request, and says what is wrong with it.
+pub(super) fn read(line: &[u8]) -> Result<Request, String> {
+    let unreadable = |error: serde_json::Error| format!("what was asked cannot be read: {error}");
+    let mut asked: serde_json::Map<_, _> = serde_json::from_slice(line).map_err(unreadable)?;
+    let version = asked.remove("version");
+    if version.as_ref().is_some_and(|version| *version != VERSION) {
+        let version = version.unwrap_or_default();
+        return Err(format!("version {version} of the protocol is not spoken here, but {VERSION}"));
+    }
+    Request::deserialize(serde_json::Value::Object(asked)).map_err(unreadable)
+}
+
+/// Writes a request in a line.
+pub(super) fn line(request: &Request) -> Result<Vec<u8>, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Versioned<'r> {
+        version: u32,
+        #[serde(flatten)]
+        request: &'r Request,
+    }
+    let mut line = serde_json::to_vec(&Versioned { version: VERSION, request })?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// Which samples are asked for.
@@ -199,9 +299,14 @@ mod tests {
             sources: vec!["198.51.100.0/24".parse().unwrap()],
             recent: true,
         };
+        let lasting = Request::Mode { mode: WantedMode::Observe, for_seconds: None };
+        let trial = Request::Mode { mode: WantedMode::Enforce, for_seconds: Some(600) };
         for (text, request) in [
             (r#"{"ask":"status"}"#, Request::Status),
             (r#"{"ask":"lift"}"#, Request::Lift { address: None }),
+            (r#"{"ask":"confirm"}"#, Request::Confirm),
+            (r#"{"ask":"mode","mode":"observe"}"#, lasting),
+            (r#"{"ask":"mode","mode":"enforce","for-seconds":600}"#, trial),
             (r#"{"ask":"seen","address":"198.51.100.7","port":5070}"#, seen),
             (
                 r#"{"ask":"capture","reasons":["unknown-source"],"sources":["198.51.100.0/24"],"recent":true}"#,
@@ -216,6 +321,28 @@ mod tests {
         let mistyped = r#"{"ask":"capture","source":["198.51.100.0/24"]}"#;
         for text in ["", "{}", r#"{"ask":"everything"}"#, r#"{"ask":"seen"}"#, mistyped] {
             assert!(serde_json::from_str::<Request>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_of_another_version_is_refused_by_name() {
+        for (text, expected) in [
+            (r#"{"ask":"status"}"#, Ok(Request::Status)),
+            (r#"{"version":1,"ask":"status"}"#, Ok(Request::Status)),
+            (r#"{"version":2,"ask":"status"}"#, Err("version 2 of the protocol is not spoken")),
+            (r#"{"version":"1","ask":"status"}"#, Err("version \"1\"")),
+            (r#"{"version":2,"ask":"what comes later"}"#, Err("version 2")),
+            (r#"{"version":1,"ask":"lift","more":1}"#, Err("cannot be read")),
+            ("[]", Err("cannot be read")),
+        ] {
+            match (read(text.as_bytes()), expected) {
+                (Ok(request), Ok(expected)) => assert_eq!(request, expected),
+                (Err(why), Err(expected)) => assert!(why.contains(expected), "{why}"),
+                (other, _) => panic!("{text}: {other:?}"),
+            }
+        }
+        for request in [Request::Version, Request::Reload, Request::Configuration] {
+            assert_eq!(read(&line(&request).unwrap()), Ok(request));
         }
     }
 

@@ -23,7 +23,7 @@ impl fmt::Display for Doubt {
         write!(
             f,
             "by what it says now {lost} of {of} users would be shut out at once: believed if it says so {needed} \
-             more times, or at SIGHUP"
+             more times, or at a reload"
         )
     }
 }

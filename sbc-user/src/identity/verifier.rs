@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use sbc_common::MonotonicNanos;
@@ -14,8 +15,8 @@ use crate::sip::{HeaderKind, Message, TelephoneNumber};
 pub struct Verifier {
     certificates: CertificateStore,
     freshness: u64,
-    memory: Memory,
-    patience: Patience,
+    memory: Arc<Memory>,
+    patience: Arc<Patience>,
 }
 
 /// For whom, and when, something is verified.
@@ -44,9 +45,16 @@ impl Verifier {
         Self {
             certificates,
             freshness: freshness.as_secs(),
-            memory: Memory::default(),
-            patience: Patience::default(),
+            memory: Arc::default(),
+            patience: Arc::default(),
         }
+    }
+
+    /// The same, which remembers what `earlier` does.
+    #[must_use]
+    pub fn continuing(self, earlier: &Self) -> Self {
+        let (memory, patience) = (Arc::clone(&earlier.memory), Arc::clone(&earlier.patience));
+        Self { memory, patience, ..self }
     }
 
     /// Verifies a request, as whoever is told of it will see it.

@@ -26,7 +26,7 @@ pub enum KernelError {
     )]
     MissingCapabilities(Vec<&'static str>),
     /// The user that the tables are to be handed to does not exist.
-    #[error("[kernel] user: there is no user {0:?}")]
+    #[error("[kernel] user: there is no user {0:?}; make it: `useradd --system {0}`")]
     NoSuchUser(String),
     /// The user that the tables are handed to could remove the pins.
     #[error(
@@ -132,7 +132,9 @@ pub enum KernelError {
     #[error("another daemon holds the filter in {}: stop it first", .0.display())]
     Taken(PathBuf),
     /// Nothing is pinned there.
-    #[error("no filter is loaded (nothing pinned in {0})")]
+    #[error(
+        "no filter is loaded (nothing pinned in {0}): `sbc run`, or `sbc load` as root, loads one"
+    )]
     NotLoaded(PathBuf),
     /// What is pinned there was loaded by another version.
     #[error(

@@ -4,7 +4,7 @@ use super::KernelError;
 
 /// The oldest supported release: the first long-term one whose verifier and helpers carry all of the
 /// datapath tests.
-const OLDEST: (u32, u32) = (6, 1);
+pub const OLDEST: (u32, u32) = (6, 1);
 
 const CAP_NET_ADMIN: (u32, &str) = (12, "CAP_NET_ADMIN");
 const CAP_SYS_ADMIN: u32 = 21;
@@ -26,9 +26,18 @@ pub(super) fn check() -> Result<(), KernelError> {
     }
 }
 
-fn version(release: &str) -> Option<(u32, u32)> {
+/// The first two numbers of a kernel's release.
+#[must_use]
+pub fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// What this process lacks to load the filter; `None` if the kernel does not say what it has.
+#[must_use]
+pub fn missing_capabilities() -> Option<Vec<&'static str>> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    effective_capabilities(&status).map(missing)
 }
 
 fn effective_capabilities(status: &str) -> Option<u64> {

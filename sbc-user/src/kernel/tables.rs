@@ -227,9 +227,14 @@ impl KernelTables {
             self.set(Setting::TunnelsPass, 1)?;
         }
         if settings.mode == Mode::Observe {
-            self.set(Setting::Mode, settings.mode as u64)?;
+            self.set_mode(settings.mode)?;
         }
         Ok(())
+    }
+
+    /// Says whether verdicts are carried out, from the next packet on. Nothing else changes.
+    pub fn set_mode(&mut self, mode: Mode) -> Result<(), KernelError> {
+        self.set(Setting::Mode, mode as u64)
     }
 
     /// Says that the daemon lives.

@@ -1,18 +1,16 @@
 use std::fmt;
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use aya::programs::{loaded_links, loaded_programs};
 
 use super::device::Device;
+use super::netlink::{self, Attributes};
 use super::object_file::ObjectFile;
 
 /// Nested attributes of `IFLA_XDP`: the program in each of the modes (`linux/if_link.h`).
 const PROGRAMS: [u16; 4] = [4, 5, 6, 7];
-const IFLA_XDP: u16 = 43;
-/// More than the kernel sends of one interface.
-const ANSWER: usize = 64 << 10;
+pub(super) const IFLA_XDP: u16 = 43;
 
 /// The XDP program that holds an interface, as far as the kernel tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,84 +60,29 @@ pub(super) fn program_on(interface: u32) -> io::Result<Option<u32>> {
 }
 
 /// Asks rtnetlink for one interface.
-fn describe(interface: u32) -> io::Result<Vec<u8>> {
-    #[repr(C)]
-    struct Request {
-        header: libc::nlmsghdr,
-        message: libc::ifinfomsg,
+pub(super) fn describe(interface: u32) -> io::Result<Vec<u8>> {
+    let mut body = vec![0; mem::size_of::<libc::ifinfomsg>()];
+    let index = mem::offset_of!(libc::ifinfomsg, ifi_index);
+    if let Some(to) = body.get_mut(index..index + 4) {
+        to.copy_from_slice(&interface.to_ne_bytes());
     }
-    // SAFETY: all-zero is a valid value of these plain structs.
-    let mut request: Request = unsafe { mem::zeroed() };
-    request.header.nlmsg_len = u32::try_from(mem::size_of::<Request>()).unwrap_or(0);
-    request.header.nlmsg_type = libc::RTM_GETLINK;
-    request.header.nlmsg_flags = u16::try_from(libc::NLM_F_REQUEST).unwrap_or(0);
-    request.message.ifi_index = interface.cast_signed();
-    // SAFETY: a socket is created and owned here.
-    let socket = unsafe {
-        libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::NETLINK_ROUTE)
-    };
-    if socket < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: `socket` is an open descriptor that nothing else owns.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-    let mut answer = vec![0_u8; ANSWER];
-    // SAFETY: `request` and `answer` outlive the calls and have the sizes that are told.
-    let length = unsafe {
-        let sent = libc::send(
-            socket.as_raw_fd(),
-            (&raw const request).cast(),
-            mem::size_of::<Request>(),
-            0,
-        );
-        if sent < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        libc::recv(socket.as_raw_fd(), answer.as_mut_ptr().cast(), answer.len(), 0)
-    };
-    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
-    answer.truncate(length);
-    Ok(answer)
+    netlink::ask(libc::NETLINK_ROUTE, libc::RTM_GETLINK, &body)
 }
 
 /// The first program that an `RTM_NEWLINK` names.
 fn program_in(answer: &[u8]) -> Option<u32> {
-    let kind = answer.get(4..6).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes)?;
-    if kind != libc::RTM_NEWLINK {
-        return None;
-    }
-    let attributes =
-        answer.get(mem::size_of::<libc::nlmsghdr>() + mem::size_of::<libc::ifinfomsg>()..)?;
-    let xdp =
-        Attributes(attributes).find_map(|(kind, value)| (kind == IFLA_XDP).then_some(value))?;
+    let link = mem::size_of::<libc::ifinfomsg>();
+    let xdp = netlink::attributes(answer, libc::RTM_NEWLINK, link)?.value(IFLA_XDP)?;
     Attributes(xdp)
         .filter(|(kind, _)| PROGRAMS.contains(kind))
         .filter_map(|(_, value)| value.try_into().ok().map(u32::from_ne_bytes))
         .find(|program| *program != 0)
 }
 
-/// Netlink attributes: length with header and type, two bytes each, and a value padded to four bytes.
-struct Attributes<'a>(&'a [u8]);
-
-impl<'a> Iterator for Attributes<'a> {
-    type Item = (u16, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let word = |at: usize| {
-            let bytes = self.0.get(at..at + 2)?;
-            bytes.try_into().ok().map(u16::from_ne_bytes)
-        };
-        let (length, kind) = (usize::from(word(0)?), word(2)?);
-        let value = self.0.get(4..length)?;
-        self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or_default();
-        // The two upper bits are flags.
-        Some((kind & 0x3fff, value))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::netlink::attribute;
 
     #[test]
     fn the_kernel_answers_for_the_loopback_interface() {
@@ -152,13 +95,6 @@ mod tests {
 
     #[test]
     fn a_program_is_found_in_whatever_mode_and_nothing_in_what_is_cut() {
-        let attribute = |kind: u16, value: &[u8]| {
-            let mut bytes = u16::try_from(4 + value.len()).unwrap().to_ne_bytes().to_vec();
-            bytes.extend(kind.to_ne_bytes());
-            bytes.extend(value);
-            bytes.resize(bytes.len().next_multiple_of(4), 0);
-            bytes
-        };
         let xdp = [attribute(2, &[2]), attribute(4, &[0; 4]), attribute(6, &7_u32.to_ne_bytes())];
         let mut answer = vec![0; 32];
         answer[4..6].copy_from_slice(&libc::RTM_NEWLINK.to_ne_bytes());

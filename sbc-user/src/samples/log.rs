@@ -56,14 +56,14 @@ impl SampleLog {
 
     /// Takes a record of the kernel's ring: keeps it and shows it to those who watch, without waiting for
     /// any of them. A question that was put to the filter is no sample.
-    pub fn record(&self, record: &[u8], now: Moment) {
+    pub fn record(&self, record: &[u8], now: Moment) -> Option<Arc<Sample>> {
         let sample = match Sample::read(record, now) {
-            Ok(sample) if sample.is_question() => return,
+            Ok(sample) if sample.is_question() => return None,
             Ok(sample) => Arc::new(sample),
             Err(error) => {
                 self.unreadable.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%error, "a sample cannot be read");
-                return;
+                return None;
             }
         };
         self.read.fetch_add(1, Ordering::Relaxed);
@@ -85,7 +85,8 @@ impl SampleLog {
         if kept.recent.len() >= Self::KEPT {
             kept.recent.pop_front();
         }
-        kept.recent.push_back(sample);
+        kept.recent.push_back(Arc::clone(&sample));
+        Some(sample)
     }
 
     /// Shows the samples that `filter` wants from now on, and with `recent` those that are kept. None is
@@ -119,6 +120,12 @@ impl SampleLog {
             })
         };
         self.kept().recent.iter().rev().filter(is_of).take(most).cloned().collect()
+    }
+
+    /// The last samples: the latest first, at most `most`.
+    #[must_use]
+    pub fn last(&self, most: usize) -> Vec<Arc<Sample>> {
+        self.kept().recent.iter().rev().take(most).cloned().collect()
     }
 
     /// How many samples were read.

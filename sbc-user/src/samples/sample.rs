@@ -55,6 +55,9 @@ pub enum BadSample {
     },
 }
 
+/// Characters of the first line that are told.
+const LONGEST_LINE: usize = 120;
+
 /// The index of the loopback interface, the same in every network namespace. Frames that a program is
 /// asked about seem to arrive there.
 const LOOPBACK: u32 = 1;
@@ -90,6 +93,22 @@ impl Sample {
     #[must_use]
     pub fn source(&self) -> Option<SocketAddr> {
         self.ends.map(|[source, _]| source)
+    }
+
+    /// The first line of what it carries over UDP, as far as it was kept: at most 120 characters, and none
+    /// but those that ASCII can print. `None` where there is nothing that begins with a letter.
+    #[must_use]
+    pub fn first_line(&self) -> Option<String> {
+        let mut frame = SliceFrame::beginning(&self.kept, self.length);
+        let packet = Packet::read(&mut frame).ok()?;
+        let payload = frame.rest().get(..frame.rest().len().min(packet.udp_payload.into()))?;
+        let line = payload.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
+        let readable = |byte: &u8| match byte {
+            b' '..=b'~' => char::from(*byte),
+            _ => '\u{b7}',
+        };
+        let begins = line.first().is_some_and(u8::is_ascii_alphabetic);
+        begins.then(|| line.iter().take(LONGEST_LINE).map(readable).collect())
     }
 
     /// Says whether this was no packet, but a question of `sbc explain`. Nothing that arrives on an

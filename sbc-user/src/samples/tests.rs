@@ -142,6 +142,37 @@ fn the_last_of_an_address_are_found_the_latest_first() {
 }
 
 #[test]
+fn the_last_of_all_are_told_the_latest_first() {
+    let log = log(&["198.51.100.7:1", "198.51.100.8:2", "198.51.100.9:3"]);
+    assert_eq!(ports(&log.last(2)), [3, 2]);
+    assert_eq!(ports(&log.last(9)), [3, 2, 1]);
+}
+
+#[test]
+fn the_first_line_is_told_as_far_as_it_can_be_printed() {
+    for source in ["198.51.100.7:5070", "[2001:db8:1::7]:5070"] {
+        let event = event(source);
+        let read = |event: &Event| Sample::read(event.as_bytes(), NOW).unwrap().first_line();
+        let line = read(&event).unwrap();
+        assert!(line.starts_with("INVITE sip:") && line.ends_with("SIP/2.0"), "{line}");
+        let begins = event.frame.windows(6).position(|it| it == b"INVITE").unwrap();
+
+        let mut hostile = event;
+        hostile.frame[begins + 7..begins + 15].copy_from_slice(b"<b>\x1b\0\xe9\"&");
+        assert!(read(&hostile).unwrap().starts_with("INVITE <b>\u{b7}\u{b7}\u{b7}\"&"));
+        let mut endless = event;
+        endless.frame[begins..].fill(b'A');
+        assert!(read(&endless).unwrap().chars().all(|it| it == 'A'));
+        assert!(read(&endless).unwrap().len() <= 120);
+        let mut binary = event;
+        binary.frame[begins] = 0x80;
+        assert_eq!(read(&binary), None);
+        let cut = Event { captured: u32::try_from(begins).unwrap(), ..event };
+        assert_eq!(read(&cut), None);
+    }
+}
+
+#[test]
 fn the_oldest_sample_makes_room() {
     let log = log(&["198.51.100.7:1"]);
     for _ in 0..SampleLog::KEPT {

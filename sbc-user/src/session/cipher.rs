@@ -63,22 +63,27 @@ impl Cipher {
         Self { mac, counter, whole, cut: doubled(whole), begun }
     }
 
-    /// Encrypts `bytes`, and authenticates `headers` with them.
-    pub(super) fn encrypt(&self, headers: &[&[u8]], bytes: &[u8]) -> Vec<u8> {
+    /// Encrypts `bytes`, and authenticates `headers` with them. What it yields begins with `prefix`, which is
+    /// neither.
+    pub(super) fn encrypt(&self, headers: &[&[u8]], bytes: &[u8], prefix: &[u8]) -> Vec<u8> {
         let initial = self.initial(headers, bytes);
-        let mut sealed = Vec::with_capacity(BLOCK + bytes.len());
-        sealed.extend(initial.to_be_bytes());
+        let mut sealed = Vec::with_capacity(prefix.len() + BLOCK + bytes.len());
+        sealed.extend_from_slice(prefix);
+        sealed.extend_from_slice(&initial.to_be_bytes());
         sealed.extend_from_slice(bytes);
-        self.mask(initial, sealed.get_mut(BLOCK..).unwrap_or_default());
+        self.mask(initial, sealed.get_mut(prefix.len() + BLOCK..).unwrap_or_default());
         sealed
     }
 
-    /// Yields what was encrypted with these headers; `None` if `sealed` was not.
-    pub(super) fn decrypt(&self, headers: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
-        let (initial, sealed) = sealed.split_first_chunk()?;
-        let mut bytes = sealed.to_vec();
-        self.mask(u128::from_be_bytes(*initial), &mut bytes);
-        let found = self.initial(headers, &bytes).to_be_bytes();
+    /// Yields what was encrypted with these headers, in its place; `None` if `sealed` was not.
+    pub(super) fn decrypt<'s>(
+        &self,
+        headers: &[&[u8]],
+        sealed: &'s mut [u8],
+    ) -> Option<&'s mut [u8]> {
+        let (initial, bytes) = sealed.split_first_chunk_mut()?;
+        self.mask(u128::from_be_bytes(*initial), bytes);
+        let found = self.initial(headers, bytes).to_be_bytes();
         bool::from(found.ct_eq(initial)).then_some(bytes)
     }
 
@@ -208,32 +213,36 @@ mod tests {
         Cipher::new(&[7; 32])
     }
 
+    fn opened(cipher: &Cipher, headers: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
+        cipher.decrypt(headers, &mut sealed.to_vec()).map(|bytes| bytes.to_vec())
+    }
+
     #[test]
     fn only_the_same_headers_open_it() {
-        let sealed = cipher().encrypt(&[b"ab", b"c"], b"text");
-        assert_eq!(cipher().decrypt(&[b"ab", b"c"], &sealed).unwrap(), b"text");
+        let sealed = cipher().encrypt(&[b"ab", b"c"], b"text", b"");
+        assert_eq!(opened(&cipher(), &[b"ab", b"c"], &sealed).unwrap(), b"text");
         let others: [&[&[u8]]; 4] =
             [&[b"a", b"bc"], &[b"abc"], &[b"ab", b"c", b""], &[b"c", b"ab"]];
         for other in others {
-            assert_eq!(cipher().decrypt(other, &sealed), None, "{other:?}");
+            assert_eq!(opened(&cipher(), other, &sealed), None, "{other:?}");
         }
     }
 
     #[test]
     fn another_key_does_not_open_it() {
-        let sealed = cipher().encrypt(&[b"ab"], b"text");
-        assert_eq!(Cipher::new(&[8; 32]).decrypt(&[b"ab"], &sealed), None);
+        let sealed = cipher().encrypt(&[b"ab"], b"text", b"");
+        assert_eq!(opened(&Cipher::new(&[8; 32]), &[b"ab"], &sealed), None);
     }
 
     #[test]
     fn no_byte_of_it_can_be_changed() {
-        let sealed = cipher().encrypt(&[b"ab"], b"a text of more than one block");
+        let sealed = cipher().encrypt(&[b"ab"], b"a text of more than one block", b"");
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[place] ^= 1;
-            assert_eq!(cipher().decrypt(&[b"ab"], &changed), None, "byte {place}");
+            assert_eq!(opened(&cipher(), &[b"ab"], &changed), None, "byte {place}");
         }
-        assert_eq!(cipher().decrypt(&[b"ab"], &sealed[..15]), None);
+        assert_eq!(opened(&cipher(), &[b"ab"], &sealed[..15]), None);
     }
 
     proptest! {
@@ -250,9 +259,10 @@ mod tests {
             }
             let headers: Vec<&[u8]> = headers.iter().map(Vec::as_slice).collect();
             let mut theirs = <Aes128Siv as aes_siv::KeyInit>::new(&key.into());
-            let sealed = Cipher::new(&key).encrypt(&headers, &text);
-            prop_assert_eq!(&sealed, &theirs.encrypt([&joined], &text).unwrap());
-            prop_assert_eq!(Cipher::new(&key).decrypt(&headers, &sealed).unwrap(), text);
+            let sealed = Cipher::new(&key).encrypt(&headers, &text, b"before");
+            let sealed = sealed.strip_prefix(b"before").unwrap();
+            prop_assert_eq!(sealed, &theirs.encrypt([&joined], &text).unwrap());
+            prop_assert_eq!(opened(&Cipher::new(&key), &headers, sealed).unwrap(), text);
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::privacy::depends_on_trust;
 use crate::config::Mandate;
-use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite, Uri};
+use crate::sip::{HeaderKind, Message, NameAddr, Rewrite, Uri};
 use crate::transport::Flow;
 
 /// The headers in which somebody is said to be somebody (RFC 3325 §9; Remote-Party-ID is its
@@ -9,7 +9,7 @@ const CLAIMS: [HeaderKind; 3] =
     [HeaderKind::PAssertedIdentity, HeaderKind::PPreferredIdentity, HeaderKind::RemotePartyId];
 
 /// What was found out about a caller, which nobody outside tells the upstream (3GPP TS 24.229 §7.2.18, §7.2.19).
-const FINDINGS: [&str; 2] = ["Attestation-Info", "Origination-Id"];
+const FINDINGS: [HeaderKind; 2] = [HeaderKind::AttestationInfo, HeaderKind::OriginationId];
 
 /// Those in which somebody is said to have diverted a call (RFC 5806, RFC 7044).
 const DIVERSIONS: [HeaderKind; 2] = [HeaderKind::Diversion, HeaderKind::HistoryInfo];
@@ -45,12 +45,8 @@ pub fn without_false_claims(
     mandate: Option<&Mandate>,
 ) {
     let Some(mandate) = mandate else { return };
-    let is_finding = |header: &Header<'_>| {
-        header.kind == HeaderKind::Other
-            && FINDINGS.iter().any(|name| header.name.eq_ignore_ascii_case(name.as_bytes()))
-    };
-    for header in message.headers().filter(is_finding) {
-        rewrite.remove(&header);
+    for kind in FINDINGS {
+        rewrite.remove_all(kind);
     }
     for kind in false_claims(message, mandate) {
         rewrite.remove_all(kind);
@@ -65,7 +61,10 @@ pub fn makes_false_claims(message: &Message<'_>, mandate: &Mandate) -> bool {
 
 fn false_claims(message: &Message<'_>, mandate: &Mandate) -> impl Iterator<Item = HeaderKind> {
     let is_false = |kind, may: &dyn Fn(&Uri<'_>) -> bool| {
-        !message.values(kind).all(|value| NameAddr::parse(value.bytes).is_ok_and(|it| may(&it.uri)))
+        message.header(kind).is_some()
+            && !message
+                .values(kind)
+                .all(|value| NameAddr::parse(value.bytes).is_ok_and(|it| may(&it.uri)))
     };
     let claims =
         CLAIMS.into_iter().filter(move |kind| is_false(*kind, &|uri| mandate.may_assert(uri)));

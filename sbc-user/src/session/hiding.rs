@@ -6,7 +6,7 @@ use rsip::Method as KnownMethod;
 
 use super::request_line::may_make_a_dialog;
 use super::{Forwarder, RelayRefusal};
-use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite, Scheme, StartLine, Uri, Value};
+use crate::sip::{HeaderKind, Message, NameAddr, Rewrite, Scheme, StartLine, Uri, Value};
 use crate::transport::Flow;
 
 /// The most bytes that are sealed at one place, all Vias of a request for one: what is longer is refused.
@@ -22,7 +22,7 @@ const CONTACT: &[&[u8]] = &[b"contact"];
 const SERVICE_ROUTE: &[&[u8]] = &[b"service-route"];
 
 /// They tell the software, or in their text whatever it likes to tell, as Kamailio's 392.
-const TELLTALES: [&str; 3] = ["Server", "User-Agent", "Warning"];
+const TELLTALES: [HeaderKind; 3] = [HeaderKind::Server, HeaderKind::UserAgent, HeaderKind::Warning];
 
 fn vias_of<'a>(message: &Message<'a>) -> [&'a [u8]; 2] {
     [b"vias", message.call_id()]
@@ -75,7 +75,7 @@ impl Forwarder {
         self.hide_addresses(rewrite, request, listener, HeaderKind::Contact, |_| true)?;
         let is_inside = |uri: &Uri<'_>| self.is_inside_address(uri);
         self.hide_addresses(rewrite, request, listener, HeaderKind::ReferTo, is_inside)?;
-        remove_telltales(rewrite, request);
+        remove_telltales(rewrite);
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl Forwarder {
             return Ok(());
         }
         self.hide_record_route(rewrite, response, to)?;
-        remove_telltales(rewrite, response);
+        remove_telltales(rewrite);
         if response.cseq().method.is(KnownMethod::Register) {
             // Its Contacts are the phone's own (RFC 3261 §10.3).
             return self.hide_registrars_routes(rewrite, response, listener);
@@ -378,11 +378,8 @@ fn on_one_line(value: &[u8]) -> Vec<u8> {
     value.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect()
 }
 
-fn remove_telltales(rewrite: &mut Rewrite<'_>, message: &Message<'_>) {
-    let tells = |header: &Header<'_>| {
-        TELLTALES.iter().any(|name| header.name.eq_ignore_ascii_case(name.as_bytes()))
-    };
-    for header in message.headers().filter(tells) {
-        rewrite.remove(&header);
+fn remove_telltales(rewrite: &mut Rewrite<'_>) {
+    for kind in TELLTALES {
+        rewrite.remove_all(kind);
     }
 }

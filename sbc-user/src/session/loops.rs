@@ -2,7 +2,6 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::Mac as _;
 
 use super::{Forwarder, TokenSeal};
 use crate::sip::{HeaderKind, Message, StartLine, Via};
@@ -53,7 +52,8 @@ impl Forwarder {
     /// One that comes back for another is a spiral, and passes.
     pub(super) fn is_loop(&self, request: &Message<'_>, mark: LoopMark) -> bool {
         let vias = request.values(HeaderKind::Via).take(LOOKED_AT);
-        vias.filter_map(|value| Via::parse(value.bytes).ok()).any(|via| {
+        let marked = vias.filter(|value| memchr::memmem::find(value.bytes, &mark.0).is_some());
+        marked.filter_map(|value| Via::parse(value.bytes).ok()).any(|via| {
             let own = via.branch.filter(|branch| branch.ends_with(&mark.0));
             let sent_by = via.host_ip().map(|ip| SocketAddr::new(ip, via.port.unwrap_or(5060)));
             own.is_some() && sent_by.is_some_and(|address| self.is_own_address(address))
@@ -78,7 +78,7 @@ impl TokenSeal {
             mac.update(b"\0");
         }
         let mut mark = LoopMark([0; MARK_LENGTH]);
-        let mac = mac.finalize().into_bytes();
+        let mac = mac.finish();
         // It is as long as what is written.
         let _ =
             URL_SAFE_NO_PAD.encode_slice(mac.get(..MARK_BYTES).unwrap_or_default(), &mut mark.0);

@@ -1,13 +1,20 @@
 //! Who is told who calls, though the caller wants that to stay private (RFC 3323, RFC 3325, RFC 7044).
 
 use super::RelayRefusal;
-use crate::sip::{Header, HeaderKind, Message, NameAddr, Rewrite};
+use crate::sip::{HeaderKind, Message, NameAddr, Rewrite};
 
 /// What tells of the user beside who he is (RFC 3323 §4.1), and may be left out.
-const INFORMATIONAL: [&str; 4] = ["Call-Info", "Organization", "Reply-To", "In-Reply-To"];
+const INFORMATIONAL: [HeaderKind; 5] = [
+    HeaderKind::CallInfo,
+    HeaderKind::Organization,
+    HeaderKind::ReplyTo,
+    HeaderKind::InReplyTo,
+    HeaderKind::Subject,
+];
 
 /// The same of his software, which is left out of everything where what is inside is hidden.
-const OF_SOFTWARE: [&str; 3] = ["User-Agent", "Server", "Warning"];
+const OF_SOFTWARE: [HeaderKind; 3] =
+    [HeaderKind::UserAgent, HeaderKind::Server, HeaderKind::Warning];
 
 /// The kinds of privacy that a message asks for.
 #[derive(Clone, Copy)]
@@ -76,15 +83,9 @@ pub(super) fn withhold(rewrite: &mut Rewrite<'_>, message: &Message<'_>, hides_i
         rewrite.remove_all(HeaderKind::HistoryInfo);
     }
     if asked.for_any(Asked::USER) {
-        let of_software: &[&str] = if hides_inside { &[] } else { &OF_SOFTWARE };
-        let is_informational = |header: &Header<'_>| {
-            let names = INFORMATIONAL.iter().chain(of_software);
-            let is_subject = header.kind == HeaderKind::Subject;
-            is_subject
-                || names.into_iter().any(|it| header.name.eq_ignore_ascii_case(it.as_bytes()))
-        };
-        for header in message.headers().filter(is_informational) {
-            rewrite.remove(&header);
+        let of_software: &[HeaderKind] = if hides_inside { &[] } else { &OF_SOFTWARE };
+        for kind in INFORMATIONAL.iter().chain(of_software) {
+            rewrite.remove_all(*kind);
         }
     }
 }

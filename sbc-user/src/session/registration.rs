@@ -1,5 +1,5 @@
 use super::TokenSeal;
-use crate::sip::{HeaderKind, Message, Rewrite};
+use crate::sip::{Header, HeaderKind, Message, Rewrite};
 use crate::transport::Flow;
 
 /// Who registers.
@@ -79,8 +79,8 @@ pub(super) fn shorten(rewrite: &mut Rewrite<'_>, response: &Message<'_>, longest
 /// none.
 fn lifetimes<'m>(response: &Message<'m>) -> impl Iterator<Item = (&'m [u8], u32)> {
     let of_contacts = response.contacts().filter_map(|contact| contact.param(b"expires"));
-    let has_contacts = response.contacts().next().is_some();
-    let of_all = response.header(HeaderKind::Expires).filter(|_| has_contacts);
+    let has_contacts = |_: &Header<'_>| response.contacts().next().is_some();
+    let of_all = response.header(HeaderKind::Expires).filter(has_contacts);
     of_contacts
         .chain(of_all.map(|header| header.value))
         .filter_map(|text| Some((text, seconds(text)?)))

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::Hmac;
 use sbc_common::SipHash;
-use sha2::Sha256;
 
 use super::hiding::MOST_CONCEALED;
 use super::keys::{Keys, mark, open_with, seal_with};
@@ -70,6 +68,12 @@ impl TokenSeal {
         Some(Self { keys: ArcSwap::from_pointee(Keys::of(ring, now)?) })
     }
 
+    /// The same keys, which others than those of `self` take what becomes of them.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        Self { keys: ArcSwap::new(self.keys.load_full()) }
+    }
+
     /// Takes what has become of the keys by `now`.
     pub fn take(&self, ring: &KeyRing, now: u64) {
         if let Some(keys) = Keys::of(ring, now) {
@@ -78,8 +82,8 @@ impl TokenSeal {
     }
 
     /// What makes loop marks.
-    pub(super) fn loops(&self) -> Hmac<Sha256> {
-        self.keys.load().loops.clone()
+    pub(super) fn loops(&self) -> SipHash {
+        SipHash::new(&self.keys.load().loops)
     }
 
     /// The branch under which a request from `origin` is forwarded.
@@ -325,8 +329,6 @@ fn read(bytes: &[u8; FLOW_LENGTH]) -> Option<Flow> {
 
 #[cfg(test)]
 mod tests {
-    use hmac::Mac as _;
-
     use super::*;
     use crate::session::Rotation;
 
@@ -469,7 +471,7 @@ mod tests {
         assert_ne!(older.own_tag(&request), newer.own_tag(&request));
         older.take(&ring, 1001);
         assert_eq!(older.own_tag(&request), newer.own_tag(&request));
-        let mark = |seal: &TokenSeal| seal.loops().finalize().into_bytes();
+        let mark = |seal: &TokenSeal| seal.loops().finish();
         assert_eq!(mark(&older), mark(&newer));
     }
 }

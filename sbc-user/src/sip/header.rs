@@ -88,6 +88,12 @@ header_kinds! {
     Subject "Subject",
     UserAgent "User-Agent",
     Server "Server",
+    Warning "Warning",
+    CallInfo "Call-Info",
+    Organization "Organization",
+    InReplyTo "In-Reply-To",
+    AttestationInfo "Attestation-Info",
+    OriginationId "Origination-Id",
 }
 
 impl HeaderKind {

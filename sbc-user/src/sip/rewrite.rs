@@ -111,7 +111,7 @@ impl<'m> Rewrite<'m> {
     /// Removes every header line of that kind.
     pub fn remove_all(&mut self, kind: HeaderKind) -> &mut Self {
         let message = self.message;
-        for header in message.headers().filter(|header| header.kind == kind) {
+        for header in message.headers_of(kind) {
             self.remove_line(header.line);
         }
         self
@@ -123,7 +123,7 @@ impl<'m> Rewrite<'m> {
     pub fn remove_first_values(&mut self, kind: HeaderKind, count: usize) -> &mut Self {
         let message = self.message;
         let mut left = count;
-        for header in message.headers().filter(|header| header.kind == kind) {
+        for header in message.headers_of(kind) {
             if left == 0 {
                 break;
             }

@@ -13,6 +13,13 @@ pub struct TelephoneNumber {
 }
 
 impl TelephoneNumber {
+    /// What every global number begins with. No number by itself.
+    pub const GLOBAL: Self = {
+        let mut characters = [0; LONGEST];
+        characters[0] = b'+';
+        Self { characters, length: 1 }
+    };
+
     /// The number of a `tel` URI, or of a SIP URI that says to hold one (RFC 3261 §19.1.6).
     #[must_use]
     pub fn of(uri: &Uri<'_>) -> Option<Self> {

@@ -48,8 +48,8 @@ pub(super) enum End {
     ByPeer,
     /// The network or TLS broke it.
     Broken,
-    /// The peer did not read.
-    QueueFull,
+    /// The peer did not read, or the operator wants it no more.
+    Cut,
     /// Nothing was heard of the peer for too long.
     Idle,
     /// A stranger did not say what it wants.
@@ -136,7 +136,7 @@ pub(super) async fn converse<S: Resettable>(
     let end = tokio::select! {
         end = reader.run() => end,
         Err(error) = writer.run() => End::broken(flow, &error),
-        () = queue.aborted() => End::QueueFull,
+        () = queue.aborted() => End::Cut,
         refusal = disproved => End::Disproved(refusal),
         _ = stop.requested() => End::Stopping,
     };
@@ -150,7 +150,7 @@ pub(super) async fn converse<S: Resettable>(
     drop(presence);
     match end {
         End::Broken => {}
-        End::QueueFull | End::Disproved(_) => {
+        End::Cut | End::Disproved(_) => {
             reader.into_half().unsplit(writer.into_half()).reset();
         }
         End::ByPeer | End::Stopping => {
@@ -185,7 +185,7 @@ impl End {
             Self::PartialMessageLate => Some(Refusal::PartialMessageTimeout),
             Self::Malformed => Some(Refusal::MalformedStream),
             Self::Disproved(refusal) => Some(*refusal),
-            Self::ByPeer | Self::Broken | Self::QueueFull | Self::Idle | Self::Stopping => None,
+            Self::ByPeer | Self::Broken | Self::Cut | Self::Idle | Self::Stopping => None,
         }
     }
 }

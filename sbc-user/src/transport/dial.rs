@@ -93,7 +93,8 @@ async fn fulfil(wish: Wish, switchboard: Arc<Switchboard>, mut stop: Stop) {
     let flow = Flow { connection: switchboard.numbers.next(), ..destination.flow };
     let start = Instant::now();
     let ends = (wish.queue, wish.waiting);
-    let dialed = Some(Dialed { peer: destination.tls.as_ref().and_then(|tls| tls.peer) });
+    let dialed = Dialed { peer: destination.tls.as_ref().and_then(|tls| tls.peer.clone()) };
+    let dialed = Some(&dialed);
     match tls {
         None => {
             let party = Party { dialed, ..Party::default() };

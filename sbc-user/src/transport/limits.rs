@@ -7,6 +7,9 @@ pub const SEND_QUEUE_MESSAGES: usize = 64;
 /// Most bytes that wait for one connection to be written.
 pub const SEND_QUEUE_BYTES: usize = 1 << 20;
 
+/// Connections in total that are let in, outside and once more inside.
+pub const MOST_CONNECTIONS: usize = 4096;
+
 /// Bounds of the stream listeners; they hold for all of those outside together, and once more for all of those
 /// towards the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 4096,
+            connections: MOST_CONNECTIONS,
             connections_per_source: 256,
             handshake: Duration::from_secs(10),
             first_message: Duration::from_secs(10),

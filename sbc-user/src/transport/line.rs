@@ -41,8 +41,8 @@ pub struct DialTls {
     pub config: Arc<Live<ClientConfig>>,
     /// What we ask for (RFC 6066 §3); an address is not told.
     pub name: ServerName<'static>,
-    /// The peer that the other end is then, by its position in the configuration; `None` for the upstream.
-    pub peer: Option<usize>,
+    /// The name of the peer that the other end is then; `None` for the upstream.
+    pub peer: Option<Arc<str>>,
 }
 
 impl Destination {
@@ -53,7 +53,7 @@ impl Destination {
             (None, None) => true,
             (Some(one), Some(other)) => {
                 Arc::ptr_eq(&one.config, &other.config)
-                    && (&one.name, one.peer) == (&other.name, other.peer)
+                    && (&one.name, &one.peer) == (&other.name, &other.peer)
             }
             (None, Some(_)) | (Some(_), None) => false,
         };

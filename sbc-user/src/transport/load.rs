@@ -27,7 +27,8 @@ pub enum Load {
 }
 
 impl Load {
-    const ALL: [Self; 4] = [Self::Calm, Self::Busy, Self::Heavy, Self::Critical];
+    /// Every load, the lowest first.
+    pub const ALL: [Self; 4] = [Self::Calm, Self::Busy, Self::Heavy, Self::Critical];
 
     /// The name used in status and logs.
     #[must_use]

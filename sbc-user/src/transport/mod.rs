@@ -45,7 +45,7 @@ mod writer;
 
 pub use bind::BindError;
 pub use flow::{Flow, Transport};
-pub use limits::{Limits, SEND_QUEUE_BYTES, SEND_QUEUE_MESSAGES};
+pub use limits::{Limits, MOST_CONNECTIONS, SEND_QUEUE_BYTES, SEND_QUEUE_MESSAGES};
 pub use line::{Destination, DialTls};
 pub use listeners::{ListenSpec, Listener, Listeners};
 pub use load::{Load, Loads};

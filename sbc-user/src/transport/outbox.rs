@@ -122,6 +122,20 @@ impl Outbox {
         (connection.flow == *flow).then(|| connection.queue.clone())
     }
 
+    /// Every connection, made to us or by us.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Flow> {
+        let connections = self.0.connections.read().unwrap_or_else(PoisonError::into_inner);
+        connections.values().map(|connection| connection.flow).collect()
+    }
+
+    /// Ends a connection at once; what is queued for it is lost.
+    pub fn cut(&self, flow: &Flow) {
+        if let Some(queue) = self.queue(flow) {
+            queue.abort();
+        }
+    }
+
     pub(super) fn register(&self, flow: Flow, queue: SendQueue) {
         let mut connections = self.0.connections.write().unwrap_or_else(PoisonError::into_inner);
         connections.insert(flow.connection, Connection { flow, queue });

@@ -94,6 +94,11 @@ impl SendQueue {
         self.messages.is_closed()
     }
 
+    /// Ends the connection.
+    pub(super) fn abort(&self) {
+        self.aborted.send_replace(true);
+    }
+
     pub(super) fn is_aborted(&self) -> bool {
         *self.aborted.borrow()
     }

@@ -28,15 +28,14 @@ pub struct Party<'a> {
     /// over TLS.
     pub hop_limit: Option<u8>,
     /// Whom we have connected to; `None` if it was the other end that asked for the connection.
-    pub dialed: Option<Dialed>,
+    pub dialed: Option<&'a Dialed>,
 }
 
 /// Whom we have connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialed {
-    /// The peer whose rule the certificate was judged by, by its position in the configuration; `None` over TCP,
-    /// and for the upstream.
-    pub peer: Option<usize>,
+    /// The name of the peer whose rule the certificate was judged by; `None` over TCP, and for the upstream.
+    pub peer: Option<Arc<str>>,
 }
 
 /// Is told what arrives; called from many threads and tasks at once, and must not block.

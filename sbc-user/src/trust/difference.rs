@@ -68,6 +68,32 @@ impl Difference {
         self.entered.iter().try_for_each(|(row, entry)| row.write(table, entry))?;
         Ok(self.stale)
     }
+
+    /// Enters what is new; what cannot all be entered is not.
+    pub(super) fn enter_or_undo<T: TrustTable>(
+        &self,
+        held: &HashMap<Row, TrustEntry>,
+        table: &mut T,
+    ) -> Result<(), KernelError> {
+        let entered = self.entered.iter().try_for_each(|(row, entry)| row.write(table, entry));
+        entered.inspect_err(|_| self.undo(held, table))
+    }
+
+    /// Puts what was `held` in the place of what was entered, from the widest row to the narrowest. What fails is
+    /// found out when it is written next.
+    pub(super) fn undo<T: TrustTable>(&self, held: &HashMap<Row, TrustEntry>, table: &mut T) {
+        for (row, _) in self.entered.iter().rev() {
+            let _ = match held.get(row) {
+                Some(entry) => row.write(table, entry),
+                None => row.remove(table),
+            };
+        }
+    }
+
+    /// What is left to be removed once it was entered.
+    pub(super) fn into_stale(self) -> Stale {
+        self.stale
+    }
 }
 
 impl Stale {

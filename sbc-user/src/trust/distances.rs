@@ -18,6 +18,19 @@ impl Distances {
         Self { of_peer: config.trust.sources_per_peer.get(), known: HashMap::new() }
     }
 
+    /// Remembers of these peers what `earlier` does, each by its position here and there.
+    pub(super) fn continue_from(
+        &mut self,
+        earlier: &Self,
+        peers: impl Iterator<Item = (usize, usize)>,
+    ) {
+        for (position, before) in peers {
+            for (address, told) in earlier.known.get(&before).into_iter().flatten() {
+                self.remember(position, *address, *told);
+            }
+        }
+    }
+
     /// Remembers what the peer of that position told from `address`.
     pub(super) fn remember(&mut self, position: usize, address: IpAddr, told: HopBand) {
         let known = self.known.entry(position).or_default();

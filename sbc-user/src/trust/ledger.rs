@@ -10,6 +10,7 @@ mod probation;
 mod registration;
 mod rows;
 mod shares;
+mod succession;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -23,6 +24,7 @@ use sbc_common::{
 use associations::Associations;
 pub use certified::CertificateProof;
 use shares::Shares;
+pub use succession::{Connected, Succession, Terms};
 
 use self::bans::Bans;
 use self::certified::Certified;
@@ -81,7 +83,18 @@ impl<T: TrustTable> Ledger<T> {
         config: &Config,
         now: MonotonicNanos,
     ) -> Result<(Self, Stale), KernelError> {
-        let mut ledger = Self {
+        let mut ledger = Self::blank(table, config);
+        let held = ledger.held();
+        ledger.adopt(&held, config, now);
+        ledger.fall_back();
+        let wanted = ledger.rows(now);
+        let stale = Difference::between(&held, &wanted, now).enter(&mut ledger.table)?;
+        Ok((ledger, stale))
+    }
+
+    /// One that grants nothing yet.
+    fn blank(table: T, config: &Config) -> Self {
+        Self {
             table,
             grants: Grants::new(),
             lasting: lasting::grants(config),
@@ -97,13 +110,7 @@ impl<T: TrustTable> Ledger<T> {
             probation: Probation::new(config),
             bans: Bans::new(config),
             places_of_subnet: HashMap::new(),
-        };
-        let held = ledger.held();
-        ledger.adopt(&held, config, now);
-        ledger.fall_back();
-        let wanted = ledger.rows(now);
-        let stale = Difference::between(&held, &wanted, now).enter(&mut ledger.table)?;
-        Ok((ledger, stale))
+        }
     }
 
     fn held(&self) -> HashMap<Row, TrustEntry> {

@@ -19,6 +19,6 @@ pub use acquaintances::Acquaintances;
 pub use difference::Stale;
 pub use grant::{Grant, Holder, Place, opened};
 pub use hops::learned;
-pub use ledger::{CertificateProof, IPSEC_LIFETIME, Ledger};
+pub use ledger::{CertificateProof, Connected, IPSEC_LIFETIME, Ledger, Succession, Terms};
 pub use offenders::Offenders;
 pub use table::TrustTable;

@@ -1,5 +1,6 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use sbc_common::{MonotonicNanos, Prefix, SourceKey};
 
@@ -15,9 +16,9 @@ use crate::dues::{Limit, Table, ticks_between};
 pub struct Offenders {
     policy: ScrutinyPolicy,
     limit: Limit,
-    offences: Table,
+    offences: Arc<Table>,
     /// Until when nothing more has to be done about a source.
-    settled: Table,
+    settled: Arc<Table>,
     /// Seeded at random, so that nobody can choose whose word he shares.
     hasher: RandomState,
     subnets: Subnets,
@@ -36,13 +37,25 @@ impl Offenders {
         Self {
             policy: config.trust.ban,
             limit: Limit::of(config.trust.ban_after()),
-            offences: Table::new(),
-            settled: Table::new(),
+            offences: Arc::new(Table::new()),
+            settled: Arc::new(Table::new()),
             hasher: RandomState::new(),
             subnets: Subnets::new(config),
             spared: config.trust.never_ban.clone(),
             ours: listeners.chain(inside).chain(targets.map(|(_, place)| place.ip())).collect(),
             started,
+        }
+    }
+
+    /// The same, which knows those that `earlier` does.
+    #[must_use]
+    pub fn continuing(self, earlier: &Self) -> Self {
+        Self {
+            offences: Arc::clone(&earlier.offences),
+            settled: Arc::clone(&earlier.settled),
+            hasher: earlier.hasher.clone(),
+            started: earlier.started,
+            ..self
         }
     }
 

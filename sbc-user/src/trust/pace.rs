@@ -20,6 +20,11 @@ impl Paces {
         Self { of_users, peers, slots: RandomState::new() }
     }
 
+    /// Gives sources the slots that they have by `earlier`.
+    pub(super) fn continue_from(&mut self, earlier: &Self) {
+        self.slots.clone_from(&earlier.slots);
+    }
+
     pub(super) fn of_peer(position: usize, peer: &Peer) -> Pace {
         peer.budget.map_or(Pace::UNLIMITED, |budget| budget.pace(Holder::Peer(position).number()))
     }

@@ -80,15 +80,60 @@ impl Directory {
         groups: Vec<Group>,
         outbox: Outbox,
     ) -> Self {
+        let directory = Self::unpublished(listeners, groups, outbox, &HashMap::new());
+        directory.publish();
+        directory
+    }
+
+    /// The same of nobody yet, until it is [published](Self::publish); what was known of where names are is `known`.
+    #[must_use]
+    pub fn unpublished(
+        listeners: Vec<(Transport, SocketAddr)>,
+        groups: Vec<Group>,
+        outbox: Outbox,
+        known: &HashMap<String, Vec<Found>>,
+    ) -> Self {
         let found = |source: &Source| {
+            let known = || known.get(&source.target.to_string()).cloned().unwrap_or_default();
             let place = source.target.place();
-            place.map(|(transport, remote)| Found::at(transport, remote)).into_iter().collect()
+            place.map_or_else(known, |(transport, remote)| vec![Found::at(transport, remote)])
         };
         let of_group = |group: &Group| group.sources.iter().map(found).collect();
         let found = groups.iter().map(of_group).collect();
-        let directory = Self { listeners, groups, found: Mutex::new(found), outbox };
-        directory.publish();
-        directory
+        Self { listeners, groups, found: Mutex::new(found), outbox }
+    }
+
+    /// Where the sources were found that are names.
+    #[must_use]
+    pub fn known(&self) -> HashMap<String, Vec<Found>> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = self.groups.iter().zip(&*found).flat_map(|(group, found)| {
+            group.sources.iter().zip(found).filter(|(source, _)| source.target.place().is_none())
+        });
+        sources.map(|(source, found)| (source.target.to_string(), found.clone())).collect()
+    }
+
+    /// Looks up the names of which nothing is known, one after the other.
+    pub async fn look_up_unknown(&self, names: &impl Names) {
+        for (number, group) in self.groups.iter().enumerate() {
+            for (position, source) in group.sources.iter().enumerate() {
+                let is_known = {
+                    let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+                    let found = found.get(number).and_then(|found| found.get(position));
+                    found.is_some_and(|found| !found.is_empty())
+                };
+                if is_known {
+                    continue;
+                }
+                if let Ok(answer) = places(&source.target, names).await {
+                    let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+                    let found = found.get_mut(number).and_then(|found| found.get_mut(position));
+                    if let Some(found) = found {
+                        *found = answer.records;
+                    }
+                }
+            }
+        }
     }
 
     /// The groups.
@@ -152,8 +197,8 @@ impl Directory {
         self.publish();
     }
 
-    /// Connections first: nothing is to be chosen that nothing leads to.
-    fn publish(&self) {
+    /// Lets connections be made, and then puts everybody into his pool: nothing is to be chosen that nothing leads to.
+    pub fn publish(&self) {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let mut destinations: HashMap<Flow, Destination> = HashMap::new();
         let mut pools = Vec::new();

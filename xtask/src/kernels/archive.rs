@@ -108,11 +108,11 @@ impl Archive {
 }
 
 fn sources_list() -> Result<String> {
-    let Some(main) = mirror("Debian")? else {
+    let Some(main) = debian_mirror("Debian")? else {
         bail!("apt has no source whose origin is Debian; this needs a Debian machine");
     };
     let mut list = String::new();
-    let security = mirror("Debian-Security")?;
+    let security = debian_mirror("Debian-Security")?;
     let mut add = |mirror: &str, suites: &[&str]| {
         for suite in suites {
             let keyring = setup::DEBIAN_KEYRING;
@@ -131,7 +131,7 @@ fn sources_list() -> Result<String> {
 
 /// Where this machine gets Debian's packages from; what a source is shows only in its list, which is
 /// fetched if it is not there.
-fn mirror(label: &str) -> Result<Option<String>> {
+pub(crate) fn debian_mirror(label: &str) -> Result<Option<String>> {
     let ask = || -> Result<Option<String>> {
         let mirrors = Tool::new("apt-get")
             .args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])

@@ -39,8 +39,14 @@ const BOUNDARIES: [Boundary; 4] = [
     Boundary {
         names: &["UdpSocket", "TcpListener", "TcpStream", "TcpSocket", "Socket::new"],
         within: "sbc-user/src",
-        // A directory is asked over a connection of its own.
-        only_in: &["sbc-user/src/transport", "sbc-user/src/ldap"],
+        // A directory is asked over a connection of its own, Homer gets copies over a socket of its own, and operators
+        // ask over theirs.
+        only_in: &[
+            "sbc-user/src/transport",
+            "sbc-user/src/ldap",
+            "sbc-user/src/homer",
+            "sbc-user/src/admin",
+        ],
         because: "only `transport` opens SIP sockets",
     },
     Boundary {

@@ -33,7 +33,8 @@ pub(super) const CPLUSPLUS: Packages =
     Packages { purpose: "compiling libFuzzer", wanted: &[("g++", Proof::Program("c++"))] };
 
 pub(super) const PEERS: Packages = Packages {
-    purpose: "tests and the demo, which talk to real SIP peers in network namespaces",
+    purpose: "tests and the demo, which talk to real SIP peers in network namespaces, and look at the status page and \
+              the alerts",
     wanted: &[
         ("sip-tester", Proof::Program("sipp")),
         ("kamailio", Proof::Program("kamailio")),
@@ -45,7 +46,10 @@ pub(super) const PEERS: Packages = Packages {
         ("ldap-utils", Proof::Program("ldapmodify")),
         ("openssl", Proof::Program("openssl")),
         ("tshark", Proof::Program("tshark")),
+        ("tmux", Proof::Program("tmux")),
         ("postgresql", Proof::PostgresProgram("initdb")),
+        ("prometheus", Proof::Program("promtool")),
+        ("chromium-headless-shell", Proof::Program("chromium-headless-shell")),
         ("iproute2", Proof::Program("ip")),
     ],
 };
@@ -72,17 +76,41 @@ pub(super) const GUESTS: Packages = Packages {
     ],
 };
 
+pub(super) const PACKAGING: Packages = Packages {
+    purpose: "making the Debian package",
+    wanted: &[
+        ("binutils", Proof::Program("strip")),
+        ("dpkg", Proof::Program("dpkg-deb")),
+        ("git", Proof::Program("git")),
+        ("gzip", Proof::Program("gzip")),
+        ("mandoc", Proof::Program("mandoc")),
+    ],
+};
+
+pub(super) const CLEAN_SYSTEM: Packages = Packages {
+    purpose: "installing the Debian package on a clean system of its own, and calling through it",
+    wanted: &[
+        ("mmdebstrap", Proof::Program("mmdebstrap")),
+        ("debian-archive-keyring", Proof::File(DEBIAN_KEYRING)),
+        ("sip-tester", Proof::Program("sipp")),
+        ("iproute2", Proof::Program("ip")),
+        ("util-linux", Proof::Program("nsenter")),
+    ],
+};
+
 /// The keys that Debian signs its archive with.
 pub(crate) const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Files that `dpkg` leaves out: tests want the programs, not servers that start now and with every boot.
-const NO_SERVICE: [&str; 6] = [
+const NO_SERVICE: [&str; 8] = [
     "/lib/systemd/system/kamailio*",
     "/etc/init.d/kamailio",
     "/lib/systemd/system/slapd*",
     "/etc/init.d/slapd",
     "/lib/systemd/system/postgresql*",
     "/etc/init.d/postgresql",
+    "/lib/systemd/system/prometheus*",
+    "/etc/init.d/prometheus",
 ];
 
 impl Requirement for Packages {

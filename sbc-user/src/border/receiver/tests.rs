@@ -22,6 +22,7 @@ use crate::trust::Ledger;
 use crate::trust::memory_table::MemoryTable;
 use crate::upstream::Pool;
 
+mod activity;
 mod admitted;
 mod answers;
 mod bans;
@@ -31,6 +32,7 @@ mod outwards;
 mod overload;
 mod registration;
 mod stir;
+mod succession;
 mod undelivered;
 mod users;
 mod vouching;

@@ -29,7 +29,7 @@ pub struct DigestCheck {
     realms: ArcSwap<Realms>,
     /// Held while the realms are replaced, and for nothing else.
     minting: Mutex<Minting>,
-    replay: Mutex<ReplayWindow>,
+    replay: Arc<Mutex<ReplayWindow>>,
     failures: Failures,
 }
 
@@ -135,14 +135,36 @@ impl DigestCheck {
             qops: settings.qops,
             offers_userhash: settings.offers_userhash,
             realms: ArcSwap::from_pointee(Realms::new(users, &minting)),
-            replay: Mutex::new(ReplayWindow::new(
+            replay: Arc::new(Mutex::new(ReplayWindow::new(
                 settings.replay_capacity,
                 minting.lifetime,
                 started,
-            )),
+            ))),
             minting: Mutex::new(minting),
             failures: settings.failures,
         }
+    }
+
+    /// The same, which knows the nonces of `earlier` and what was done with them, and remembers who has failed there. As
+    /// many nonces are remembered as there.
+    #[must_use]
+    pub fn continuing(self, earlier: &Self) -> Self {
+        let mut minting = self.minting();
+        minting.incarnation = earlier.minting().incarnation;
+        let realms = Realms::new(Arc::clone(self.realms.load().users()), &minting);
+        drop(minting);
+        Self {
+            realms: ArcSwap::from_pointee(realms),
+            replay: Arc::clone(&earlier.replay),
+            failures: self.failures.continuing(&earlier.failures),
+            ..self
+        }
+    }
+
+    /// Remembers nonces for as long as they are good by this check, and no longer by an earlier one.
+    pub fn count_nonces_anew(&self) {
+        let lifetime = self.minting().lifetime;
+        self.replay().set_lifetime(lifetime);
     }
 
     /// Those that are in force now: what one request is judged by from its beginning to its end.

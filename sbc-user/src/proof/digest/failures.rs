@@ -1,5 +1,6 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::UnixMillis;
@@ -26,11 +27,11 @@ pub struct Failures {
     per_user: Limit,
     per_name: Limit,
     proven_for: u32,
-    sources: Table,
-    users: Table,
+    sources: Arc<Table>,
+    users: Arc<Table>,
     /// Of one user at one source.
-    names: Table,
-    proven: Table,
+    names: Arc<Table>,
+    proven: Arc<Table>,
     /// Seeded at random, so that nobody can choose whose word he shares.
     hasher: RandomState,
     started: UnixMillis,
@@ -64,12 +65,26 @@ impl Failures {
                 ..per_source
             }),
             proven_for: ticks(proven_for),
-            sources: Table::new(),
-            users: Table::new(),
-            names: Table::new(),
-            proven: Table::new(),
+            sources: Arc::new(Table::new()),
+            users: Arc::new(Table::new()),
+            names: Arc::new(Table::new()),
+            proven: Arc::new(Table::new()),
             hasher: RandomState::new(),
             started,
+        }
+    }
+
+    /// The same, which remembers what `earlier` does.
+    #[must_use]
+    pub fn continuing(self, earlier: &Self) -> Self {
+        Self {
+            sources: Arc::clone(&earlier.sources),
+            users: Arc::clone(&earlier.users),
+            names: Arc::clone(&earlier.names),
+            proven: Arc::clone(&earlier.proven),
+            hasher: earlier.hasher.clone(),
+            started: earlier.started,
+            ..self
         }
     }
 

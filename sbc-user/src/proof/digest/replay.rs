@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     num::{NonZeroU32, NonZeroUsize},
     time::Duration,
 };
@@ -15,7 +15,8 @@ const EXPIRIES_PER_CALL: usize = 2;
 /// Remembers which nonce counts have been used, so that no response is accepted twice.
 ///
 /// Callers write to it only after a correct response: strangers cannot fill it. Every operation takes
-/// constant time. A nonce takes about 250 bytes, reserved at construction.
+/// constant time. A nonce takes about 220 bytes, reserved at construction. Most of them are written in the
+/// order of their places: what is searched is small, since with many in use it is memory that takes time.
 ///
 /// **When full**, the nonce that was first used longest ago is forgotten. What was forgotten is never
 /// accepted again: a nonce that is not in the table enters only with a nonce count of 1, and only if
@@ -26,8 +27,11 @@ const EXPIRIES_PER_CALL: usize = 2;
 pub struct ReplayWindow {
     capacity: NonZeroUsize,
     lifetime: Duration,
-    used: HashMap<NonceId, UsedNonce>,
-    in_order_of_first_use: VecDeque<FreshNonce>,
+    /// Where in the ring a nonce is.
+    places: HashMap<NonceId, usize>,
+    /// In order of first use from `first` on, and around the end.
+    ring: Vec<UsedNonce>,
+    first: usize,
     /// Nonces issued before this and not in the table may have been forgotten.
     forgotten_before: UnixMillis,
 }
@@ -53,8 +57,9 @@ impl ReplayWindow {
         Self {
             capacity,
             lifetime,
-            used: HashMap::with_capacity(capacity.get()),
-            in_order_of_first_use: VecDeque::with_capacity(capacity.get()),
+            places: HashMap::with_capacity(capacity.get()),
+            ring: Vec::with_capacity(capacity.get()),
+            first: 0,
             forgotten_before: started,
         }
     }
@@ -71,37 +76,41 @@ impl ReplayWindow {
         now: UnixMillis,
     ) -> ReplayVerdict {
         self.forget_expired(now);
-        if let Some(used) = self.used.get_mut(&nonce.id) {
+        if let Some(used) = self.places.get(&nonce.id).and_then(|place| self.ring.get_mut(*place)) {
             return used.admit(count, fingerprint);
         }
         if count != NonZeroU32::MIN || nonce.issued < self.forgotten_before {
             return ReplayVerdict::Stale;
         }
-        if self.used.len() >= self.capacity.get() {
+        if self.len() >= self.capacity.get() {
             self.forget_first_used();
         }
-        self.used.insert(nonce.id, UsedNonce::first(fingerprint));
-        self.in_order_of_first_use.push_back(nonce);
+        self.enter(UsedNonce::first(nonce, fingerprint));
         ReplayVerdict::New
+    }
+
+    /// How long a nonce is good for from now on.
+    pub fn set_lifetime(&mut self, lifetime: Duration) {
+        self.lifetime = lifetime;
     }
 
     /// How many nonces are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.used.len()
+        self.places.len()
     }
 
     /// Whether no nonce is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.used.is_empty()
+        self.places.is_empty()
     }
 
     /// Nonces leave in order of first use. One that expires before its turn is refused by its age
     /// anyhow, and its turn comes within one lifetime.
     fn forget_expired(&mut self, now: UnixMillis) {
         for _ in 0..EXPIRIES_PER_CALL {
-            let Some(first) = self.in_order_of_first_use.front() else { break };
+            let Some(first) = self.first_used() else { break };
             if now.saturating_since(first.issued) < self.lifetime {
                 break;
             }
@@ -110,10 +119,26 @@ impl ReplayWindow {
     }
 
     fn forget_first_used(&mut self) {
-        let Some(forgotten) = self.in_order_of_first_use.pop_front() else { return };
-        self.used.remove(&forgotten.id);
+        let Some(forgotten) = self.first_used() else { return };
+        self.places.remove(&forgotten.id);
+        self.first = (self.first + 1) % self.capacity;
         let just_after = forgotten.issued.saturating_add(Duration::from_millis(1));
         self.forgotten_before = self.forgotten_before.max(just_after);
+    }
+
+    fn first_used(&self) -> Option<FreshNonce> {
+        let first = self.ring.get(self.first).filter(|_| !self.is_empty())?;
+        Some(first.nonce)
+    }
+
+    /// Enters one for which there is room.
+    fn enter(&mut self, used: UsedNonce) {
+        let place = (self.first + self.len()) % self.capacity;
+        self.places.insert(used.nonce.id, place);
+        match self.ring.get_mut(place) {
+            Some(forgotten) => *forgotten = used,
+            None => self.ring.push(used),
+        }
     }
 }
 
@@ -121,6 +146,7 @@ impl ReplayWindow {
 /// (RFC 4303 §3.4.3).
 #[derive(Debug)]
 struct UsedNonce {
+    nonce: FreshNonce,
     highest: u32,
     /// Bit `i` says that `highest - i` was used.
     bitmap: u64,
@@ -135,8 +161,8 @@ struct AcceptedRequest {
 }
 
 impl UsedNonce {
-    fn first(fingerprint: u64) -> Self {
-        let mut used = Self { highest: 1, bitmap: 1, latest: Default::default() };
+    fn first(nonce: FreshNonce, fingerprint: u64) -> Self {
+        let mut used = Self { nonce, highest: 1, bitmap: 1, latest: Default::default() };
         used.remember(1, fingerprint);
         used
     }

@@ -1,5 +1,6 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sbc_common::{Budget, MonotonicNanos};
@@ -13,7 +14,7 @@ const SOURCES: usize = 16_384;
 /// Its size is fixed and nothing is locked. Which addresses share a word nobody outside can tell.
 pub(super) struct UnprovenBudget {
     of_all: Budget,
-    spent_by_all: AtomicU64,
+    spent_by_all: Arc<AtomicU64>,
     of_sources: Meter,
     answers: Meter,
 }
@@ -22,7 +23,7 @@ pub(super) struct UnprovenBudget {
 struct Meter {
     budget: Budget,
     /// Theoretical arrival times.
-    spent: Box<[AtomicU64]>,
+    spent: Arc<[AtomicU64]>,
     hasher: RandomState,
 }
 
@@ -30,9 +31,19 @@ impl UnprovenBudget {
     pub(super) fn new(of_all: Budget, of_source: Budget, answers_of_source: Budget) -> Self {
         Self {
             of_all,
-            spent_by_all: AtomicU64::new(0),
+            spent_by_all: Arc::default(),
             of_sources: Meter::new(of_source),
             answers: Meter::new(answers_of_source),
+        }
+    }
+
+    /// The same, of which as much is spent as of `earlier`.
+    pub(super) fn continuing(self, earlier: &Self) -> Self {
+        Self {
+            spent_by_all: Arc::clone(&earlier.spent_by_all),
+            of_sources: self.of_sources.continuing(&earlier.of_sources),
+            answers: self.answers.continuing(&earlier.answers),
+            ..self
         }
     }
 
@@ -57,6 +68,11 @@ impl Meter {
     fn new(budget: Budget) -> Self {
         let spent = (0..SOURCES).map(|_| AtomicU64::new(0)).collect();
         Self { budget, spent, hasher: RandomState::new() }
+    }
+
+    fn continuing(self, earlier: &Self) -> Self {
+        let Self { budget, .. } = self;
+        Self { budget, spent: Arc::clone(&earlier.spent), hasher: earlier.hasher.clone() }
     }
 
     fn spend(&self, source: IpAddr, now: MonotonicNanos) -> bool {

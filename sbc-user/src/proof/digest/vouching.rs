@@ -26,7 +26,7 @@ pub struct Vouching {
     algorithm: Algorithm,
     failures: Failures,
     budget: UnprovenBudget,
-    under_way: UnderWay,
+    under_way: Arc<UnderWay>,
 }
 
 /// What a [`Vouching`] is made of.
@@ -75,8 +75,29 @@ impl Vouching {
                 settings.budget_per_source,
                 budget_of(settings.unaccepted_per_source),
             ),
-            under_way: UnderWay::new(),
+            under_way: Arc::new(UnderWay::new()),
         }
+    }
+
+    /// The same, which knows the nonces of `earlier`, and remembers what it does of calls, failures and budgets.
+    /// `keys` are those that it was made with.
+    #[must_use]
+    pub fn continuing(self, earlier: &Self, keys: &NonceKeys) -> Self {
+        let continued = Self {
+            incarnation: earlier.incarnation,
+            failures: self.failures.continuing(&earlier.failures),
+            budget: self.budget.continuing(&earlier.budget),
+            under_way: Arc::clone(&earlier.under_way),
+            ..self
+        };
+        continued.take_nonce_keys(keys);
+        continued
+    }
+
+    /// The realm of the upstream's challenges.
+    #[must_use]
+    pub const fn realm(&self) -> &Realm {
+        &self.realm
     }
 
     /// Makes nonces with these keys from now on, and knows those that these have made.

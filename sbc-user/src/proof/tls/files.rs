@@ -221,6 +221,13 @@ impl CertificateFiles {
     }
 }
 
+/// The last second that a certificate of ours, and all between it and its authority, are good at, in seconds since
+/// 1970; `None` if others could not read it.
+pub fn last_second(certificate: &Path) -> Result<Option<u64>, TlsError> {
+    let shown = ShownCertificate::read(&certificates(certificate)?);
+    Ok(shown.map(|shown| shown.not_after()))
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = read(&mut open(path)?, path)?;
     let certificates = CertificateDer::pem_slice_iter(&pem)

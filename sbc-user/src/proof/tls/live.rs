@@ -7,7 +7,7 @@ use rustls::Error;
 use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
 
-use super::{ShownCertificate, TlsError};
+use super::ShownCertificate;
 
 /// Judges again a certificate that was found good before.
 pub trait Judge: Send + Sync + 'static {
@@ -26,26 +26,17 @@ pub struct Loaded<C> {
 /// A configuration that can be replaced while it is used.
 pub struct Live<C> {
     current: watch::Sender<Arc<Loaded<C>>>,
-    read: Box<dyn Fn() -> Result<Loaded<C>, TlsError> + Send + Sync>,
 }
 
 /// What a connection that uses a configuration is told of it.
 pub struct Following<C>(watch::Receiver<Arc<Loaded<C>>>);
 
 impl<C> Live<C> {
-    /// Reads it with `read`, now and whenever it is asked to.
-    pub fn new(
-        read: impl Fn() -> Result<Loaded<C>, TlsError> + Send + Sync + 'static,
-    ) -> Result<Arc<Self>, TlsError> {
-        let (current, _) = watch::channel(Arc::new(read()?));
-        Ok(Arc::new(Self { current, read: Box::new(read) }))
-    }
-
-    /// One that stays what it is.
-    #[cfg(test)]
-    pub(crate) fn of(loaded: Loaded<C>) -> Arc<Self> {
+    /// This one, for the time being.
+    #[must_use]
+    pub fn of(loaded: Loaded<C>) -> Arc<Self> {
         let (current, _) = watch::channel(Arc::new(loaded));
-        Arc::new(Self { current, read: Box::new(|| unreachable!("nobody reads it anew")) })
+        Arc::new(Self { current })
     }
 
     /// Follows it from now on.
@@ -58,6 +49,27 @@ impl<C> Live<C> {
     #[must_use]
     pub fn current(&self) -> Arc<Loaded<C>> {
         Arc::clone(&self.current.borrow())
+    }
+
+    /// Is what `other` is from now on: who is connected is judged by that.
+    pub fn become_like(&self, other: &Self) {
+        self.current.send_replace(other.current());
+    }
+
+    /// Believes nobody from now on, whatever the files say: who is connected is so no longer.
+    pub fn give_up(&self) {
+        let before = self.current();
+        let loaded = Loaded { config: Arc::clone(&before.config), judge: Arc::new(Nobody) };
+        self.current.send_replace(Arc::new(loaded));
+    }
+}
+
+/// Finds no certificate good.
+struct Nobody;
+
+impl Judge for Nobody {
+    fn judge(&self, _: &ShownCertificate, _: UnixTime) -> Result<(), Error> {
+        Err(Error::General("nobody is believed".to_owned()))
     }
 }
 
@@ -81,40 +93,10 @@ impl<C> Following<C> {
     }
 }
 
-/// Files that can be read anew.
-pub trait Renewable: Send + Sync {
-    /// Reads them, and returns what puts what was read in force.
-    fn read(&self) -> Result<Box<dyn FnOnce() + Send + '_>, TlsError>;
-}
-
-impl<C: Send + Sync> Renewable for Live<C> {
-    fn read(&self) -> Result<Box<dyn FnOnce() + Send + '_>, TlsError> {
-        let loaded = Arc::new((self.read)()?);
-        Ok(Box::new(move || {
-            self.current.send_replace(loaded);
-        }))
-    }
-}
-
-/// Puts in force what is in the files now: of all of them, or of none if one cannot be used.
-pub fn renew(all: &[Arc<dyn Renewable>]) -> Result<(), TlsError> {
-    let read = all.iter().map(|it| it.read()).collect::<Result<Vec<_>, _>>()?;
-    for put_in_force in read {
-        put_in_force();
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 impl Live<rustls::ClientConfig> {
     /// One with which nobody can be connected to.
     pub(crate) fn believing_nobody() -> Arc<Self> {
-        struct Nobody;
-        impl Judge for Nobody {
-            fn judge(&self, _: &ShownCertificate, _: UnixTime) -> Result<(), Error> {
-                Err(Error::General("nobody is believed".to_owned()))
-            }
-        }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -21,10 +21,10 @@ mod usage;
 mod verifier;
 
 pub use client::{Expected, client_config, server_verifying_config};
-pub use files::{CertificateFiles, TlsError, TlsFiles};
+pub use files::{CertificateFiles, TlsError, TlsFiles, last_second};
 use identity::certificate_names;
 pub use identity::{Identity, MAX_IDENTITIES, NotADomain, identities};
-pub use live::{Following, Judge, Live, Loaded, Renewable, renew};
+pub use live::{Following, Judge, Live, Loaded};
 pub use pin::KeyPin;
 pub use revocation::ExpiredLists;
 pub use rule::{NotPinned, PeerTrust};

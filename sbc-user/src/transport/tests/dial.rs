@@ -14,8 +14,7 @@ use super::super::{Destination, DialTls, Flow, Refusal, SendFailure, Transport};
 use super::{Behaviour, DEADLINE, Event, Site, message, read, write};
 use crate::proof::tls::test_authority::{Authority, Leaf, dns, uri};
 use crate::proof::tls::{
-    ClientCertificate, Expected, Live, PeerTrust, Renewable, TlsFiles, client_config, renew,
-    server_config,
+    ClientCertificate, Expected, Live, PeerTrust, TlsFiles, client_config, server_config,
 };
 
 /// A site that can connect to `remote`.
@@ -113,8 +112,11 @@ impl Server {
             expected.clone(),
         )
         .unwrap();
-        let tls =
-            DialTls { config: Live::of(config), name: expected.name().unwrap(), peer: Some(3) };
+        let tls = DialTls {
+            config: Live::of(config),
+            name: expected.name().unwrap(),
+            peer: Some("carrier".into()),
+        };
         let (site, to) = leading_to(address, Some(tls));
         let files = ours.files(directory.path(), shown);
         let config = server_config(&files, &[], ClientCertificate::Require).unwrap().config;
@@ -154,7 +156,7 @@ async fn over_tls_both_ends_prove_who_they_are() {
     assert_eq!(crate::proof::tls::identities(&ours[0])[0].as_str(), "sbc.example");
     assert_eq!(read(&mut peer, message(1).len()).await, message(1));
     let (flow, identities, peer) = server.site.dialed().await;
-    assert_eq!((identities, peer), (vec!["carrier.example".to_owned()], Some(3)));
+    assert_eq!((identities, peer), (vec!["carrier.example".to_owned()], Some("carrier".into())));
     server.site.ends_quietly_after(flow).await;
 }
 
@@ -206,7 +208,7 @@ async fn who_is_revoked_hears_nothing_from_us_and_loses_the_connection_that_ther
     let expected = expected("carrier.example");
     let name = expected.name().unwrap();
     let anew = move || client_config(&files, &PeerTrust::default(), expected.clone());
-    let live = Live::new(anew).unwrap();
+    let live = Live::of(anew().unwrap());
 
     let (listener, address) = listener().await;
     let (mut site, to) =
@@ -222,7 +224,7 @@ async fn who_is_revoked_hears_nothing_from_us_and_loses_the_connection_that_ther
     let (flow, ..) = site.dialed().await;
 
     revoke(&[&shown]);
-    renew(&[live as Arc<dyn Renewable>]).unwrap();
+    live.become_like(&Live::of(anew().unwrap()));
     assert_eq!(site.next().await, Event::Refused(flow, Refusal::CertificateRevoked));
     site.disconnected(flow).await;
     let mut rest = Vec::new();

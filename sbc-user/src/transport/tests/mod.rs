@@ -60,7 +60,7 @@ impl Receiver for Witness {
     fn connected(&self, flow: &Flow, party: Party<'_>) -> Admission {
         let identities = party.shown.map_or(&[][..], |shown| shown.identities());
         let names = identities.iter().map(ToString::to_string).collect();
-        self.tell(Event::Connected(*flow, names, party.dialed));
+        self.tell(Event::Connected(*flow, names, party.dialed.cloned()));
         if self.behaviour == Behaviour::RefuseConnections {
             return Admission::Close;
         }
@@ -158,7 +158,7 @@ impl Site {
     }
 
     /// The same, of a connection that it has made itself.
-    async fn dialed(&mut self) -> (Flow, Vec<String>, Option<usize>) {
+    async fn dialed(&mut self) -> (Flow, Vec<String>, Option<Arc<str>>) {
         let (flow, identities, dialed) = self.made().await;
         (flow, identities, dialed.expect("a connection that it has made").peer)
     }

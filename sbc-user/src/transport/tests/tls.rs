@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use super::super::{Limits, Listener, Refusal, Transport};
 use super::{DEADLINE, Event, Site, message, read, read_to_end, spec, write};
 use crate::proof::tls::test_authority::{Authority, Leaf, dns, uri, write as write_file};
-use crate::proof::tls::{ClientCertificate, Live, Renewable, TlsFiles, renew, server_config};
+use crate::proof::tls::{ClientCertificate, Live, TlsFiles, server_config};
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
@@ -254,6 +254,7 @@ async fn tls_without_configuration_is_not_listened_on() {
 /// A site whose files can be changed, and who is connected to it.
 struct Renewed {
     directory: TempDir,
+    files: TlsFiles,
     live: Arc<Live<ServerConfig>>,
     secured: Secured,
 }
@@ -266,16 +267,16 @@ impl Renewed {
         let list = write_file(directory.path(), "list.pem", &list, 0o644);
         let files = authority.files(directory.path(), &authority.issue_server());
         let files = TlsFiles { revocation_lists: vec![list], ..files };
-        let read = move || server_config(&files, &[], ClientCertificate::Require);
-        let live = Live::new(read).unwrap();
+        let live = Live::of(server_config(&files, &[], ClientCertificate::Require).unwrap());
         let site = Site::tls(Arc::clone(&live), Limits::default());
-        Self { directory, live, secured: Secured { site, authority } }
+        Self { directory, files, live, secured: Secured { site, authority } }
     }
 
     fn revoke(&self, leaf: &Leaf) {
         let list = self.secured.authority.revocation_list(&[leaf], 3000).pem().unwrap();
         write_file(self.directory.path(), "list.pem", &list, 0o644);
-        renew(&[Arc::clone(&self.live) as Arc<dyn Renewable>]).unwrap();
+        let read = server_config(&self.files, &[], ClientCertificate::Require).unwrap();
+        self.live.become_like(&Live::of(read));
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Bans {
     /// How many there may be at a time: proofs need the rest of the table.
     most: usize,
     /// How often a place was banned, and until when that counts; of no more places than may be banned.
-    before: HashMap<Place, (u32, MonotonicNanos)>,
+    pub(super) before: HashMap<Place, (u32, MonotonicNanos)>,
 }
 
 impl Bans {
@@ -62,7 +62,7 @@ impl<T: TrustTable> Ledger<T> {
 
     /// Says whether `place` has to do with a network that the operator has written of, or with an address of a name of
     /// a peer: the kernel asks for a /64 before it asks for these.
-    fn is_shared(&self, place: Place) -> bool {
+    pub(super) fn is_shared(&self, place: Place) -> bool {
         let (network, length) = match place {
             Place::Subnet(network) => (network.into(), SourceKey::SUBNET_LENGTH),
             Place::Address(address) => (address, if address.is_ipv4() { 32 } else { 128 }),
@@ -146,7 +146,7 @@ impl<T: TrustTable> Ledger<T> {
     }
 }
 
-fn address_of(place: Place) -> Option<IpAddr> {
+pub(super) fn address_of(place: Place) -> Option<IpAddr> {
     match place {
         Place::Address(address) => Some(address),
         Place::Port(socket) => Some(socket.ip()),

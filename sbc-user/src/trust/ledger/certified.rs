@@ -27,7 +27,7 @@ pub(super) struct Certified {
     /// The last moment of the connected certificates of each place; no less than that.
     until: HashMap<Place, MonotonicNanos>,
     /// The proof of whom a place was open for last, who is no longer connected.
-    departed: HashMap<Place, CertificateProof>,
+    pub(super) departed: HashMap<Place, CertificateProof>,
 }
 
 impl Certified {
@@ -96,31 +96,6 @@ impl<T: TrustTable> Ledger<T> {
                 0 => self.end(place, now),
                 _ => self.enter(place, grant, now),
             });
-        }
-        done
-    }
-
-    /// The places that are open although nobody is connected any more, and the proofs that opened
-    /// them, where known: not those of an earlier run.
-    #[must_use]
-    pub fn departed(&self) -> Vec<(Place, Option<CertificateProof>)> {
-        let grants = self.grants.iter();
-        let departed = grants.filter(|(_, it)| it.lane == Lane::Tls && it.connections == 0);
-        departed.map(|(place, _)| (*place, self.certified.departed.get(place).cloned())).collect()
-    }
-
-    /// Shuts those of these places that nobody is connected from meanwhile.
-    pub fn shut_departed(
-        &mut self,
-        places: impl IntoIterator<Item = Place>,
-        now: MonotonicNanos,
-    ) -> Result<(), KernelError> {
-        let mut done = Ok(());
-        for place in places {
-            let is_departed = |it: &super::Grant| it.lane == Lane::Tls && it.connections == 0;
-            if self.grants.get(&place).is_some_and(is_departed) {
-                done = done.and(self.end(place, now));
-            }
         }
         done
     }

@@ -15,7 +15,7 @@ use crate::trust::{Grant, Holder, Place, TrustTable};
 pub(super) struct Named {
     /// By the position of the peer: what its entries are marked with.
     tags: Vec<[u8; 3]>,
-    sources: HashMap<IpAddr, NamedSource>,
+    pub(super) sources: HashMap<IpAddr, NamedSource>,
     /// How long one lasts that nothing more is heard of.
     grace: Duration,
 }
@@ -53,7 +53,7 @@ fn position_of(entry: &TrustEntry) -> Option<usize> {
 }
 
 /// Tells peers apart whose place in the configuration may change: FNV-1a of the name and of all it is known by.
-fn tag(peer: &Peer) -> [u8; 3] {
+pub(super) fn tag(peer: &Peer) -> [u8; 3] {
     const OFFSET: u32 = 0x811c_9dc5;
     const PRIME: u32 = 0x0100_0193;
     let names = peer.names.iter().flat_map(|name| [&b"\n"[..], name.as_str().as_bytes()]);
@@ -107,7 +107,7 @@ impl<T: TrustTable> Ledger<T> {
         done
     }
 
-    fn enter_named(
+    pub(super) fn enter_named(
         &mut self,
         source: NamedSource,
         peers: &[Peer],
@@ -167,6 +167,17 @@ impl<T: TrustTable> Ledger<T> {
         self.named.sources.values().copied().collect()
     }
 
+    /// Says whether nothing that the operator has written speaks against an address as one of this peer's names.
+    pub(super) fn is_free(&self, address: IpAddr, position: usize, config: &Config) -> bool {
+        let holder = Holder::Peer(position);
+        let lasting = place_of(address).and_then(|place| self.lasting.get(&place));
+        let peer = config.peers.get(position);
+        config.peers.at(address).is_none_or(|listed| listed == position)
+            && peer.is_some_and(|it| it.sources.is_empty() || it.comes_from(address))
+            && !self.is_denied(Place::Address(address))
+            && lasting.is_none_or(|it| it.holder == holder)
+    }
+
     /// Takes over what the names of a peer have given to an earlier run, if it is the same peer by the same names
     /// still. The operator may have written something else about the address since.
     pub(super) fn adopted_name(
@@ -181,11 +192,8 @@ impl<T: TrustTable> Ledger<T> {
         let position = position_of(entry).filter(|_| entry.lane() == Some(Lane::Dns))?;
         let peer = config.peers.get(position).filter(|peer| peer.requires(Proof::Dns))?;
         let is_same = self.named.tag_of(entry) == Some(entry.tag());
-        let is_free = config.peers.at(address).is_none_or(|listed| listed == position)
-            && (peer.sources.is_empty() || peer.comes_from(address))
-            && !self.is_denied(Place::Address(address))
-            && self.lasting.get(&place).is_none_or(|it| it.holder == Holder::Peer(position));
-        if !is_same || !is_free || peer.opens_by_names().is_empty() {
+        if !is_same || !self.is_free(address, position, config) || peer.opens_by_names().is_empty()
+        {
             return None;
         }
         let until = MonotonicNanos(after(now, self.named.grace).0.min(entry.expires_at));

@@ -12,7 +12,7 @@ use crate::trust::{Grant, Holder, Place, TrustTable};
 
 /// What those may do who proved themselves of late.
 pub(super) struct Probation {
-    lifetime: Duration,
+    pub(super) lifetime: Duration,
     budget: Rate,
     /// How many grants of it there may be: proofs need the rest of the table.
     most: usize,
@@ -103,7 +103,7 @@ impl<T: TrustTable> Ledger<T> {
         is_wanted.then_some((place, grant))
     }
 
-    fn probation_at(&self, place: Place, holder: Holder) -> Grant {
+    pub(super) fn probation_at(&self, place: Place, holder: Holder) -> Grant {
         Grant {
             holder,
             lane: Lane::Probation,

@@ -15,7 +15,7 @@ pub(super) struct Shares {
     of_user: usize,
     of_peer: usize,
     /// The places of each holder, the one that was proved last at the end.
-    places: HashMap<Holder, Vec<Place>>,
+    pub(super) places: HashMap<Holder, Vec<Place>>,
 }
 
 impl Shares {

@@ -15,4 +15,5 @@ mod registration;
 mod scene;
 mod shares;
 mod subnet;
+mod succession;
 mod tls;

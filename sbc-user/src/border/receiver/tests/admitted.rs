@@ -24,8 +24,12 @@ target = "sips:127.0.0.1:5061"
 const FIRST: usize = 0;
 const SECOND: usize = 1;
 
-fn dialed(shown: &Arc<ShownCertificate>, peer: usize) -> Party<'_> {
-    Party { dialed: Some(Dialed { peer: Some(peer) }), ..showing(shown) }
+fn dialed<'s>(shown: &'s Arc<ShownCertificate>, dialed: &'s Dialed) -> Party<'s> {
+    Party { dialed: Some(dialed), ..showing(shown) }
+}
+
+fn to_second() -> Dialed {
+    Dialed { peer: Some("second".into()) }
 }
 
 fn is_connected_as(scene: &Scene, flow: &Flow) -> Option<usize> {
@@ -40,7 +44,7 @@ async fn whom_we_connect_to_is_no_other_peer_that_the_certificate_names() {
     for sources in ["", "sources = [\"198.51.100.0/24\"]"] {
         let peers = PAIR.replacen("sources = [\"198.51.100.0/24\"]", sources, 1);
         let scene = Scene::new(&peers, MemoryTable::default());
-        let admission = scene.border.connected(&flow, dialed(&of_both, SECOND));
+        let admission = scene.border.connected(&flow, dialed(&of_both, &to_second()));
         assert_eq!(admission, Admission::Keep, "{sources}");
         assert_eq!(is_connected_as(&scene, &flow), Some(SECOND), "{sources}");
     }
@@ -51,41 +55,12 @@ async fn whom_we_connect_to_has_to_show_a_certificate_for_himself() {
     let scene = Scene::new(PAIR, MemoryTable::default());
     let flow = tls_flow(7, "198.51.100.1:5061");
     let of_another = shown(&["first.example"]);
-    assert_eq!(scene.border.connected(&flow, dialed(&of_another, SECOND)), Admission::Close);
+    assert_eq!(scene.border.connected(&flow, dialed(&of_another, &to_second())), Admission::Close);
     assert_eq!(is_connected_as(&scene, &flow), None);
 
     // The same, from somebody who connects to us.
     assert_eq!(scene.border.connected(&flow, showing(&of_another)), Admission::Keep);
     assert_eq!(is_connected_as(&scene, &flow), Some(FIRST));
-}
-
-#[tokio::test]
-async fn what_a_connection_of_ours_left_open_is_judged_as_the_connection_was() {
-    let scene = Scene::new(PAIR, MemoryTable::default());
-    let shown = shown(&["first.example", "second.example"]);
-    let (ours, theirs) = (tls_flow(7, "127.0.0.1:5061"), tls_flow(8, "198.51.100.1:40000"));
-    let _ = scene.border.connected(&ours, dialed(&shown, SECOND));
-    let _ = scene.border.connected(&theirs, showing(&shown));
-    scene.border.disconnected(&ours);
-    scene.border.disconnected(&theirs);
-    let open = || {
-        let (ledger, now) = (scene.border.ledger(), scene.border.now());
-        let peer = |remote: &str| {
-            let flow = Flow::udp(OUTSIDE, remote.parse().unwrap());
-            ledger.tls_peer(&scene.border.config.peers, &flow, now)
-        };
-        [peer("198.51.100.1:5060"), peer("127.0.0.1:5060")]
-    };
-    let judged = std::cell::RefCell::new(Vec::new());
-    scene.border.judge_departed(|proof| {
-        judged.borrow_mut().push(proof.dialed.map(|dialed| dialed.peer));
-        true
-    });
-    judged.borrow_mut().sort_unstable();
-    assert_eq!(judged.take(), [None, Some(Some(SECOND))]);
-    assert_eq!(open(), [Some(FIRST), Some(SECOND)]);
-    scene.border.judge_departed(|proof| proof.dialed.is_some());
-    assert_eq!(open(), [None, Some(SECOND)]);
 }
 
 #[tokio::test]
@@ -111,7 +86,8 @@ async fn whom_we_connect_to_and_the_upstream_may_be_silent_and_a_stranger_may_no
         ..Flow { listener, ..tls_flow(7, remote) }
     };
     let outside = over_tcp(OUTSIDE, "198.51.100.1:5060");
-    let dialed = Party { dialed: Some(Dialed { peer: None }), ..Party::default() };
+    let to_nobody_known = Dialed { peer: None };
+    let dialed = Party { dialed: Some(&to_nobody_known), ..Party::default() };
     assert_eq!(scene.border.connected(&outside, dialed), Admission::Keep);
     assert_eq!(scene.border.connected(&outside, Party::default()), Admission::KeepStranger);
     let upstream = over_tcp(INSIDE, "127.0.0.1:40000");

@@ -1,6 +1,5 @@
 //! Which of our own certificates is shown, and how they are read anew.
 
-use std::fs;
 use std::sync::Arc;
 
 use rcgen::{PKCS_ECDSA_P384_SHA384, date_time_ymd};
@@ -16,7 +15,7 @@ use tempfile::TempDir;
 use super::verifier::NOW;
 use crate::proof::tls::test_authority::{Authority, Leaf, dns, uri, write};
 use crate::proof::tls::{
-    CertificateFiles, ClientCertificate, Live, Renewable, TlsFiles, renew, server_config,
+    CertificateFiles, ClientCertificate, Live, ShownCertificate, TlsFiles, server_config,
 };
 
 struct Scene {
@@ -140,29 +139,25 @@ fn the_certificate_is_chosen_by_the_name_that_is_asked_for() {
 }
 
 #[test]
-fn all_files_are_read_anew_or_none_is() {
+fn what_is_in_use_is_what_was_read_last_until_it_is_given_up() {
     let scene = Scene::new();
     let (old, new) = (scene.authority.issue_server(), scene.authority.issue_server());
-    let files = scene.files(&old, &[]);
-    let other = TempDir::new().unwrap();
-    let others = scene.authority.files(other.path(), &old);
-    let live = |files: &TlsFiles| {
-        let files = files.clone();
-        Live::new(move || server_config(&files, &[], ClientCertificate::Request)).unwrap()
+    let live = |own: &Leaf| {
+        let files = scene.files(own, &[]);
+        Live::of(server_config(&files, &[], ClientCertificate::Request).unwrap())
     };
-    let (one, two) = (live(&files), live(&others));
-    let all = [Arc::clone(&one) as Arc<dyn Renewable>, Arc::clone(&two) as Arc<dyn Renewable>];
+    let used = live(&old);
     let shown = |live: &Live<ServerConfig>| Scene::shown(&live.current().config, "sbc.example");
+    assert!(shown(&used) == old.certificate);
+    used.become_like(&live(&new));
+    assert!(shown(&used) == new.certificate);
 
-    scene.files(&new, &[]);
-    fs::write(&others.client_ca, "").unwrap();
-    let error = renew(&all).unwrap_err().to_string();
-    assert!(error.contains("holds no certificate"), "{error}");
-    assert!(shown(&one) == old.certificate && shown(&two) == old.certificate);
-
-    fs::write(&others.client_ca, scene.authority.pem()).unwrap();
-    renew(&all).unwrap();
-    assert!(shown(&one) == new.certificate && shown(&two) == old.certificate);
+    let client = scene.authority.issue_for(&[uri("sip:carrier.example")]);
+    let client = ShownCertificate::read(&[client.certificate]).unwrap();
+    let judge = |live: &Live<ServerConfig>| live.current().judge.judge(&client, NOW).is_ok();
+    assert!(judge(&used));
+    used.give_up();
+    assert!(!judge(&used));
 }
 
 #[test]

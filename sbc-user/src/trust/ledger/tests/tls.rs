@@ -220,34 +220,3 @@ fn a_disproved_certificate_no_longer_says_how_long_the_others_hold() {
     scene.ledger.tls_disproved(7, scene.now).unwrap();
     assert_eq!(scene.entry(address("198.18.0.9")).unwrap().2, Some(5));
 }
-
-#[test]
-fn what_the_departed_have_left_open_can_be_judged_again_and_shut() {
-    let mut scene = Scene::new();
-    scene.connect(NOMAD, 7, "198.18.0.9");
-    scene.connect(NOMAD, 8, "198.18.0.10");
-    assert!(scene.ledger.departed().is_empty());
-    scene.disconnect(NOMAD, 7).unwrap();
-    scene.disconnect(NOMAD, 8).unwrap();
-    let mut departed: Vec<Place> = scene.ledger.departed().into_iter().map(|it| it.0).collect();
-    departed.sort();
-    assert_eq!(departed, [address("198.18.0.9"), address("198.18.0.10")]);
-    assert!(scene.ledger.departed().iter().all(|(_, proof)| proof.is_some()));
-    scene.connect(NOMAD, 9, "198.18.0.10");
-    scene.ledger.shut_departed(departed, scene.now).unwrap();
-    assert_eq!(scene.entry(address("198.18.0.9")), None);
-    assert!(scene.entry(address("198.18.0.10")).is_some(), "somebody is connected again");
-}
-
-#[test]
-fn what_an_earlier_run_left_has_no_certificate_that_could_be_judged() {
-    let mut scene = Scene::new();
-    scene.connect(CARRIER, 7, "198.51.100.9");
-    let table = std::mem::take(scene.ledger.table_mut());
-    let mut scene = Scene::restarted(table, scene.config, scene.now);
-    assert_eq!(scene.entry(network(FIRST)).unwrap().0, Lane::Tls);
-    let departed = scene.ledger.departed();
-    assert!(!departed.is_empty() && departed.iter().all(|(_, proof)| proof.is_none()));
-    scene.ledger.shut_departed(departed.into_iter().map(|it| it.0), scene.now).unwrap();
-    assert_eq!(scene.entry(network(FIRST)), Some(listed()));
-}
